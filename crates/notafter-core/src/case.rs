@@ -1,0 +1,88 @@
+//! Cases: what runs, on which clock, in which motions, and why.
+
+use crate::{CaseId, CheckName, ServiceName, UnixTime};
+use serde::{Deserialize, Serialize};
+
+/// On which clock a case runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseClock {
+    /// The host's, with no engine at all.
+    Native,
+    /// A shifted one whose wall time stands at this instant while the services start.
+    Shifted(UnixTime),
+}
+
+/// How far elapsing time looks for waits that are due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// One jump; every wait that is due completes once.
+    Leap,
+    /// From one due wait to the next, so that every timer fires as often as it would.
+    Walk,
+}
+
+/// A motion of the candidate's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Motion {
+    /// Time passes: wall, monotonic and boot time together.
+    Elapse(Pace),
+    /// Wall time alone jumps, as after `date -s`.
+    Step,
+}
+
+/// One step of a case. Between motions wall time stands still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Runs checks, each over all of its connections.
+    Check {
+        /// Which, in this order.
+        checks: Vec<CheckName>,
+    },
+    /// Moves the clock until wall time shows `to`.
+    Move {
+        /// How.
+        motion: Motion,
+        /// The instant to arrive at, on the candidate's clock; never earlier than where the clock stands.
+        to: UnixTime,
+    },
+    /// Stops services and starts them again where the clock stands, with their carried volumes.
+    Restart {
+        /// Which; they stop in reverse start order and start in start order.
+        services: Vec<ServiceName>,
+    },
+}
+
+/// Why a case is in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Everything starts fresh at an instant beyond boundaries.
+    Cold,
+    /// No boundary crossed: the scenario itself works, and so does the engine under it.
+    Control,
+    /// Everything starts just before an edge that lies before `start`: shows a build that is broken already.
+    PastControl,
+    /// The same as another case, to tell a failure from a fluke.
+    Repeat(CaseId),
+    /// The same processes live through every boundary, then restart aged.
+    Walk,
+}
+
+/// One unit that runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Unique within its record.
+    pub id: CaseId,
+    /// Why it runs.
+    pub purpose: Purpose,
+    /// The same for a reader, as a sentence fragment.
+    pub reason: String,
+    /// On which clock.
+    pub clock: CaseClock,
+    /// What happens once all services are ready, in order.
+    pub steps: Vec<Step>,
+}

@@ -1,0 +1,247 @@
+//! Checks: what is asked of the services at every planned instant, and what must come back.
+
+use crate::{CheckName, CredentialName, Observation, Seen, ServiceName, SourceLocation, UnixTime};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How a probe reaches its service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Connection {
+    /// A new TCP connection without any resumed session.
+    Fresh,
+    /// One connection that is opened at the first checkpoint of a case and used at every later one.
+    Held,
+    /// A new TCP connection that resumes the TLS session of the previous checkpoint.
+    Resumed,
+}
+
+impl std::fmt::Display for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(match self {
+            Self::Fresh => "fresh",
+            Self::Held => "held",
+            Self::Resumed => "resumed",
+        })
+    }
+}
+
+/// How strictly a TLS probe looks at what is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verify {
+    /// Not at all; such a probe exercises no credential.
+    Off,
+    /// The chain as webpki builds it, and the dates of every served certificate and of the anchor.
+    #[default]
+    Strict,
+    /// What rustls alone would say.
+    Webpki,
+}
+
+/// Which trust anchors a TLS probe starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsTrust {
+    /// A declared CA.
+    Credential(CredentialName),
+}
+
+/// The TLS side of a probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsTerms {
+    /// Trust anchors; none only with [`Verify::Off`].
+    pub trust: Option<TlsTrust>,
+    /// The client certificate that the probe shows.
+    pub identity: Option<CredentialName>,
+    /// How strictly it looks.
+    pub verify: Verify,
+    /// Name to verify and to send as SNI, where it is not the host that is connected to.
+    pub server_name: Option<String>,
+}
+
+/// Method of an HTTP probe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// GET.
+    #[default]
+    Get,
+    /// HEAD.
+    Head,
+    /// POST with an empty body.
+    Post,
+}
+
+/// One way to look at a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Probe {
+    /// The main process of a service runs.
+    Alive {
+        /// The service.
+        service: ServiceName,
+    },
+    /// A command inside a service.
+    Exec {
+        /// The service.
+        service: ServiceName,
+        /// Command and arguments, without a shell.
+        command: Vec<String>,
+    },
+    /// One HTTP/1.1 exchange, over TLS where `tls` is given.
+    Http {
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Path and query.
+        path: String,
+        /// Method.
+        method: HttpMethod,
+        /// The TLS side, for `https`.
+        tls: Option<TlsTerms>,
+    },
+    /// A line in the output of a service.
+    Log {
+        /// The service.
+        service: ServiceName,
+        /// Text that a line written since the previous checkpoint must contain.
+        contains: String,
+    },
+    /// A TCP connection.
+    Tcp {
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A TLS handshake.
+    Tls {
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// The TLS side.
+        terms: TlsTerms,
+    },
+}
+
+impl Probe {
+    /// The name under which scenario files know this kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Alive { .. } => "alive",
+            Self::Exec { .. } => "exec",
+            Self::Http { tls: None, .. } => "http",
+            Self::Http { tls: Some(_), .. } => "https",
+            Self::Log { .. } => "log",
+            Self::Tcp { .. } => "tcp",
+            Self::Tls { .. } => "tls",
+        }
+    }
+
+    /// The service or host that it looks at.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Alive { service } | Self::Exec { service, .. } | Self::Log { service, .. } => {
+                service.as_str()
+            }
+            Self::Http { host, .. } | Self::Tcp { host, .. } | Self::Tls { host, .. } => host,
+        }
+    }
+
+    /// The TLS side, where there is one.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsTerms> {
+        match self {
+            Self::Http { tls, .. } => tls.as_ref(),
+            Self::Tls { terms, .. } => Some(terms),
+            Self::Alive { .. } | Self::Exec { .. } | Self::Log { .. } | Self::Tcp { .. } => None,
+        }
+    }
+}
+
+/// What "works" means for a check, beside that the probe got its answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Works {
+    /// Exit code of an `exec` probe; 0 where none is given.
+    pub exit: Option<i32>,
+    /// Status of an HTTP probe; any of 200 to 299 where none is given.
+    pub status: Option<u16>,
+}
+
+/// What must be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// The service refuses, at whichever layer, while the control check works.
+    Rejected {
+        /// The check that shows that the service does not simply refuse everybody.
+        control: CheckName,
+    },
+    /// The service answers as told.
+    Works(Works),
+}
+
+/// One expectation and the span of time in which it holds, on the candidate's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectedSpan {
+    /// The last second before the span; none: from the beginning.
+    pub after: Option<UnixTime>,
+    /// The last second of the span; none: to the end.
+    pub through: Option<UnixTime>,
+    /// What must be seen.
+    pub expectation: Expectation,
+    /// Where the scenario says so.
+    pub location: SourceLocation,
+}
+
+/// One check of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name.
+    pub name: CheckName,
+    /// The service in whose place in the network the probe stands; none: beside the services.
+    pub from: Option<ServiceName>,
+    /// How to look.
+    pub probe: Probe,
+    /// The kinds of connection to look over, each once; never empty.
+    pub connections: Vec<Connection>,
+    /// How long one look may take, on the host's clock.
+    pub within: Duration,
+    /// How long a failure may last before it counts, on the host's clock.
+    pub settle: Duration,
+    /// What must be seen when: without gaps or overlaps, in time order.
+    pub expect: Vec<ExpectedSpan>,
+    /// Where the scenario declares it.
+    pub location: SourceLocation,
+}
+
+impl Check {
+    /// What must be seen at `at`.
+    #[must_use]
+    pub fn expectation_at(&self, at: UnixTime) -> Option<&ExpectedSpan> {
+        self.expect.iter().find(|span| {
+            span.after.is_none_or(|after| at > after) && span.through.is_none_or(|through| at <= through)
+        })
+    }
+
+    /// Whether `observation` shows what the scenario expects at its instant; none where it straddles a change of
+    /// expectation and so decides nothing.
+    #[must_use]
+    pub fn is_met_by(&self, observation: &Observation) -> Option<bool> {
+        let span = self.expectation_at(observation.begin.second)?;
+        if self.expectation_at(observation.end.second)? != span {
+            return None;
+        }
+        Some(match (&span.expectation, &observation.seen) {
+            (Expectation::Rejected { .. }, Seen::Refused(_)) => true,
+            (Expectation::Works(works), Seen::Answered(answer)) => answer.satisfies(works),
+            (Expectation::Rejected { .. }, Seen::Answered(answer)) => answer.is_refusal(),
+            (Expectation::Works(_), Seen::Refused(_)) | (_, Seen::Absent { .. }) => false,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! What a run reports while it happens. Renderers of progress and the fold into a record read the same events.
+
+use crate::{
+    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, ServiceEnd,
+    ServiceName,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Time since the run began, on the host's monotonic clock.
+pub type HostReading = Duration;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A case ended.
+    CaseEnded {
+        /// Which.
+        case: CaseId,
+        /// How.
+        outcome: Outcome,
+        /// Why the gate could not look, for [`Outcome::Error`].
+        error: Option<CaseError>,
+        /// How long it took, on the host's clock.
+        took: Duration,
+    },
+    /// A case began.
+    CaseStarted {
+        /// The case.
+        case: Case,
+    },
+    /// What the images and the scenario hold is known, or more of it.
+    InventoryLearnt {
+        /// The whole of it so far.
+        inventory: Inventory,
+    },
+    /// A motion of the clock ended.
+    Moved {
+        /// In which case.
+        case: CaseId,
+        /// Where wall time stands now, on the candidate's clock.
+        now: ClockReading,
+        /// Jumps that the motion took.
+        jumps: u32,
+        /// Waits and timers that completed because they were due.
+        woken: u32,
+    },
+    /// A look at a service.
+    Observed {
+        /// In which case.
+        case: CaseId,
+        /// What was seen.
+        observation: Observation,
+    },
+    /// The main process of a service ended.
+    ServiceEnded {
+        /// In which case.
+        case: CaseId,
+        /// How.
+        end: ServiceEnd,
+    },
+    /// A service is ready.
+    ServiceReady {
+        /// In which case.
+        case: CaseId,
+        /// Which.
+        service: ServiceName,
+        /// When, on the candidate's clock.
+        at: ClockReading,
+        /// How long it took, on the host's clock.
+        took: Duration,
+    },
+    /// A process is proven to have seen the shifted clock.
+    Witnessed {
+        /// In which case.
+        case: CaseId,
+        /// The proof.
+        witness: ClockWitness,
+    },
+}

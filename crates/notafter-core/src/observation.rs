@@ -1,0 +1,167 @@
+//! What was seen, on whose clock, and what proves that the clock was shifted.
+
+use crate::{CheckName, ClockReading, Connection, Credential, Fingerprint, ServiceName, UnixTime, Works};
+use serde::{Deserialize, Serialize};
+
+/// A TLS alert (RFC 8446 §6), received or sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Who sent it.
+    pub from_service: bool,
+    /// Its name in RFC 8446, as `certificate_expired`.
+    pub name: String,
+}
+
+/// The layer at which a service or a probe refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalLayer {
+    /// The service answered, and the answer says no (nginx: TLS completes, then 400).
+    Application,
+    /// The service closed or reset the connection within the handshake, or sent an alert.
+    Service,
+    /// The probe did not accept what the service showed.
+    Verifier,
+}
+
+/// A connection that came about and was then refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// At which layer.
+    pub layer: RefusalLayer,
+    /// The TLS alert, where one was seen.
+    pub alert: Option<Alert>,
+    /// What was wrong, as a lower-case fragment; with both instants where it is about time.
+    pub reason: String,
+    /// The served or trusted certificate that was refused, where the refusal names one.
+    pub culprit: Option<Fingerprint>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Whether the main process runs.
+    Alive,
+    /// The connection came about.
+    Connected,
+    /// A command ended.
+    Exited {
+        /// Exit code; 128 + the signal's number where a signal ended it.
+        code: i32,
+        /// The end of its output, at most 4 KiB.
+        output: String,
+    },
+    /// The TLS handshake came about.
+    Handshake,
+    /// An HTTP response.
+    Http {
+        /// Status code.
+        status: u16,
+        /// The beginning of its body, at most 1 KiB.
+        body: String,
+    },
+    /// A line with the text was written.
+    Logged {
+        /// The first such line.
+        line: String,
+    },
+}
+
+impl Answer {
+    /// Whether the answer is what `works` asks for.
+    #[must_use]
+    pub fn satisfies(&self, works: &Works) -> bool {
+        match self {
+            Self::Alive | Self::Connected | Self::Handshake | Self::Logged { .. } => true,
+            Self::Exited { code, .. } => *code == works.exit.unwrap_or(0),
+            Self::Http { status, .. } => {
+                works.status.map_or((200..300).contains(status), |expected| *status == expected)
+            }
+        }
+    }
+
+    /// Whether the answer itself is a refusal: an HTTP status of 400 to 499, a failing command.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Exited { code, .. } => *code != 0,
+            Self::Http { status, .. } => (400..500).contains(status),
+            Self::Alive | Self::Connected | Self::Handshake | Self::Logged { .. } => false,
+        }
+    }
+}
+
+/// The outcome of one look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// Nothing was there: no listener, no process, no answer in time.
+    Absent {
+        /// What was missing, as a lower-case fragment.
+        reason: String,
+    },
+    /// The service answered.
+    Answered(Answer),
+    /// The service or the probe refused.
+    Refused(Refusal),
+}
+
+/// One certificate of a served chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServedCertificate {
+    /// What it is.
+    pub credential: Credential,
+    /// Its DER, as base64 without line breaks.
+    pub der_base64: String,
+}
+
+/// One look at a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The check that asked.
+    pub check: CheckName,
+    /// Over which connection.
+    pub connection: Connection,
+    /// Index of the [`crate::Step`] of the case that asked.
+    pub step: usize,
+    /// The planned instant, on the candidate's clock.
+    pub planned: UnixTime,
+    /// When the look began, on the candidate's clock.
+    pub begin: ClockReading,
+    /// When it ended, on the candidate's clock.
+    pub end: ClockReading,
+    /// When the held connection was opened, on the candidate's clock.
+    pub opened: Option<ClockReading>,
+    /// How many looks were needed until it settled; 1 where the first one counted.
+    pub tries: u32,
+    /// What was seen.
+    pub seen: Seen,
+    /// The chain that the service showed, leaf first.
+    pub served: Vec<ServedCertificate>,
+}
+
+/// What proves that a process saw the shifted clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WitnessBasis {
+    /// A canary through the same entry read the expected time, by the vDSO and by raw system calls.
+    Canary,
+    /// The exec was stopped, its vDSO patched, and the process itself asked for the clock page.
+    Exec,
+    /// The sweep from the host found the patched vDSO, the mapped page and the seccomp filter in a live process.
+    Sweep,
+}
+
+/// One process that is proven to have seen the shifted clock.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClockWitness {
+    /// The service to which the process belongs.
+    pub service: ServiceName,
+    /// Process id inside the service's pid namespace.
+    pub pid: u32,
+    /// The executable, as the process sees it.
+    pub exe: String,
+    /// What proves it.
+    pub basis: WitnessBasis,
+}

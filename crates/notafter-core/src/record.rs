@@ -1,0 +1,174 @@
+//! The record of a run: everything that the verdict follows from, and nothing secret.
+
+use crate::{
+    Case, CaseId, ClockReading, ClockWitness, Event, Inventory, Observation, Scenario, ServiceName, UnixTime,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Version of the serialised form; raised when old readers could no longer read it.
+pub const RECORD_VERSION: u32 = 1;
+
+/// The outcome of a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The gate could not look.
+    Error,
+    /// A check was not met, or a service did not start.
+    Fail,
+    /// Every check was met.
+    Pass,
+    /// It did not run; the record says why.
+    Skip,
+}
+
+/// Why the gate could not look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseError {
+    /// The whole run took longer than the scenario's budget.
+    BudgetExceeded {
+        /// The budget.
+        budget: Duration,
+    },
+    /// The run was told to stop.
+    Interrupted,
+    /// The back end could not do what was asked.
+    Harness {
+        /// What failed, as a lower-case fragment with its causes.
+        message: String,
+    },
+    /// A native control cannot run where simulated time does not begin now.
+    NativeImpossible,
+    /// A process ran without proof that it saw the shifted clock, or a time call was met that the engine does not
+    /// handle.
+    Unshifted {
+        /// The service.
+        service: ServiceName,
+        /// Process id inside the service's pid namespace; none where it is not known.
+        pid: Option<u32>,
+        /// What is missing, as a lower-case fragment.
+        reason: String,
+    },
+}
+
+/// The end of a service's main process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceEnd {
+    /// The service.
+    pub service: ServiceName,
+    /// Exit code; 128 + the signal's number where a signal ended it. None where it never ran.
+    pub code: Option<i32>,
+    /// When, on the candidate's clock.
+    pub at: ClockReading,
+    /// Whether it ended before it was ready.
+    pub before_ready: bool,
+    /// Why it counts as ended, where no exit code says it: it never got ready, its command could not start.
+    pub reason: Option<String>,
+    /// The end of its output, at most 4 KiB.
+    pub log_tail: String,
+}
+
+/// What one case came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// The case.
+    pub case: Case,
+    /// Its outcome; none while it runs.
+    pub outcome: Option<Outcome>,
+    /// Why the gate could not look.
+    pub error: Option<CaseError>,
+    /// Every look, in order.
+    pub observations: Vec<Observation>,
+    /// Ends of main processes that no step asked for, in order.
+    pub ends: Vec<ServiceEnd>,
+    /// Proofs of the shifted clock.
+    pub witnesses: Vec<ClockWitness>,
+    /// Services that got ready, with the instant on the candidate's clock, in order; restarts included.
+    pub ready: Vec<(ServiceName, ClockReading)>,
+    /// How long it took, on the host's clock.
+    pub took: Duration,
+}
+
+/// Everything that a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RECORD_VERSION`] of the writer.
+    pub version: u32,
+    /// The scenario with its chosen build.
+    pub scenario: Scenario,
+    /// The host's time when the run began.
+    pub started: UnixTime,
+    /// What can expire.
+    pub inventory: Inventory,
+    /// The cases, in the order in which they began.
+    pub cases: Vec<CaseRecord>,
+    /// What the back end could not enforce, clean or see, as lower-case fragments.
+    pub remarks: Vec<String>,
+}
+
+impl RunRecord {
+    /// The record of a run in which nothing has happened yet.
+    #[must_use]
+    pub fn new(scenario: Scenario, started: UnixTime) -> Self {
+        Self {
+            version: RECORD_VERSION,
+            scenario,
+            started,
+            inventory: Inventory::default(),
+            cases: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The case of this id, where it began.
+    #[must_use]
+    pub fn case(&self, id: &CaseId) -> Option<&CaseRecord> {
+        self.cases.iter().find(|record| record.case.id == *id)
+    }
+
+    /// Takes in what happened. Events of a case that never began are dropped.
+    pub fn fold(&mut self, event: Event) {
+        match event {
+            Event::CaseStarted { case } => self.cases.push(CaseRecord {
+                case,
+                outcome: None,
+                error: None,
+                observations: Vec::new(),
+                ends: Vec::new(),
+                witnesses: Vec::new(),
+                ready: Vec::new(),
+                took: Duration::ZERO,
+            }),
+            Event::CaseEnded { case, outcome, error, took } => self.on_case(&case, |record| {
+                record.outcome = Some(outcome);
+                record.error = error;
+                record.took = took;
+            }),
+            Event::InventoryLearnt { inventory } => self.inventory = inventory,
+            Event::Moved { .. } => {}
+            Event::Observed { case, observation } => {
+                for served in &observation.served {
+                    self.inventory.add(served.credential.clone());
+                }
+                self.on_case(&case, |record| record.observations.push(observation));
+            }
+            Event::ServiceEnded { case, end } => self.on_case(&case, |record| record.ends.push(end)),
+            Event::ServiceReady { case, service, at, .. } => {
+                self.on_case(&case, |record| record.ready.push((service, at)));
+            }
+            Event::Witnessed { case, witness } => self.on_case(&case, |record| {
+                if !record.witnesses.contains(&witness) {
+                    record.witnesses.push(witness);
+                }
+            }),
+        }
+    }
+
+    fn on_case(&mut self, id: &CaseId, change: impl FnOnce(&mut CaseRecord)) {
+        if let Some(record) = self.cases.iter_mut().rev().find(|record| record.case.id == *id) {
+            change(record);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
+
+use crate::{
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, Fingerprint, ScenarioName, Service,
+    ServiceName, UnixTime,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A place in a scenario file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SourceLocation {
+    /// The file as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for SourceLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Where the root tree of a service comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageRef {
+    /// A binary target of the Cargo workspace around the scenario; the tree holds `/BIN` and nothing else where
+    /// the binary is static.
+    Cargo {
+        /// Package name.
+        package: String,
+        /// Binary target.
+        bin: String,
+    },
+    /// The machine's own file system under a throw-away overlay.
+    Host,
+    /// An unpacked tree, or a tar of one; relative paths start at the scenario's directory.
+    Rootfs(PathBuf),
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cargo { package, bin } => write!(formatter, "cargo:{package}/{bin}"),
+            Self::Host => formatter.write_str("host"),
+            Self::Rootfs(path) => write!(formatter, "rootfs:{}", path.display()),
+        }
+    }
+}
+
+/// A named image of the candidate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Its name in the scenario, or the image reference where the command line gave one.
+    pub name: BuildName,
+    /// What it runs.
+    pub image: ImageRef,
+}
+
+/// The service under release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its service.
+    pub service: ServiceName,
+    /// The build that this run gates; none while the scenario has several and none is chosen.
+    pub build: Option<Build>,
+}
+
+/// Where simulated time begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// An instant that the scenario names.
+    Fixed(UnixTime),
+    /// The host's time when the scenario was read: a native control can run beside the shifted one.
+    Now(UnixTime),
+}
+
+impl Start {
+    /// The instant, on the candidate's clock.
+    #[must_use]
+    pub fn instant(self) -> UnixTime {
+        match self {
+            Self::Fixed(at) | Self::Now(at) => at,
+        }
+    }
+}
+
+/// What policy says of a credential that ends inside the window though nothing breaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PresentButUnused {
+    /// The release is blocked.
+    Block,
+    /// It is listed in the inventory only.
+    Ignore,
+    /// It is a finding that blocks nothing.
+    #[default]
+    Warn,
+}
+
+/// What a waiver lets pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waived {
+    /// Every finding with this code.
+    Code(String),
+    /// Every finding about this credential.
+    Fingerprint(Fingerprint),
+}
+
+/// A finding that somebody answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// What it covers.
+    pub waives: Waived,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it is acceptable.
+    pub reason: String,
+    /// Last second in which it holds, on the host's clock; afterwards it blocks.
+    pub until: UnixTime,
+    /// Where the scenario says so.
+    pub location: SourceLocation,
+}
+
+/// How strictly to judge.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Share of the expiring credentials that checks must exercise, in percent.
+    pub require_coverage: Option<u8>,
+    /// What a credential that ends unused means.
+    pub present_but_unused: PresentButUnused,
+    /// Findings that may pass.
+    pub waivers: Vec<Waiver>,
+}
+
+/// The answer to "may this release ship?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Nothing breaks inside the support window, and the gate looked at everything that it has to.
+    Allow,
+    /// Something breaks.
+    Block,
+    /// The gate could not look; to be treated as a block.
+    Inconclusive,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Allow => "allow",
+            Self::Block => "block",
+            Self::Inconclusive => "inconclusive",
+        })
+    }
+}
+
+/// What a replayed incident was caused by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A credential that the scenario declares.
+    Declared(CredentialName),
+    /// A credential inside the files of a service.
+    Embedded {
+        /// The service whose files hold it.
+        service: ServiceName,
+        /// Its subject.
+        subject: String,
+        /// The last second of its validity.
+        not_after: UnixTime,
+    },
+}
+
+/// What one build of a replayed incident must come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayEntry {
+    /// The build.
+    pub build: BuildName,
+    /// Its verdict.
+    pub verdict: Decision,
+    /// The first failing second, on the candidate's clock.
+    pub breaks_at: Option<UnixTime>,
+    /// The culprit.
+    pub cause: Option<Cause>,
+    /// The checks that fall with it, all of them.
+    pub falls: Option<Vec<CheckName>>,
+    /// Codes of findings that must stand in the report though they block nothing.
+    pub notes: Vec<String>,
+    /// Where the scenario says so.
+    pub location: SourceLocation,
+}
+
+/// A scenario, ready to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Its name.
+    pub name: ScenarioName,
+    /// Directory of its file; relative paths in it start here.
+    pub directory: PathBuf,
+    /// Where simulated time begins, on the candidate's clock.
+    pub start: Start,
+    /// End of the support window, on the candidate's clock, inclusive.
+    pub horizon: UnixTime,
+    /// The service under release.
+    pub candidate: Candidate,
+    /// Limit for the whole run on the host's clock; beyond it the verdict is inconclusive.
+    pub budget: Option<Duration>,
+    /// Named images of the candidate, in the order of the file.
+    pub builds: Vec<Build>,
+    /// Declared credentials, in the order of the file.
+    pub credentials: Vec<CredentialSpec>,
+    /// Services in start order: each comes after what it needs.
+    pub services: Vec<Service>,
+    /// Checks, in the order of the file; at least one.
+    pub checks: Vec<Check>,
+    /// How strictly to judge.
+    pub policy: Policy,
+    /// What `replay` expects; `gate` ignores it.
+    pub replay: Vec<ReplayEntry>,
+}
+
+impl Scenario {
+    /// The service of this name.
+    #[must_use]
+    pub fn service(&self, name: &ServiceName) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// The check of this name.
+    #[must_use]
+    pub fn check(&self, name: &CheckName) -> Option<&Check> {
+        self.checks.iter().find(|check| check.name == *name)
+    }
+
+    /// The declared credential of this name.
+    #[must_use]
+    pub fn credential(&self, name: &CredentialName) -> Option<&CredentialSpec> {
+        self.credentials.iter().find(|credential| credential.name == *name)
+    }
+
+    /// What `service` runs: the chosen build where it is the candidate, else its own image.
+    #[must_use]
+    pub fn image_of<'a>(&'a self, service: &'a Service) -> Option<&'a ImageRef> {
+        match &self.candidate.build {
+            Some(build) if service.name == self.candidate.service => Some(&build.image),
+            _ => service.image.as_ref(),
+        }
+    }
+}

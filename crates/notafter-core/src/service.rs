@@ -1,0 +1,131 @@
+//! Services: what runs, with which files, and when it counts as ready.
+
+use crate::{CredentialName, ImageRef, ServiceName, SourceLocation, VolumeName};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The value of an environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EnvValue {
+    /// Written in the scenario, and recorded.
+    Plain(String),
+    /// Taken from this variable of the gate's own environment when the service starts; never recorded.
+    Secret(String),
+}
+
+/// What a mounted file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountedSource {
+    /// The certificate alone, as PEM.
+    Certificate(CredentialName),
+    /// The certificate followed by its intermediates, as PEM.
+    Chain(CredentialName),
+    /// Text given in the scenario.
+    Content(String),
+    /// The private key, as PKCS#8 PEM.
+    Key(CredentialName),
+    /// A file beside the scenario.
+    Source(PathBuf),
+}
+
+/// A file that is laid into a service's root tree before it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountedFile {
+    /// Absolute path inside.
+    pub path: String,
+    /// What it holds.
+    pub source: MountedSource,
+    /// Permission bits; 0644, and 0600 for keys, where the scenario names none.
+    pub mode: u32,
+    /// The folder that rotates as one, where the file belongs to such a folder.
+    pub folder: Option<String>,
+    /// Where the scenario says so.
+    pub location: SourceLocation,
+}
+
+/// What happens to a volume when its service is started again within a case.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeState {
+    /// It is kept: an aged restart finds what the walk left behind.
+    #[default]
+    Carried,
+    /// It is empty at every start.
+    Fresh,
+}
+
+/// A writable directory that outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name; equal names within one scenario are one volume.
+    pub name: VolumeName,
+    /// Absolute path inside.
+    pub path: String,
+    /// What a restart does to it.
+    pub state: VolumeState,
+}
+
+/// When a service counts as ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadyProbe {
+    /// A command inside exits with 0.
+    Exec(Vec<String>),
+    /// A line of its output contains this text.
+    Log(String),
+    /// A connection to this port succeeds.
+    Tcp(u16),
+}
+
+/// What happens when the main process ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// It is started again, as an orchestrator would.
+    Always,
+    /// It stays down.
+    #[default]
+    Never,
+}
+
+/// One service of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name, and its host name inside the scenario's network.
+    pub name: ServiceName,
+    /// What it runs; none for the candidate of a scenario with builds.
+    pub image: Option<ImageRef>,
+    /// Command and arguments; none runs the binary of a `cargo` image and keeps any other image's tree alone, as a
+    /// place for `exec` probes.
+    pub command: Option<Vec<String>>,
+    /// Environment variables.
+    pub env: BTreeMap<String, EnvValue>,
+    /// `user` or `user:group`, as names of the image or numbers; none is root.
+    pub user: Option<String>,
+    /// Working directory; `/` where none is given.
+    pub workdir: Option<String>,
+    /// Files laid into its root tree.
+    pub files: Vec<MountedFile>,
+    /// Globs to scan in a `host` image, beside what the command opens.
+    pub scan: Vec<String>,
+    /// Writable directories.
+    pub volumes: Vec<Volume>,
+    /// When it counts as ready; none: as soon as its process runs.
+    pub ready: Option<ReadyProbe>,
+    /// How long it may take to get ready, on the host's clock.
+    pub ready_within: Duration,
+    /// Services that it depends on: start order and blast radius.
+    pub needs: Vec<ServiceName>,
+    /// Services that start before it, without depending on them.
+    pub after: Vec<ServiceName>,
+    /// What happens when it ends.
+    pub restart: Restart,
+    /// The parties of the real world that it stands for.
+    pub stands_for: Vec<String>,
+    /// Where the scenario declares it.
+    pub location: SourceLocation,
+}

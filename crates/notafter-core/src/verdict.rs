@@ -1,0 +1,213 @@
+//! Verdicts and the findings that they rest on.
+
+use crate::{
+    CaseId, CheckName, Connection, Decision, Edge, Fingerprint, ServiceName, SourceLocation, UnixTime,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a finding is about. The code is stable: policies and tickets refer to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingCode {
+    /// The build is broken today: what fails worked just before an edge that lies before `start`.
+    AlreadyBroken,
+    /// A check that worked in control fails from an instant inside the window on.
+    BreaksInWindow,
+    /// The run took longer than its budget.
+    BudgetExceeded,
+    /// A check or a service fails where no boundary was crossed.
+    ControlFails,
+    /// Fewer expiring credentials were exercised than policy demands.
+    CoverageBelowPolicy,
+    /// A declared or served credential ends inside the window and no check crossed that end.
+    CredentialNotCrossed,
+    /// A credential in the files of the candidate ends inside the window, and nothing fails.
+    ExpiredEmbeddedCredential,
+    /// The same case came out differently when it ran again.
+    Flaky,
+    /// The gate itself failed.
+    HarnessError,
+    /// The run was told to stop.
+    Interrupted,
+    /// Failing in the walk, while starts at and after that instant work and no wait explains it.
+    JumpIntolerant,
+    /// There was nothing to look at.
+    NothingChecked,
+    /// A planned case has not run.
+    PlanIncomplete,
+    /// A process ran without proof that it saw the shifted clock.
+    Unshifted,
+    /// A waiver has run out.
+    WaiverExpired,
+}
+
+impl FindingCode {
+    /// The code as it stands in reports, such as `breaks-in-window`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AlreadyBroken => "already-broken",
+            Self::BreaksInWindow => "breaks-in-window",
+            Self::BudgetExceeded => "budget-exceeded",
+            Self::ControlFails => "control-fails",
+            Self::CoverageBelowPolicy => "coverage-below-policy",
+            Self::CredentialNotCrossed => "credential-not-crossed",
+            Self::ExpiredEmbeddedCredential => "expired-embedded-credential",
+            Self::Flaky => "flaky",
+            Self::HarnessError => "harness-error",
+            Self::Interrupted => "interrupted",
+            Self::JumpIntolerant => "jump-intolerant",
+            Self::NothingChecked => "nothing-checked",
+            Self::PlanIncomplete => "plan-incomplete",
+            Self::Unshifted => "unshifted",
+            Self::WaiverExpired => "waiver-expired",
+        }
+    }
+}
+
+impl fmt::Display for FindingCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+/// What a finding does to the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Nothing; worth knowing.
+    Note,
+    /// The gate could not look.
+    Inconclusive,
+    /// It blocks.
+    Block,
+}
+
+/// Between which instants something broke, on the candidate's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bracket {
+    /// The last second in which it was seen to work.
+    pub last_pass: UnixTime,
+    /// The first second in which it was seen to fail; the name of the break.
+    pub first_fail: UnixTime,
+}
+
+impl Bracket {
+    /// Whether the break is known to the second.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.first_fail.secs_since(self.last_pass) <= 1
+    }
+}
+
+/// Why the gate believes that a credential is the cause, strongest first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The break coincides with this edge to the second.
+    Coincidence {
+        /// The edge.
+        edge: Edge,
+    },
+    /// The probe refused this certificate by name.
+    SeenOnTheWire {
+        /// What the verifier said.
+        reason: String,
+    },
+    /// The failing process wrote a line that names it.
+    NamedInLog {
+        /// The service that wrote it.
+        service: ServiceName,
+        /// The line.
+        line: String,
+    },
+}
+
+/// One thing wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub code: FindingCode,
+    /// What it does to the verdict, after policy and waivers.
+    pub severity: Severity,
+    /// Who let it pass and until when, where a waiver did.
+    pub waived: Option<String>,
+    /// One sentence without a final period, for a headline.
+    pub summary: String,
+    /// When it breaks.
+    pub bracket: Option<Bracket>,
+    /// The credential behind it.
+    pub culprit: Option<Fingerprint>,
+    /// Why the gate believes so, strongest first.
+    pub evidence: Vec<Evidence>,
+    /// What the scenario expected.
+    pub expected: Option<String>,
+    /// What was seen instead.
+    pub seen: Option<String>,
+    /// At which instant, on the candidate's clock.
+    pub seen_at: Option<UnixTime>,
+    /// The services that fall: the one that breaks first, then those that depend on it.
+    pub services: Vec<ServiceName>,
+    /// The checks that fall, with the connections over which they fail.
+    pub checks: Vec<(CheckName, Vec<Connection>)>,
+    /// Connections that still worked while others of the same check failed.
+    pub still_working: Vec<(CheckName, Connection)>,
+    /// The scenario line that asked.
+    pub location: Option<SourceLocation>,
+    /// The case that shows it best; running it alone shows it again.
+    pub case: Option<CaseId>,
+    /// The last lines of the log of the service that breaks first.
+    pub log_tail: Option<String>,
+    /// What to do about it, as a sentence without a final period.
+    pub help: Option<String>,
+}
+
+/// How closely the run looked at an expiring credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Touch {
+    /// It lies there and nothing more is known.
+    Never,
+    /// A service showed it to a probe.
+    Served,
+    /// Checks ran on both sides of its end against the service that holds it, while that service ran.
+    Exercised,
+}
+
+/// One credential with a boundary inside the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageEntry {
+    /// The credential.
+    pub credential: Fingerprint,
+    /// How closely the run looked.
+    pub touch: Touch,
+}
+
+/// How much of what expires the run looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// One entry for each credential with a boundary inside the window, in time order.
+    pub entries: Vec<CoverageEntry>,
+}
+
+impl Coverage {
+    /// How many of them were exercised.
+    #[must_use]
+    pub fn exercised(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.touch == Touch::Exercised).count()
+    }
+}
+
+/// May this release ship?
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The answer.
+    pub decision: Decision,
+    /// What it rests on, worst first, then by instant.
+    pub findings: Vec<Finding>,
+    /// Expiry coverage.
+    pub coverage: Coverage,
+    /// The nearest edge beyond the horizon.
+    pub next_edge: Option<Edge>,
+}
