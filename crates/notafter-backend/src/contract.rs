@@ -1,0 +1,284 @@
+//! What every back end promises. One suite of behaviour tests runs on each.
+
+use crate::Error;
+use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, VolumeName, VolumeState};
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Makes sandboxes.
+pub trait Backend {
+    /// The name that reports show, such as `embedded`.
+    fn name(&self) -> &'static str;
+
+    /// Makes an empty sandbox: a network without a way out, and a clock.
+    ///
+    /// # Errors
+    /// [`Error::Sandbox`] with the cause and, where the user can mend it, the way out.
+    fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error>;
+}
+
+/// What a sandbox is made from.
+#[derive(Debug, Clone)]
+pub struct SandboxSpec {
+    /// Every host name inside: each service's. All resolve inside the sandbox and nowhere else.
+    pub hosts: Vec<ServiceName>,
+    /// Where wall time stands when the services start; none runs natively, on the host's clock, with no engine.
+    pub clock: Option<UnixTime>,
+    /// What the file system of the host offers for throw-away data; none lets the back end choose (memory).
+    pub scratch: Option<PathBuf>,
+}
+
+/// The root tree of a service before its files are laid in.
+#[derive(Debug, Clone)]
+pub enum RootTree {
+    /// Nothing but the binds.
+    Empty,
+    /// The machine's own file system under a throw-away overlay.
+    Host,
+    /// An unpacked tree under a throw-away overlay; the tree itself is never written to.
+    Tree(PathBuf),
+}
+
+/// A file or directory of the host that appears inside, read-only.
+#[derive(Debug, Clone)]
+pub struct Bind {
+    /// On the host.
+    pub source: PathBuf,
+    /// Absolute path inside.
+    pub target: String,
+}
+
+/// A file that is laid into the root tree. Never logged: it may be a private key.
+#[derive(Clone)]
+pub struct FileSpec {
+    /// Absolute path inside.
+    pub path: String,
+    /// Its bytes.
+    pub contents: Vec<u8>,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+impl std::fmt::Debug for FileSpec {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "FileSpec({}, {} bytes)", self.path, self.contents.len())
+    }
+}
+
+/// A volume and where it appears.
+#[derive(Debug, Clone)]
+pub struct VolumeMount {
+    /// Equal names within one sandbox are one volume.
+    pub name: VolumeName,
+    /// Absolute path inside.
+    pub path: String,
+    /// Whether a launch empties it.
+    pub state: VolumeState,
+}
+
+/// Everything that a back end needs to start one service.
+#[derive(Debug, Clone)]
+pub struct LaunchSpec {
+    /// Its name and host name.
+    pub service: ServiceName,
+    /// Its root tree.
+    pub root: RootTree,
+    /// Host files that appear in it.
+    pub binds: Vec<Bind>,
+    /// Command and arguments; none starts no main process: a place for `exec` alone, always [`ServiceState::Idle`].
+    pub command: Option<Vec<String>>,
+    /// Its whole environment, secrets included.
+    pub env: BTreeMap<String, String>,
+    /// `user` or `user:group`, as names of the image or numbers; none is root inside.
+    pub user: Option<String>,
+    /// Working directory.
+    pub workdir: String,
+    /// Files laid into the root tree.
+    pub files: Vec<FileSpec>,
+    /// Writable directories.
+    pub volumes: Vec<VolumeMount>,
+}
+
+/// How the main process of a service stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceState {
+    /// It has ended.
+    Ended {
+        /// Exit code; 128 + the signal's number where a signal ended it.
+        code: i32,
+        /// When, on the candidate's clock.
+        at: ClockReading,
+    },
+    /// It has none: the service is a place for commands.
+    Idle,
+    /// It runs.
+    Running,
+    /// Its command could not be started.
+    Unstartable {
+        /// Why, as a lower-case fragment such as `/usr/bin/nginx: no such file`.
+        reason: String,
+    },
+}
+
+/// Why a service is stopped; decides the signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// An operator restarts it: SIGTERM, then SIGKILL after the grace period (host's clock).
+    Restart {
+        /// How long it may take to end by itself.
+        grace: Duration,
+    },
+    /// The case is over: SIGKILL.
+    Teardown,
+}
+
+/// What a service wrote to standard output and error, in the order of arrival.
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    /// Everything kept so far: the first and the last mebibyte, with a line that says so where bytes were dropped.
+    pub text: String,
+    /// Bytes written so far, dropped ones included.
+    pub written: u64,
+}
+
+/// How a command inside a service ended.
+#[derive(Debug, Clone)]
+pub enum ExecOutcome {
+    /// It ended by itself.
+    Exited {
+        /// Exit code; 128 + the signal's number where a signal ended it.
+        code: i32,
+        /// What it wrote to standard output and error, the last 64 KiB.
+        output: String,
+    },
+    /// It was killed when its time was up (host's clock).
+    TimedOut {
+        /// What it had written, the last 64 KiB.
+        output: String,
+    },
+    /// It could not be started.
+    Unstartable {
+        /// Why, as a lower-case fragment.
+        reason: String,
+    },
+}
+
+/// Why no connection came about; an observation, not an error of the back end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectFailure {
+    /// Nothing listens there.
+    #[error("connection refused")]
+    Refused,
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The name is no service of the scenario.
+    #[error("{0} is no host of this scenario")]
+    UnknownHost(String),
+    /// Another error of connect(2).
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What a motion of the clock did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Jumps that it took.
+    pub jumps: u32,
+    /// Waits and timers that completed because they were due.
+    pub woken: u32,
+}
+
+/// A process without proof, or a call that the engine does not handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproven {
+    /// The service.
+    pub service: ServiceName,
+    /// Process id inside the service's pid namespace, where known.
+    pub pid: Option<u32>,
+    /// What is missing, as a lower-case fragment.
+    pub reason: String,
+}
+
+/// Every proof since the sandbox was opened, and everything that lacks one.
+#[derive(Debug, Clone, Default)]
+pub struct WitnessReport {
+    /// The proofs.
+    pub witnesses: Vec<ClockWitness>,
+    /// What lacks one; empty only if every process of every service and every command is proven.
+    pub unproven: Vec<Unproven>,
+}
+
+/// Services on one network and one clock. Dropping it ends everything in it.
+///
+/// Wall time stands still in a shifted sandbox except while [`Sandbox::move_clock`] runs.
+pub trait Sandbox {
+    /// Starts a service, anew where it ran before; volumes that are carried keep their content.
+    ///
+    /// # Errors
+    /// Where the sandbox cannot be made ready for it; a command that cannot start shows in [`Sandbox::state`].
+    fn launch(&mut self, spec: &LaunchSpec) -> Result<(), Error>;
+
+    /// Ends every process of a service.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], or where the sandbox is lost.
+    fn stop(&mut self, service: &ServiceName, reason: StopReason) -> Result<(), Error>;
+
+    /// How its main process stands.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], or where the sandbox is lost.
+    fn state(&mut self, service: &ServiceName) -> Result<ServiceState, Error>;
+
+    /// What it wrote since its last launch.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`].
+    fn log(&mut self, service: &ServiceName) -> Result<Log, Error>;
+
+    /// Runs a command inside a service, under the same clock and with its environment and user.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], or where the sandbox is lost.
+    fn exec(
+        &mut self,
+        service: &ServiceName,
+        command: &[String],
+        within: Duration,
+    ) -> Result<ExecOutcome, Error>;
+
+    /// Opens a TCP connection to a service from the place of `from` in the network, or from beside the services.
+    /// The stream is usable from the calling process.
+    ///
+    /// # Errors
+    /// Where the sandbox is lost; a connection that does not come about is the inner error.
+    fn connect(
+        &mut self,
+        from: Option<&ServiceName>,
+        host: &str,
+        port: u16,
+        within: Duration,
+    ) -> Result<Result<TcpStream, ConnectFailure>, Error>;
+
+    /// What the candidate's clock shows.
+    fn now(&self) -> ClockReading;
+
+    /// Moves the clock to `to` and holds it there.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a native sandbox; where the motion did not arrive within `within` (host's clock)
+    /// or the sandbox is lost.
+    fn move_clock(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error>;
+
+    /// Sweeps the live processes and returns every proof and every gap since the sandbox was opened.
+    ///
+    /// # Errors
+    /// Where the sandbox is lost. In a native sandbox the report is empty.
+    fn witnesses(&mut self) -> Result<WitnessReport, Error>;
+
+    /// Ends everything and says what could not be cleaned or enforced, as lower-case fragments.
+    fn close(self: Box<Self>) -> Vec<String>;
+}

@@ -1,0 +1,18 @@
+//! Where services run: sandboxes with one network and one clock.
+//!
+//! The runner asks a [`Backend`] for a [`Sandbox`], launches services into it, looks at them, moves their clock and
+//! asks for the proofs that every process saw it. The embedded back end makes the sandbox from namespaces; the
+//! scripted one plays a table, for tests of everything above.
+//!
+//! What must never happen here: falling back to another back end, or going on where something cannot be enforced
+//! without saying so.
+#![forbid(unsafe_code)]
+
+mod contract;
+mod error;
+
+pub use contract::{
+    Backend, Bind, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, RootTree, Sandbox,
+    SandboxSpec, ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
+};
+pub use error::Error;

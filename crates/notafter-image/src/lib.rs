@@ -1,0 +1,1 @@
+//! Root trees of images: cargo builds, unpacked trees and tars, the host.

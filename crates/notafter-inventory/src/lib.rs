@@ -1,0 +1,1 @@
+//! Files to credentials with their edges.

@@ -1,0 +1,1 @@
+//! Reads and makes credentials: DER, PEM, X.509.

@@ -1,0 +1,1 @@
+//! Probes over a given connector, at the simulated time.

@@ -1,0 +1,1 @@
+//! Cases to events: schedules, owns cleanup, reads the host's clock.

@@ -1,0 +1,3 @@
+//! The notafter command line, and the init inside every sandbox.
+
+fn main() {}
