@@ -10,6 +10,7 @@
 
 mod contract;
 mod error;
+pub mod scripted;
 
 pub use contract::{
     Backend, Bind, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, RootTree, Sandbox,
