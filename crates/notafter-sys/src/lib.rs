@@ -1,1 +1,22 @@
 //! All unsafe code of the gate: ptrace, seccomp, guest memory, the vDSO image, namespaces.
+//!
+//! Everything here knows *how* to do one thing to a process or to the kernel, and nothing about scenarios or why.
+//! `unsafe` is denied crate-wide and allowed per file, in files whose module documentation has a `# Safety` section.
+//!
+//! What must never happen here: policy; a public function that a caller could use to break memory safety.
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("notafter-sys is written for Linux on x86_64; other architectures need their own vDSO and register modules");
+
+pub mod bpf;
+pub mod fdpass;
+pub mod fork;
+pub mod memfd;
+pub mod memory;
+pub mod mounts;
+pub mod namespaces;
+pub mod notify;
+pub mod page;
+pub mod signals;
+pub mod timers;
+pub mod trace;
+pub mod vdso;

@@ -1,0 +1,146 @@
+//! Timers and clocks of this and other processes: raw clock reads, timerfds reached through pidfd_getfd(2), and the
+//! kernel's clock discipline.
+//!
+//! # Safety
+//! Unsafe code makes system calls with pointers to live locals, and takes ownership of descriptors that the kernel
+//! has just returned.
+#![allow(unsafe_code, reason = "pidfd_getfd and raw clock reads have no safe wrapper")]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use crate::page::Timespec;
+
+/// Reads a clock by system call, past any vDSO. `clock` is a number of clock_gettime(2).
+///
+/// # Errors
+/// `EINVAL` for a clock that the kernel does not know.
+pub fn read_clock(clock: i32) -> io::Result<Timespec> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a live timespec, which is what the call fills.
+    check(unsafe { libc::syscall(libc::SYS_clock_gettime, clock, &raw mut time) })?;
+    Ok(Timespec { secs: time.tv_sec, nanos: time.tv_nsec })
+}
+
+/// Reads a clock the way programs do, through the C library and so through the vDSO.
+///
+/// # Errors
+/// As [`read_clock`].
+pub fn read_clock_by_vdso(clock: i32) -> io::Result<Timespec> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a live timespec, which is what the call fills.
+    check(unsafe { libc::clock_gettime(clock, &raw mut time) }.into())?;
+    Ok(Timespec { secs: time.tv_sec, nanos: time.tv_nsec })
+}
+
+/// A setting of a timer: time until it first fires (zero: disarmed), and the interval after that (zero: once).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TimerSetting {
+    /// Until it fires.
+    pub value: Timespec,
+    /// Between later firings.
+    pub interval: Timespec,
+}
+
+/// A timerfd of another process.
+#[derive(Debug)]
+pub struct ForeignTimerFd(OwnedFd);
+
+impl ForeignTimerFd {
+    /// Reaches descriptor `fd` of process `pid`. Drop it soon: while it lives the guest's close does not end it.
+    ///
+    /// # Errors
+    /// `EBADF` where the process has no such descriptor, `EPERM` where access is refused.
+    pub fn open(pid: i32, fd: i32) -> io::Result<Self> {
+        // SAFETY: pidfd_open takes plain numbers.
+        let process = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        let process = own(process)?;
+        // SAFETY: pidfd_getfd takes plain numbers.
+        let timer = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) };
+        Ok(Self(own(timer)?))
+    }
+
+    /// Arms it relative to now and returns the setting that it had.
+    ///
+    /// # Errors
+    /// `EINVAL` where it is no timerfd or the setting is malformed.
+    pub fn arm(&self, setting: TimerSetting) -> io::Result<TimerSetting> {
+        let (new, mut old) = (to_raw(setting), to_raw(TimerSetting::default()));
+        // SAFETY: both are live itimerspecs; the call reads the first and fills the second.
+        check(unsafe { libc::timerfd_settime(self.0.as_raw_fd(), 0, &raw const new, &raw mut old) }.into())?;
+        Ok(from_raw(old))
+    }
+
+    /// What is left until it fires, and its interval.
+    ///
+    /// # Errors
+    /// `EINVAL` where it is no timerfd.
+    pub fn remaining(&self) -> io::Result<TimerSetting> {
+        let mut current = to_raw(TimerSetting::default());
+        // SAFETY: `current` is a live itimerspec, which is what the call fills.
+        check(unsafe { libc::timerfd_gettime(self.0.as_raw_fd(), &raw mut current) }.into())?;
+        Ok(from_raw(current))
+    }
+}
+
+fn to_raw(setting: TimerSetting) -> libc::itimerspec {
+    let raw = |time: Timespec| libc::timespec { tv_sec: time.secs, tv_nsec: time.nanos };
+    libc::itimerspec { it_interval: raw(setting.interval), it_value: raw(setting.value) }
+}
+
+fn from_raw(raw: libc::itimerspec) -> TimerSetting {
+    let time = |time: libc::timespec| Timespec { secs: time.tv_sec, nanos: time.tv_nsec };
+    TimerSetting { value: time(raw.it_value), interval: time(raw.it_interval) }
+}
+
+/// Length of `struct timex` in bytes.
+pub const TIMEX_LEN: usize = size_of::<libc::timex>();
+
+/// The state of the kernel's clock discipline, read without changing it (adjtimex(2), `modes` 0), with `shift` in
+/// place of the time that it holds; and the call's result.
+///
+/// # Errors
+/// Those of adjtimex(2).
+pub fn read_timex(shift: impl FnOnce(Timespec) -> Timespec) -> io::Result<([u8; TIMEX_LEN], i64)> {
+    // SAFETY: an all-zero `timex` is valid: modes 0 reads only.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `timex` is a live `struct timex`, which is what the call fills.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    check(state.into())?;
+    const STA_NANO: i32 = 0x2000;
+    let scale = if timex.status & STA_NANO == 0 { 1_000 } else { 1 };
+    let shifted = shift(Timespec { secs: timex.time.tv_sec, nanos: timex.time.tv_usec * scale });
+    timex.time.tv_sec = shifted.secs;
+    timex.time.tv_usec = shifted.nanos / scale;
+    // SAFETY: `timex` is plain old data of exactly this length without uninitialised bytes: it was zeroed first.
+    Ok((unsafe { std::mem::transmute::<libc::timex, [u8; TIMEX_LEN]>(timex) }, state.into()))
+}
+
+fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
+    check(fd)?;
+    let fd = i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel just returned this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+fn check(result: libc::c_long) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+
+    #[test]
+    fn a_timerfd_is_armed_and_read_from_outside() {
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).unwrap();
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let foreign =
+            ForeignTimerFd::open(pid, std::os::fd::AsFd::as_fd(&timer).as_raw_fd()).unwrap();
+        let value = Timespec { secs: 90, nanos: 0 };
+        foreign.arm(TimerSetting { value, interval: Timespec::default() }).unwrap();
+        let left = foreign.remaining().unwrap().value;
+        assert!(left <= value && left.secs >= 80, "{left:?}");
+    }
+}
