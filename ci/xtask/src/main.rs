@@ -1,3 +1,59 @@
-//! What CI runs.
+//! The command line of `cargo xtask`.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use xtask::{ci, printer, tidy};
+
+/// Chores of this repository. Works from any directory inside it.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Runs exactly what CI runs and stops at the first failure; the tests come last.
+    Ci {
+        /// Prints the steps and runs none.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Checks the rules of the house: ranks of crates, file sizes, unsafe code, clocks, documents.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            printer::error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let root = workspace_root()?;
+    match arguments.command {
+        Chore::Ci { list: true } => {
+            printer::text(&ci::describe(&ci::steps(&ci::Tools::detect(&root))));
+            Ok(())
+        }
+        Chore::Ci { list: false } => ci::run(&root),
+        Chore::Tidy => tidy::run(&root),
+    }
+}
+
+/// The directory of the workspace that the current directory lies in.
+fn workspace_root() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("failed to read the current directory")?;
+    match here.ancestors().find(|directory| directory.join("ci/xtask/Cargo.toml").is_file()) {
+        Some(root) => Ok(root.to_path_buf()),
+        None => bail!("{} lies in no checkout of this repository", here.display()),
+    }
+}

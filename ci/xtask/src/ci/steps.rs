@@ -1,0 +1,173 @@
+//! The steps and their order: what fails fastest comes first, the tests come last.
+
+use super::Tools;
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Runs a program at the root of the repository.
+    Run {
+        /// Program and arguments, without a shell.
+        command: Vec<String>,
+        /// Added to the environment.
+        environment: Vec<(&'static str, &'static str)>,
+    },
+    /// Runs nothing, and says so.
+    Skip {
+        /// What is missing, as a lower-case fragment.
+        why: &'static str,
+    },
+    /// Checks the rules of the house.
+    Tidy,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name, as progress shows it.
+    pub name: &'static str,
+    /// What it does.
+    pub action: Action,
+}
+
+/// Everything that CI runs with these tools, in order.
+///
+/// All of it uses the release profile and builds the same targets, so that one compilation serves every step that
+/// makes code.
+#[must_use]
+pub fn steps(tools: &Tools) -> Vec<Step> {
+    let mut steps = vec![
+        run("fmt", "cargo fmt --all --check"),
+        Step { name: "tidy", action: Action::Tidy },
+        run("clippy", "cargo clippy --locked --release --workspace --all-targets -- -D warnings"),
+        with("doc", "cargo doc --locked --release --workspace --no-deps", ("RUSTDOCFLAGS", "-D warnings")),
+        // The end-to-end tests run the fixtures, which no test depends on.
+        run("build", "cargo build --locked --release --workspace --all-targets"),
+        run("doctests", "cargo test --locked --release --workspace --doc"),
+        deny(tools),
+        miri(tools),
+    ];
+    steps.extend(fuzz(tools));
+    steps.push(run("tests", "ci/test --profile ci"));
+    steps
+}
+
+/// The steps, one per line.
+#[must_use]
+pub fn describe(steps: &[Step]) -> String {
+    let line = |step: &Step| match &step.action {
+        Action::Run { command, environment } => {
+            let environment = environment.iter().map(|(name, value)| format!("{name}={value:?}"));
+            let words: Vec<String> = environment.chain(command.iter().cloned()).collect();
+            format!("{:9} {}\n", step.name, words.join(" "))
+        }
+        Action::Skip { why } => format!("{:9} SKIPPED: {why}\n", step.name),
+        Action::Tidy => format!("{:9} (the rules of the house)\n", step.name),
+    };
+    steps.iter().map(line).collect()
+}
+
+fn run(name: &'static str, command: &str) -> Step {
+    let command = command.split(' ').map(str::to_owned).collect();
+    Step { name, action: Action::Run { command, environment: Vec::new() } }
+}
+
+fn with(name: &'static str, command: &str, variable: (&'static str, &'static str)) -> Step {
+    let command = command.split(' ').map(str::to_owned).collect();
+    Step { name, action: Action::Run { command, environment: vec![variable] } }
+}
+
+fn skip(name: &'static str, why: &'static str) -> Step {
+    Step { name, action: Action::Skip { why } }
+}
+
+fn deny(tools: &Tools) -> Step {
+    if tools.deny {
+        run("deny", "cargo deny --locked check bans licenses sources")
+    } else {
+        skip("deny", "cargo-deny is not installed; licences, bans and sources go unchecked")
+    }
+}
+
+/// The parsers of hostile bytes and the assembler of filters, under the interpreter that sees undefined behaviour.
+fn miri(tools: &Tools) -> Step {
+    if tools.nightly.is_some_and(|nightly| nightly.miri) {
+        let isolation = ("MIRIFLAGS", "-Zmiri-disable-isolation");
+        with("miri", "cargo +nightly miri test --locked -p notafter-sys --lib", isolation)
+    } else {
+        skip(
+            "miri",
+            "no nightly toolchain has the components miri and rust-src; unsafe code goes uninterpreted",
+        )
+    }
+}
+
+fn fuzz(tools: &Tools) -> Vec<Step> {
+    if tools.fuzz_directories.is_empty() {
+        return vec![skip("fuzz", "there are no fuzz targets")];
+    }
+    if !tools.nightly.is_some_and(|nightly| nightly.fuzz) {
+        return vec![skip("fuzz", "cargo-fuzz or a nightly toolchain is not installed; parsers go unfuzzed")];
+    }
+    let smoke = |directory: &String| {
+        // Every target of the directory, a short while each: a smoke test, not a campaign.
+        let script = "for target in $(cargo +nightly fuzz list --fuzz-dir \"$0\"); do \
+                      cargo +nightly fuzz run --fuzz-dir \"$0\" \"$target\" -- -max_total_time=20 || exit; done";
+        let command = ["sh", "-c", script, directory].map(str::to_owned).to_vec();
+        Step { name: "fuzz", action: Action::Run { command, environment: Vec::new() } }
+    };
+    tools.fuzz_directories.iter().map(smoke).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Nightly;
+    use super::*;
+
+    fn everything() -> Tools {
+        Tools {
+            deny: true,
+            nightly: Some(Nightly { miri: true, fuzz: true }),
+            fuzz_directories: vec!["crates/a/fuzz".to_owned()],
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_skipped_aloud() {
+        insta::assert_snapshot!(describe(&steps(&Tools::default())), @r#"
+        fmt       cargo fmt --all --check
+        tidy      (the rules of the house)
+        clippy    cargo clippy --locked --release --workspace --all-targets -- -D warnings
+        doc       RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --workspace --no-deps
+        build     cargo build --locked --release --workspace --all-targets
+        doctests  cargo test --locked --release --workspace --doc
+        deny      SKIPPED: cargo-deny is not installed; licences, bans and sources go unchecked
+        miri      SKIPPED: no nightly toolchain has the components miri and rust-src; unsafe code goes uninterpreted
+        fuzz      SKIPPED: there are no fuzz targets
+        tests     ci/test --profile ci
+        "#);
+    }
+
+    #[test]
+    fn nothing_is_skipped_where_everything_is_installed() {
+        let steps = steps(&everything());
+        let skipped: Vec<_> =
+            steps.iter().filter(|step| matches!(step.action, Action::Skip { .. })).collect();
+        assert!(skipped.is_empty(), "{skipped:?}");
+    }
+
+    #[test]
+    fn fuzz_targets_without_a_fuzzer_are_skipped_aloud() {
+        let tools = Tools { nightly: None, ..everything() };
+        let steps = steps(&tools);
+        let fuzz = steps.iter().find(|step| step.name == "fuzz");
+        assert!(fuzz.is_some_and(|step| matches!(step.action, Action::Skip { .. })), "{fuzz:?}");
+    }
+
+    #[test]
+    fn the_tests_come_last() {
+        for tools in [Tools::default(), everything()] {
+            assert_eq!(steps(&tools).last().map(|step| step.name), Some("tests"));
+        }
+    }
+}

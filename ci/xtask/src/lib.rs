@@ -1,0 +1,14 @@
+//! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), and the writer
+//! of the tables in `docs/` (`bench`).
+//!
+//! Rules and the list of steps are pure functions over plain data, so that each has a test with a sabotaged input.
+//! Only `tidy::Workspace::load`, the execution of steps and `main` touch the world.
+//!
+//! What must never happen here: a rule that passes because it found nothing to look at.
+#![forbid(unsafe_code)]
+
+pub mod bench;
+pub mod ci;
+pub mod printer;
+pub mod stopwatch;
+pub mod tidy;

@@ -1,0 +1,48 @@
+//! `unsafe` exists in notafter-sys alone, and the roots of all other crates forbid it.
+//!
+//! Fixtures stand for software that others wrote: some of them must do what safe code cannot.
+
+use super::super::Workspace;
+use super::Violation;
+use super::rule::has_word;
+
+pub(super) const NAME: &str = "unsafe-code";
+
+const HOME: &str = "crates/notafter-sys/";
+const FIXTURES: &str = "fixtures/";
+const FORBID: &str = "#![forbid(unsafe_code)]";
+
+pub(super) fn check(workspace: &Workspace) -> Vec<Violation> {
+    let mut violations = roots_without_forbid(workspace);
+    for file in workspace.files.iter().filter(|file| file.is_rust() && !is_free(&file.path)) {
+        for (number, _) in file.numbered().filter(|(_, line)| has_word(&line.code, "unsafe")) {
+            violations.push(Violation {
+                rule: NAME,
+                path: file.path.clone(),
+                line: Some(number),
+                message: "`unsafe` belongs into notafter-sys".to_owned(),
+            });
+        }
+    }
+    violations
+}
+
+fn roots_without_forbid(workspace: &Workspace) -> Vec<Violation> {
+    let roots = workspace.members.iter().flat_map(|member| &member.roots).filter(|root| !is_free(root));
+    let forbids = |root: &&String| {
+        workspace.file(root).is_some_and(|file| file.lines.iter().any(|line| line.code.trim() == FORBID))
+    };
+    let silent = roots.filter(|root| !forbids(root));
+    silent
+        .map(|root| Violation {
+            rule: NAME,
+            path: root.clone(),
+            line: None,
+            message: format!("the root of a crate needs `{FORBID}`"),
+        })
+        .collect()
+}
+
+fn is_free(path: &str) -> bool {
+    path.starts_with(HOME) || path.starts_with(FIXTURES)
+}
