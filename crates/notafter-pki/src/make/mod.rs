@@ -1,0 +1,12 @@
+//! Scenario specs to keys and certificates.
+
+mod key;
+mod order;
+mod params;
+mod pki;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+pub use key::PrivateKey;
+pub use pki::{Issued, Pki};

@@ -1,0 +1,129 @@
+//! Everything that a scenario declares, made.
+
+use super::{PrivateKey, order, params};
+use crate::{Error, read};
+use notafter_core::{Credential, CredentialName, CredentialSpec, Origin, ScenarioName, X509Issuer};
+use rcgen::{CertificateParams, Issuer};
+use rustls_pki_types::CertificateDer;
+use std::collections::BTreeMap;
+
+/// One credential that was made.
+#[derive(Debug)]
+pub struct Issued {
+    credential: Credential,
+    chain: Vec<CertificateDer<'static>>,
+    certificate_pem: String,
+    chain_pem: String,
+    key: PrivateKey,
+    params: CertificateParams,
+    is_root: bool,
+}
+
+impl Issued {
+    /// What an inventory knows of it: [`Origin::Declared`], in no place yet.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Its certificate as DER.
+    #[must_use]
+    pub fn certificate_der(&self) -> &CertificateDer<'static> {
+        &self.chain[0]
+    }
+
+    /// Its certificate as PEM.
+    #[must_use]
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The certificate and the intermediates above it, without the root, as a TLS server shows them. Never empty: the
+    /// chain of a root is the root.
+    #[must_use]
+    pub fn chain_der(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The chain as PEM.
+    #[must_use]
+    pub fn chain_pem(&self) -> &str {
+        &self.chain_pem
+    }
+
+    /// Its private key.
+    #[must_use]
+    pub fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
+/// The keys and certificates of a scenario.
+#[derive(Debug)]
+pub struct Pki {
+    issued: BTreeMap<CredentialName, Issued>,
+}
+
+impl Pki {
+    /// Makes every declared credential, with new keys. Names, dates and serial numbers are the same in every run of
+    /// `scenario`; keys, and so signatures and fingerprints, are not.
+    ///
+    /// # Errors
+    /// Any variant but [`Error::Content`], [`Error::Shape`] and [`Error::UnknownCredential`].
+    pub fn generate(scenario: &ScenarioName, specs: &[CredentialSpec]) -> Result<Self, Error> {
+        let mut issued = BTreeMap::new();
+        for spec in order::issuers_first(specs)? {
+            let params = params::certificate_params(scenario, spec)?;
+            let key = PrivateKey::generate(spec.x509.key)
+                .map_err(|source| Error::Make { name: spec.name.clone(), source })?;
+            let above = order::issuer_of(spec).and_then(|issuer| issued.get(issuer));
+            let made = issue(spec, params, key, above)?;
+            issued.insert(spec.name.clone(), made);
+        }
+        Ok(Self { issued })
+    }
+
+    /// The credential of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCredential`].
+    pub fn issued(&self, name: &CredentialName) -> Result<&Issued, Error> {
+        self.issued.get(name).ok_or_else(|| Error::UnknownCredential { name: name.clone() })
+    }
+
+    /// Every credential, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&CredentialName, &Issued)> {
+        self.issued.iter()
+    }
+}
+
+/// Signs one certificate. Making a key is no part of it, so that a credential can be issued again with other dates
+/// while everything below it stays valid.
+fn issue(
+    spec: &CredentialSpec,
+    params: CertificateParams,
+    key: PrivateKey,
+    issuer: Option<&Issued>,
+) -> Result<Issued, Error> {
+    let signed = match issuer {
+        Some(issuer) => params.signed_by(key.pair(), &Issuer::from_params(&issuer.params, issuer.key.pair())),
+        None => params.self_signed(key.pair()),
+    };
+    let certificate = signed.map_err(|source| Error::Make { name: spec.name.clone(), source })?;
+    let parsed = read::certificate(certificate.der())?;
+    let certificate_pem = certificate.pem();
+    let (mut chain, mut chain_pem) = (vec![certificate.into()], certificate_pem.clone());
+    if let Some(issuer) = issuer.filter(|issuer| !issuer.is_root) {
+        chain.extend_from_slice(&issuer.chain);
+        chain_pem.push_str(&issuer.chain_pem);
+    }
+    Ok(Issued {
+        credential: parsed.into_credential(Origin::Declared(spec.name.clone()), vec![]),
+        chain,
+        certificate_pem,
+        chain_pem,
+        key,
+        params,
+        is_root: spec.x509.issuer == X509Issuer::Root,
+    })
+}
