@@ -41,7 +41,7 @@ fn clean() -> Workspace {
     for name in ["notafter-core", "notafter-clock", "notafter-runner"] {
         write(&mut workspace, &format!("crates/{name}/src/lib.rs"), forbid);
     }
-    write(&mut workspace, "crates/notafter-sys/src/lib.rs", "//! Raw operations.\nunsafe fn f() {}\n");
+    write(&mut workspace, "crates/notafter-sys/src/lib.rs", "//! Raw operations.\n//! # Safety\nunsafe fn f() {}\n");
     write(&mut workspace, "crates/notafter-runner/src/host_clock.rs", "fn f() { Instant::now(); }\n");
     write(&mut workspace, "crates/notafter-core/src/tests.rs", "fn f() { Instant::now(); }\n");
     write(&mut workspace, "fixtures/o2/src/lib.rs", "fn f() { SystemTime::now(); }\n");
@@ -148,6 +148,9 @@ const SABOTAGES: &[Sabotage] = &[
     }),
     ("unsafe-code", "unsafe code in a test", |workspace| {
         write(workspace, "crates/notafter-core/tests/a.rs", "unsafe extern \"C\" {}\n");
+    }),
+    ("unsafe-code", "raw operations that do not say what keeps them sound", |workspace| {
+        write(workspace, "crates/notafter-sys/src/a.rs", "//! Raw operations.\nunsafe fn f() {}\n");
     }),
     ("unsafe-code", "a root that does not forbid it", |workspace| {
         write(workspace, "crates/notafter-core/src/lib.rs", "// #![forbid(unsafe_code)]\n");
