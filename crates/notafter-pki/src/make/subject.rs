@@ -115,6 +115,16 @@ mod tests {
                 .iter()
                 .map(|text| values(text).unwrap_err())
                 .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r"
+        `` is not of the form CN=value
+        `hss` is not of the form CN=value
+        there is no attribute `XY`; known are C, CN, DC, GN, L, O, OU, SN, ST, STREET, UID, emailAddress, organizationIdentifier, postalCode, serialNumber, title
+        CN is empty
+        it names CN twice
+        C is a country code of two letters, not `Sweden`
+        `\` stands before a character that needs no escape
+        `+` is not supported: write one attribute after the other
+        DC cannot hold `ä`
+        ");
     }
 }

@@ -201,7 +201,17 @@ fn a_spec_that_cannot_be_made_is_named() {
         vec![dns],
     ];
     let told: Vec<String> = wrong.iter().map(|specs| generate(specs).unwrap_err().to_string()).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @"
+    credential `twice` is declared twice
+    credential `orphan`: there is no credential `nobody` to issue it
+    credential `a`: its issuers form a loop
+    credential `own`: its issuers form a loop
+    credential `under`: its issuer `leaf` is no CA
+    credential `reversed`: its validity ends at 2018-10-30T23:59:59Z, before it begins at 2018-10-31T00:00:00Z
+    credential `early`: -000001-12-31T23:59:59Z lies outside the years 0 to 9999 that a certificate can name
+    credential `subject`: subject `XY=1`: there is no attribute `XY`; known are C, CN, DC, GN, L, O, OU, SN, ST, STREET, UID, emailAddress, organizationIdentifier, postalCode, serialNumber, title
+    credential `dns`: `bücher.example` is no DNS name (international ones go in as `xn--…`)
+    ");
     assert!(wrong.iter().all(|specs| generate(specs).unwrap_err().credential().is_some()));
     let pki = generate(&[]).unwrap();
     assert!(matches!(pki.issued(&name("none")), Err(Error::UnknownCredential { .. })));

@@ -193,7 +193,7 @@ fn length_octets(der: &[u8], from: usize, until: usize, found: &mut Vec<usize>) 
 fn a_wrong_length_anywhere_is_refused() {
     let mut offsets = vec![];
     length_octets(&PLAIN, 0, PLAIN.len(), &mut offsets);
-    assert!(offsets.len() > 40);
+    assert!(offsets.len() > 25);
     for offset in offsets {
         for wrong in (0..=255).filter(|octet| *octet != PLAIN[offset]) {
             let mut der = PLAIN.clone();
