@@ -70,6 +70,7 @@ impl Workspace {
         collect(root, "", &mut files)?;
         files.sort_by(|one, other| one.path.cmp(&other.path));
         ensure!(!members.is_empty() && !files.is_empty(), "{} holds nothing to check", root.display());
+        mark_test_modules(&mut files);
         Ok(Self { members, files })
     }
 
@@ -78,6 +79,35 @@ impl Workspace {
     pub fn file(&self, path: &str) -> Option<&TextFile> {
         self.files.iter().find(|file| file.path == path)
     }
+}
+
+/// Marks the files of modules that their parent declares under `#[cfg(test)]`.
+fn mark_test_modules(files: &mut [TextFile]) {
+    let modules: Vec<String> = files.iter().filter(|file| file.is_rust()).flat_map(test_modules).collect();
+    for file in files {
+        let own = file.path.strip_suffix(".rs").unwrap_or(&file.path);
+        let within = |module: &String| {
+            own.strip_prefix(module.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if modules.iter().any(within) {
+            file.lines.iter_mut().for_each(|line| line.is_test = true);
+        }
+    }
+}
+
+/// Paths, without `.rs`, of the modules that `file` declares for tests.
+fn test_modules(file: &TextFile) -> Vec<String> {
+    let own = file.path.strip_suffix(".rs").unwrap_or(&file.path);
+    let directory = match own.rsplit_once('/') {
+        Some((parent, "lib" | "main" | "mod")) => parent,
+        _ => own,
+    };
+    let declarations = file.lines.iter().filter(|line| line.is_test).filter_map(|line| {
+        let declaration = line.code.trim().strip_suffix(';')?;
+        let (before, name) = declaration.rsplit_once("mod ")?;
+        (before.is_empty() || before.ends_with(' ')).then(|| format!("{directory}/{name}"))
+    });
+    declarations.collect()
 }
 
 /// What nobody wrote: build output, and git's own data (a file in worktrees).
@@ -109,4 +139,33 @@ fn collect(root: &Path, prefix: &str, files: &mut Vec<TextFile>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(parent: &str, text: &str, child: &str) -> bool {
+        let mut files = vec![TextFile::new(parent, text), TextFile::new(child, "fn f() {}\n")];
+        mark_test_modules(&mut files);
+        files[1].lines[0].is_test
+    }
+
+    #[test]
+    fn a_module_declared_for_tests_is_test() {
+        let declared = "#[cfg(test)]\npub(crate) mod sample;\n";
+        assert!(marked("a/src/lib.rs", declared, "a/src/sample.rs"));
+        assert!(marked("a/src/lib.rs", declared, "a/src/sample/mod.rs"));
+        assert!(marked("a/src/b/mod.rs", "#[cfg(test)] mod sample;\n", "a/src/b/sample.rs"));
+        assert!(marked("a/src/b.rs", declared, "a/src/b/sample.rs"));
+    }
+
+    #[test]
+    fn any_other_module_is_not() {
+        let declared = "#[cfg(test)]\nmod sample;\nmod other;\n";
+        assert!(!marked("a/src/lib.rs", declared, "a/src/other.rs"));
+        assert!(!marked("a/src/lib.rs", declared, "a/src/samples.rs"));
+        assert!(!marked("a/src/lib.rs", declared, "b/src/sample.rs"));
+        assert!(!marked("a/src/lib.rs", "mod sample;\n", "a/src/sample.rs"));
+    }
 }

@@ -41,7 +41,11 @@ fn clean() -> Workspace {
     for name in ["notafter-core", "notafter-clock", "notafter-runner"] {
         write(&mut workspace, &format!("crates/{name}/src/lib.rs"), forbid);
     }
-    write(&mut workspace, "crates/notafter-sys/src/lib.rs", "//! Raw operations.\n//! # Safety\nunsafe fn f() {}\n");
+    write(
+        &mut workspace,
+        "crates/notafter-sys/src/lib.rs",
+        "//! Raw operations.\n//! # Safety\nunsafe fn f() {}\n",
+    );
     write(&mut workspace, "crates/notafter-runner/src/host_clock.rs", "fn f() { Instant::now(); }\n");
     write(&mut workspace, "crates/notafter-core/src/tests.rs", "fn f() { Instant::now(); }\n");
     write(&mut workspace, "fixtures/o2/src/lib.rs", "fn f() { SystemTime::now(); }\n");
