@@ -1,7 +1,8 @@
 //! Time is an argument: no ambient clock outside [`ALLOWED`], fixtures and tests.
 //!
-//! Clippy bans the calls themselves (`clippy.toml`); this rule also catches whoever silences clippy, and the clocks of
-//! libraries that are not in the tree today.
+//! Clippy bans the calls themselves (`clippy.toml`); this rule also catches whoever silences clippy, the clocks of
+//! libraries that are not in the tree today, and the kernel's, which only the crates of the engine may ask
+//! ([`ENGINE`]).
 
 use super::super::Workspace;
 use super::Violation;
@@ -11,6 +12,12 @@ pub(super) const NAME: &str = "clocks";
 
 /// The only files that may read the host's clock.
 const ALLOWED: &[&str] = &["ci/xtask/src/stopwatch.rs", "crates/notafter-runner/src/host_clock.rs"];
+
+/// Crates that read the kernel's clocks because shifting them is their work.
+const ENGINE: &[&str] = &["crates/notafter-clock/", "crates/notafter-sys/"];
+
+/// The kernel's own way, under whichever path a library offers it.
+const KERNEL: &str = "clock_gettime";
 
 const BANNED: &[&str] = &[
     "Instant::now",
@@ -27,8 +34,11 @@ const BANNED: &[&str] = &[
 pub(super) fn check(workspace: &Workspace) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in workspace.files.iter().filter(|file| file.is_rust() && !is_free(&file.path)) {
+        let kernel = (!ENGINE.iter().any(|home| file.path.starts_with(home))).then_some(KERNEL);
         for (number, line) in file.numbered().filter(|(_, line)| !line.is_test) {
-            if let Some(banned) = BANNED.iter().find(|banned| has_word(&line.code, banned)) {
+            if let Some(banned) =
+                BANNED.iter().copied().chain(kernel).find(|banned| has_word(&line.code, banned))
+            {
                 violations.push(Violation {
                     rule: NAME,
                     path: file.path.clone(),

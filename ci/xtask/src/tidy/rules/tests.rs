@@ -76,6 +76,9 @@ const SABOTAGES: &[Sabotage] = &[
             "#[expect(clippy::disallowed_methods)]\nfn f() {}\n",
         );
     }),
+    ("clocks", "a kernel clock read outside the engine", |workspace| {
+        write(workspace, "crates/notafter-core/src/a.rs", "fn f() { rustix::time::clock_gettime(id); }\n");
+    }),
     ("clocks", "a file of the right name in the wrong crate", |workspace| {
         write(workspace, "crates/notafter-core/src/host_clock.rs", "fn f() { SystemTime::now(); }\n");
     }),
@@ -197,6 +200,7 @@ fn what_only_looks_like_a_violation_passes() {
     write(&mut workspace, "crates/notafter-core/src/b.rs", &long);
     let tested = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", "    fn f() {}\n".repeat(501));
     write(&mut workspace, "crates/notafter-core/src/c.rs", &tested);
+    write(&mut workspace, "crates/notafter-clock/src/a.rs", "fn f() { clock_gettime(id); }\n");
     write(&mut workspace, "ci/run", "mktemp -d tmp.XXXXXX\ncd \"$1/work/here\" && ls ./root/a\n");
     assert_eq!(check(&workspace), []);
 }
