@@ -186,6 +186,19 @@ pub enum Expectation {
     Works(Works),
 }
 
+impl Expectation {
+    /// Whether `seen` is what is expected.
+    #[must_use]
+    pub fn accepts(&self, seen: &Seen) -> bool {
+        match (self, seen) {
+            (Self::Rejected { .. }, Seen::Refused(_)) => true,
+            (Self::Works(works), Seen::Answered(answer)) => answer.satisfies(works),
+            (Self::Rejected { .. }, Seen::Answered(answer)) => answer.is_refusal(),
+            (Self::Works(_), Seen::Refused(_)) | (_, Seen::Absent { .. }) => false,
+        }
+    }
+}
+
 /// One expectation and the span of time in which it holds, on the candidate's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExpectedSpan {
@@ -237,11 +250,6 @@ impl Check {
         if self.expectation_at(observation.end.second)? != span {
             return None;
         }
-        Some(match (&span.expectation, &observation.seen) {
-            (Expectation::Rejected { .. }, Seen::Refused(_)) => true,
-            (Expectation::Works(works), Seen::Answered(answer)) => answer.satisfies(works),
-            (Expectation::Rejected { .. }, Seen::Answered(answer)) => answer.is_refusal(),
-            (Expectation::Works(_), Seen::Refused(_)) | (_, Seen::Absent { .. }) => false,
-        })
+        Some(span.expectation.accepts(&observation.seen))
     }
 }

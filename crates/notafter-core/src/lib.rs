@@ -7,19 +7,26 @@
 //! What must never happen here: I/O, async, reading a clock.
 #![forbid(unsafe_code)]
 
+mod attribute;
 mod case;
 mod check;
+mod checkpoint;
 mod credential;
 mod event;
+mod holder;
 mod inventory;
+mod judge;
 mod names;
 mod observation;
 mod record;
+mod refine;
 mod scenario;
 mod service;
+mod soundness;
 mod time;
 mod verdict;
 
+pub use attribute::attribute;
 pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
 pub use check::{
     Check, Connection, Expectation, ExpectedSpan, HttpMethod, Probe, TlsTerms, TlsTrust, Verify, Works,
@@ -30,6 +37,7 @@ pub use credential::{
 };
 pub use event::{Event, HostReading};
 pub use inventory::{Inventory, OpaqueFile};
+pub use judge::judge;
 pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, ScenarioName, ServiceName, VolumeName,
 };
@@ -37,6 +45,7 @@ pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Seen, ServedCertificate, WitnessBasis,
 };
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunRecord, ServiceEnd};
+pub use refine::{plan, refine};
 pub use scenario::{
     Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry, Scenario,
     SourceLocation, Start, Waived, Waiver,

@@ -1,0 +1,195 @@
+//! Attribution: which credential is behind a break, and why the gate believes so.
+//!
+//! What must never happen here: a guess. Where two credentials are equally likely none is named, and all the
+//! evidence is shown.
+
+use crate::checkpoint::{checkpoints, counts, first_failure};
+use crate::holder::{is_own, relevant_edges};
+use crate::{
+    Bracket, CaseId, CaseRecord, Credential, Edge, EdgeKind, Evidence, Fingerprint, Origin, RunRecord, Seen,
+    ServiceName,
+};
+use std::collections::BTreeSet;
+
+/// Shorter serial numbers turn up in log lines by chance.
+const SHORTEST_SERIAL: usize = 6;
+/// As much evidence of a kind as a reader can use.
+const MAX_EVIDENCE: usize = 8;
+
+/// The credential behind a break that `case` shows, where exactly one is most likely, and the evidence, strongest
+/// first. Evidence that speaks for another credential is not left out.
+///
+/// Ranks: the edge coincides with the break to the second (an exact bracket only; a verifier may refuse in the last
+/// valid second); the probe refused it by name; a process that ended named it in its log; it belongs to the
+/// candidate.
+#[must_use]
+pub fn attribute(
+    record: &RunRecord,
+    bracket: Option<Bracket>,
+    case: &CaseId,
+) -> (Option<Fingerprint>, Vec<Evidence>) {
+    let Some(case) = record.case(case) else { return (None, Vec::new()) };
+    let coinciding = bracket.filter(Bracket::is_exact).map_or_else(Vec::new, |exact| {
+        let mut edges = relevant_edges(record);
+        edges.retain(|edge| coincides(edge, &exact) && is_there(record, case, edge.credential));
+        edges
+    });
+    let wire = refused_by_name(record, case);
+    let logged = named_in_log(record, case);
+
+    let mut ranked: Vec<([bool; 4], Fingerprint)> = Vec::new();
+    for credential in &record.inventory.credentials {
+        let fingerprint = credential.fingerprint;
+        let coincides = coinciding.iter().any(|edge| edge.credential == fingerprint);
+        // What has not changed yet cannot be behind the break, whoever names it.
+        let changed = |edge: Edge| bracket.is_none_or(|b| edge.changed_at() <= b.first_fail.plus_secs(1));
+        let ended = credential.edges().any(|edge| edge.kind == EdgeKind::NotAfter && changed(edge));
+        let wire = ended && wire.iter().any(|(named, _)| *named == fingerprint);
+        let logged = ended && logged.iter().any(|(named, _, _)| *named == fingerprint);
+        if coincides || wire || logged {
+            ranked.push(([coincides, wire, logged, is_own(record, credential)], fingerprint));
+        }
+    }
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
+    let culprit = match ranked.as_slice() {
+        [] => None,
+        [first, second, ..] if first.0 == second.0 => None,
+        [first, ..] => Some(first.1),
+    };
+
+    let mut evidence: Vec<Evidence> = Vec::new();
+    // The culprit's own edge first; the rest in time order.
+    let mut edges = coinciding;
+    edges.sort_by_key(|edge| (Some(edge.credential) != culprit, *edge));
+    evidence.extend(edges.into_iter().take(MAX_EVIDENCE).map(|edge| Evidence::Coincidence { edge }));
+    let reasons: BTreeSet<String> = wire.into_iter().map(|(_, reason)| reason).collect();
+    evidence.extend(reasons.into_iter().take(MAX_EVIDENCE).map(|reason| Evidence::SeenOnTheWire { reason }));
+    let lines: BTreeSet<(ServiceName, String)> =
+        logged.into_iter().map(|(_, service, line)| (service, line)).collect();
+    evidence.extend(
+        lines.into_iter().take(MAX_EVIDENCE).map(|(service, line)| Evidence::NamedInLog { service, line }),
+    );
+    (culprit, evidence)
+}
+
+/// Whether a break in `bracket` falls on `edge`: in the first second of the new state, one later, or in the last of
+/// the old one.
+pub(crate) fn coincides(edge: &Edge, bracket: &Bracket) -> bool {
+    bracket.is_exact() && bracket.first_fail.secs_since(edge.changed_at()).abs() <= 1
+}
+
+/// What a service made for itself in one launch is not behind a break in another.
+fn is_there(record: &RunRecord, case: &CaseRecord, fingerprint: Fingerprint) -> bool {
+    let credential = record.inventory.find(fingerprint);
+    credential.is_some_and(|credential| match credential.origin {
+        Origin::Declared(_) | Origin::Embedded => true,
+        Origin::Served => case
+            .observations
+            .iter()
+            .flat_map(|observation| &observation.served)
+            .any(|served| served.credential.fingerprint == fingerprint),
+    })
+}
+
+/// Credentials that the first failure of `case` names, on the wire or in a log.
+pub(crate) fn named(record: &RunRecord, case: &CaseRecord) -> BTreeSet<Fingerprint> {
+    let wire = refused_by_name(record, case).into_iter().map(|(fingerprint, _)| fingerprint);
+    let logged = named_in_log(record, case).into_iter().map(|(fingerprint, _, _)| fingerprint);
+    wire.chain(logged).collect()
+}
+
+fn refused_by_name(record: &RunRecord, case: &CaseRecord) -> Vec<(Fingerprint, String)> {
+    let Some(failure) = first_failure(case, &record.scenario) else { return Vec::new() };
+    let points = checkpoints(case, &record.scenario);
+    points
+        .iter()
+        .filter(|point| point.step == failure.step)
+        .flat_map(|point| &point.looks)
+        .filter(|look| look.met == Some(false))
+        .filter_map(|look| match &look.observation.seen {
+            Seen::Refused(refusal) => refusal.culprit.map(|culprit| (culprit, refusal.reason.clone())),
+            Seen::Absent { .. } | Seen::Answered(_) => None,
+        })
+        .collect()
+}
+
+fn named_in_log(record: &RunRecord, case: &CaseRecord) -> Vec<(Fingerprint, ServiceName, String)> {
+    let Some(failure) = first_failure(case, &record.scenario) else { return Vec::new() };
+    let mut found = Vec::new();
+    let ends = case.ends.iter().filter(|end| counts(end, case, &record.scenario));
+    for end in ends.filter(|end| end.at.second <= failure.at) {
+        for credential in &record.inventory.credentials {
+            if !is_there(record, case, credential.fingerprint) {
+                continue;
+            }
+            if let Some(line) = end.log_tail.lines().rev().find(|line| names(line, credential)) {
+                found.push((credential.fingerprint, end.service.clone(), line.trim().to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a log line names `credential` by subject, serial number or end.
+fn names(line: &str, credential: &Credential) -> bool {
+    let serial = credential.serial.to_ascii_uppercase();
+    let plain: String = line.to_ascii_uppercase().chars().filter(|c| *c != ':').collect();
+    let by_serial = serial.len() >= SHORTEST_SERIAL && holds_word(&plain, &serial);
+    let by_subject = !credential.subject.is_empty() && holds_word(line, &credential.subject);
+    by_subject || by_serial || ends_as_text(credential).iter().any(|end| line.contains(end.as_str()))
+}
+
+/// The end of validity as programs write it.
+fn ends_as_text(credential: &Credential) -> Vec<String> {
+    let Ok(end) = jiff::Timestamp::from_second(credential.not_after.as_secs()) else { return Vec::new() };
+    let zoned = end.to_zoned(jiff::tz::TimeZone::UTC);
+    ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%b %e %H:%M:%S %Y"]
+        .iter()
+        .map(|format| zoned.strftime(format).to_string())
+        .collect()
+}
+
+/// Whether `text` holds `word` and not as part of a longer one: `CN=hss` is not named by `CN=hss-2`.
+fn holds_word(text: &str, word: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(joins) && !after.is_some_and(joins)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::UnixTime;
+
+    #[test]
+    fn log_lines_name_credentials_by_subject_serial_and_end() {
+        let credential = Credential {
+            fingerprint: Fingerprint::from_bytes([1; 32]),
+            subject: "CN=hss".to_owned(),
+            issuer: "CN=root".to_owned(),
+            serial: "0A1B2C3D".to_owned(),
+            not_before: UnixTime::MIN,
+            not_after: UnixTime::parse("2018-12-06T04:29:59Z").unwrap(),
+            ca: false,
+            self_issued: false,
+            origin: Origin::Embedded,
+            places: Vec::new(),
+        };
+        for (line, expected) in [
+            ("certificate CN=hss has expired", true),
+            ("certificate CN=hss-2 has expired", false),
+            ("certificate CN=hss_old has expired", false),
+            ("serial 0a:1b:2c:3d refused", true),
+            ("serial FF0A1B2C3D refused", false),
+            ("notAfter=Dec  6 04:29:59 2018 GMT", true),
+            ("ended 2018-12-06T04:29:59Z", true),
+            ("ended 2018-12-06T04:29:58Z", false),
+            ("all is well", false),
+        ] {
+            assert_eq!(names(line, &credential), expected, "{line}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What a case came to, step by step: each look beside what the scenario expects of it.
+//!
+//! Refining, judging and the runner's outcome all read a case through here, so that they cannot disagree.
+
+use crate::{
+    CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Restart, Scenario, Seen, ServiceEnd,
+    ServiceName, Step, UnixTime,
+};
+
+/// One look and whether it met its expectation; none where it decides nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) check: &'a Check,
+    pub(crate) connection: Connection,
+    pub(crate) observation: &'a Observation,
+    pub(crate) met: Option<bool>,
+}
+
+/// One `Check` step and everything seen in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkpoint<'a> {
+    /// Index of the step.
+    pub(crate) step: usize,
+    /// Where the clock stands, by the plan.
+    pub(crate) at: UnixTime,
+    /// What was restarted since the clock stands there.
+    pub(crate) restarted: Vec<ServiceName>,
+    pub(crate) looks: Vec<Look<'a>>,
+}
+
+impl Checkpoint<'_> {
+    pub(crate) fn failed(&self) -> bool {
+        self.looks.iter().any(|look| look.met == Some(false))
+    }
+}
+
+/// Where a case fails first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Index of the step that showed it.
+    pub(crate) step: usize,
+    /// When, on the candidate's clock.
+    pub(crate) at: UnixTime,
+    /// The last checkpoint before it at which everything was as expected.
+    pub(crate) last_pass: Option<UnixTime>,
+    /// What was restarted just before, while the clock stood.
+    pub(crate) restarted: Vec<ServiceName>,
+}
+
+/// Where the clock of `case` stands when its services start; a native one stands at the scenario's start.
+pub(crate) fn first_instant(clock: CaseClock, scenario: &Scenario) -> UnixTime {
+    match clock {
+        CaseClock::Native => scenario.start.instant(),
+        CaseClock::Shifted(at) => at,
+    }
+}
+
+/// Every `Check` step of `case`, in order, whether or not it was reached.
+pub(crate) fn checkpoints<'a>(case: &'a CaseRecord, scenario: &'a Scenario) -> Vec<Checkpoint<'a>> {
+    let mut now = first_instant(case.case.clock, scenario);
+    let mut restarted = Vec::new();
+    let mut found = Vec::new();
+    for (index, step) in case.case.steps.iter().enumerate() {
+        match step {
+            Step::Move { to, .. } => {
+                now = *to;
+                restarted.clear();
+            }
+            Step::Restart { services } => restarted.extend(services.iter().cloned()),
+            Step::Check { .. } => found.push(Checkpoint {
+                step: index,
+                at: now,
+                restarted: restarted.clone(),
+                looks: looks(case, scenario, index),
+            }),
+        }
+    }
+    found
+}
+
+fn looks<'a>(case: &'a CaseRecord, scenario: &'a Scenario, step: usize) -> Vec<Look<'a>> {
+    let mut looks: Vec<Look<'a>> = Vec::new();
+    for observation in case.observations.iter().filter(|observation| observation.step == step) {
+        let Some(check) = scenario.check(&observation.check) else { continue };
+        let met = is_met(check, observation);
+        let look = Look { check, connection: observation.connection, observation, met };
+        match looks.iter_mut().find(|l| l.check.name == check.name && l.connection == look.connection) {
+            Some(known) => *known = look,
+            None => looks.push(look),
+        }
+    }
+    excuse_lost_sessions(&mut looks);
+    looks
+}
+
+/// Services close idle sessions by themselves, and a long walk leaves every session idle. A held connection that is
+/// gone breaks nobody while a new one works.
+fn excuse_lost_sessions(looks: &mut [Look<'_>]) {
+    for index in 0..looks.len() {
+        let look = looks[index];
+        let lost = look.connection == Connection::Held
+            && look.met == Some(false)
+            && matches!(look.observation.seen, Seen::Absent { .. });
+        let fresh_works = || {
+            looks.iter().any(|other| {
+                other.check.name == look.check.name
+                    && other.connection == Connection::Fresh
+                    && other.met == Some(true)
+            })
+        };
+        if lost && fresh_works() {
+            looks[index].met = Some(true);
+        }
+    }
+}
+
+/// OpenSSL refuses a certificate in its last second already, RFC 5280 code one second later. In the last second of
+/// a span both answers are therefore right.
+fn is_met(check: &Check, observation: &Observation) -> Option<bool> {
+    let met = check.is_met_by(observation)?;
+    if met {
+        return Some(true);
+    }
+    let now = check.expectation_at(observation.begin.second)?;
+    let last_second = now.through == Some(observation.begin.second);
+    let next = check.expectation_at(observation.begin.second.plus_secs(1));
+    Some(last_second && next.is_some_and(|span| span.expectation.accepts(&observation.seen)))
+}
+
+/// Whether the end of a main process is a failure by itself, whatever the checks say.
+pub(crate) fn counts(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -> bool {
+    let recovered = case.ready.iter().any(|(name, at)| *name == end.service && *at >= end.at);
+    let restart = scenario.service(&end.service).map_or(Restart::Never, |service| service.restart);
+    match (restart, end.before_ready) {
+        (Restart::Always, _) => !recovered,
+        (Restart::Never, true) => true,
+        // A peer that is done exits with 0; a candidate that goes away is gone, whatever it says of itself.
+        (Restart::Never, false) => end.code != Some(0) || end.service == scenario.candidate.service,
+    }
+}
+
+/// Where `case` fails first, as its observations and ends tell it.
+pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Failure> {
+    let ends: Vec<&ServiceEnd> = case.ends.iter().filter(|end| counts(end, case, scenario)).collect();
+    let mut last_pass = None;
+    let points = checkpoints(case, scenario);
+    for point in &points {
+        let ended = ends.iter().any(|end| {
+            // The record does not order ends and looks within a second. Where the service is restarted in that
+            // second and nothing failed before, its end belongs to the restart.
+            end.at.second <= point.at && !is_restarted_later(case, scenario, point, end)
+        });
+        if point.failed() || ended {
+            let restarted = point.restarted.clone();
+            return Some(Failure { step: point.step, at: point.at, last_pass, restarted });
+        }
+        if !point.looks.is_empty() && point.looks.iter().all(|look| look.met == Some(true)) {
+            last_pass = Some(point.at);
+        }
+    }
+    ends.first().map(|end| Failure {
+        step: points.last().map_or(0, |point| point.step),
+        at: end.at.second,
+        last_pass,
+        restarted: points.last().map(|point| point.restarted.clone()).unwrap_or_default(),
+    })
+}
+
+/// Whether the service that ended is restarted in the second of its end, after `point`.
+fn is_restarted_later(
+    case: &CaseRecord,
+    scenario: &Scenario,
+    point: &Checkpoint<'_>,
+    end: &ServiceEnd,
+) -> bool {
+    let mut now = first_instant(case.case.clock, scenario);
+    case.case.steps.iter().enumerate().any(|(index, step)| match step {
+        Step::Move { to, .. } => {
+            now = *to;
+            false
+        }
+        Step::Restart { services } => {
+            index > point.step && now == end.at.second && services.contains(&end.service)
+        }
+        Step::Check { .. } => false,
+    })
+}
+
+impl CaseRecord {
+    /// What the observations and ends of the case amount to: `Fail` where an expectation was not met or a service
+    /// did not get or stay up, else `Pass`. It says nothing of how complete the case is; see [`crate::judge`].
+    #[must_use]
+    pub fn outcome_from_observations(&self, scenario: &Scenario) -> Outcome {
+        match first_failure(self, scenario) {
+            None => Outcome::Pass,
+            Some(_) => Outcome::Fail,
+        }
+    }
+}
+
+/// Where the clock of a case stands at its end; none where no step moves it.
+pub(crate) fn last_instant(case: &crate::Case) -> Option<UnixTime> {
+    case.steps.iter().rev().find_map(|step| match step {
+        Step::Move { to, .. } => Some(*to),
+        Step::Check { .. } | Step::Restart { .. } => None,
+    })
+}

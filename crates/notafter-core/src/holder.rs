@@ -1,0 +1,141 @@
+//! Who holds a credential, whose checks meet it, and when it changes.
+
+use crate::{
+    CaseClock, Check, Container, Credential, CredentialName, Edge, EdgeKind, Fingerprint, MountedSource,
+    Origin, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+};
+use std::collections::BTreeSet;
+
+/// A root in a trust store. Stores carry expired roots as a matter of course. One compiled into an executable is
+/// no store but part of the program.
+pub(crate) fn is_anchor(credential: &Credential) -> bool {
+    let in_program = credential.places.iter().any(|place| place.container == Container::DerInElf);
+    credential.ca && credential.self_issued && !in_program
+}
+
+/// The credentials that a declared one is used with: itself and everything issued below it.
+fn below(scenario: &Scenario, name: &CredentialName) -> BTreeSet<CredentialName> {
+    let mut found = BTreeSet::from([name.clone()]);
+    loop {
+        let before = found.len();
+        for credential in &scenario.credentials {
+            let issuer = match &credential.x509.issuer {
+                X509Issuer::Intermediate(issuer) | X509Issuer::IssuedBy(issuer) => issuer,
+                X509Issuer::Root | X509Issuer::SelfSigned => continue,
+            };
+            if found.contains(issuer) {
+                found.insert(credential.name.clone());
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// Services that showed `fingerprint` to a probe.
+fn servers(record: &RunRecord, fingerprint: Fingerprint) -> BTreeSet<ServiceName> {
+    let scenario = &record.scenario;
+    let observations = record.cases.iter().flat_map(|case| &case.observations);
+    observations
+        .filter(|observation| observation.served.iter().any(|s| s.credential.fingerprint == fingerprint))
+        .filter_map(|observation| scenario.check(&observation.check))
+        .filter_map(|check| ServiceName::new(check.probe.target()).ok())
+        .collect()
+}
+
+/// Services whose work depends on `credential`: it lies in their files, is mounted into them, or they serve it.
+pub(crate) fn holders(record: &RunRecord, credential: &Credential) -> BTreeSet<ServiceName> {
+    let scenario = &record.scenario;
+    let mut found: BTreeSet<ServiceName> =
+        credential.places.iter().map(|place| place.service.clone()).collect();
+    found.extend(servers(record, credential.fingerprint));
+    if let Origin::Declared(name) = &credential.origin {
+        let names = below(scenario, name);
+        let mounted = scenario.services.iter().filter(|service| {
+            service.files.iter().any(|file| match &file.source {
+                MountedSource::Certificate(c) | MountedSource::Chain(c) | MountedSource::Key(c) => {
+                    names.contains(c)
+                }
+                MountedSource::Content(_) | MountedSource::Source(_) => false,
+            })
+        });
+        found.extend(mounted.map(|service| service.name.clone()));
+    }
+    found
+}
+
+/// Whether `credential` belongs to the candidate: in its files, mounted into it or served by it, and no mere anchor.
+pub(crate) fn is_own(record: &RunRecord, credential: &Credential) -> bool {
+    !is_anchor(credential) && holders(record, credential).contains(&record.scenario.candidate.service)
+}
+
+/// Everything that `service` needs, directly or not, and itself.
+pub(crate) fn needs(scenario: &Scenario, service: &ServiceName) -> BTreeSet<ServiceName> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![service.clone()];
+    while let Some(name) = open.pop() {
+        if found.insert(name.clone()) {
+            open.extend(
+                scenario.service(&name).into_iter().flat_map(|service| service.needs.iter().cloned()),
+            );
+        }
+    }
+    found
+}
+
+/// Every service that a check passes through: its target, where it stands, and what those need.
+pub(crate) fn reach(scenario: &Scenario, check: &Check) -> BTreeSet<ServiceName> {
+    let target = ServiceName::new(check.probe.target()).ok();
+    target.iter().chain(&check.from).flat_map(|service| needs(scenario, service)).collect()
+}
+
+/// Whether `check` meets `credential`: at a service that holds it, or in its own hands.
+pub(crate) fn meets(record: &RunRecord, check: &Check, credential: &Credential) -> bool {
+    let scenario = &record.scenario;
+    let held = holders(record, credential);
+    if reach(scenario, check).iter().any(|service| held.contains(service)) {
+        return true;
+    }
+    let (Origin::Declared(name), Some(terms)) = (&credential.origin, check.probe.tls()) else {
+        return false;
+    };
+    let names = below(scenario, name);
+    let trusted = terms.trust.as_ref().map(|TlsTrust::Credential(anchor)| anchor);
+    terms.identity.iter().chain(trusted).any(|used| names.contains(used))
+}
+
+/// The edges that a run must live through. What a fresh start made for itself while an instant was searched is of
+/// that start alone; what a probe was served in control, in the walk or at the horizon counts with its end.
+pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
+    let horizon = CaseClock::Shifted(record.scenario.horizon);
+    let telling = record.cases.iter().filter(|case| match case.case.purpose {
+        Purpose::Control | Purpose::Walk => true,
+        Purpose::Cold => case.case.clock == horizon,
+        Purpose::PastControl | Purpose::Repeat(_) => false,
+    });
+    let served: BTreeSet<Fingerprint> = telling
+        .flat_map(|case| &case.observations)
+        .flat_map(|observation| &observation.served)
+        .map(|served| served.credential.fingerprint)
+        .collect();
+    let mut edges: Vec<Edge> = Vec::new();
+    for credential in &record.inventory.credentials {
+        match &credential.origin {
+            Origin::Declared(_) | Origin::Embedded => edges.extend(credential.edges()),
+            Origin::Served if served.contains(&credential.fingerprint) => {
+                edges.extend(credential.edges().filter(|edge| edge.kind == EdgeKind::NotAfter));
+            }
+            Origin::Served => {}
+        }
+    }
+    edges.sort_by_key(|edge| (edge.changed_at(), *edge));
+    edges
+}
+
+/// Those of them that change something in (`after`, `through`].
+pub(crate) fn edges_in(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Edge> {
+    let mut edges = relevant_edges(record);
+    edges.retain(|edge| edge.changed_at() > after && edge.changed_at() <= through);
+    edges
+}

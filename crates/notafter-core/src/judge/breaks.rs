@@ -1,0 +1,184 @@
+//! Findings about the release: what breaks, when, and because of what.
+
+use super::blast::describe;
+use super::finding::finding;
+use super::words;
+use crate::attribute::{attribute, coincides};
+use crate::holder::relevant_edges;
+use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
+use crate::{
+    Bracket, CaseId, CaseRecord, Credential, EdgeKind, Evidence, Finding, FindingCode, Purpose, RunRecord,
+    Severity,
+};
+
+/// Everything that the cases show of a release that fails.
+pub(super) fn findings(record: &RunRecord, investigation: &Investigation) -> Vec<Finding> {
+    if let Some(control) = &investigation.control_failure {
+        return of_control(record, control, investigation).into_iter().collect();
+    }
+    let motion = investigation.motion.as_ref().and_then(|found| of_motion(record, found));
+    let cold = investigation.cold.as_ref().and_then(|found| of_cold(record, found));
+    motion.into_iter().chain(cold).collect()
+}
+
+fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigation) -> Option<Finding> {
+    match &investigation.past {
+        Some(past) if past.repeat == Repeat::Failed => {
+            let shown = Shown::new(record, past.last_pass, past.first_fail, &past.case)?;
+            let mut found = shown.finding(record, FindingCode::AlreadyBroken);
+            found.summary =
+                format!("{}; {}", shown.headline(record, &found), "it is broken at the start already");
+            return Some(found);
+        }
+        Some(past) if past.repeat == Repeat::Passed => return flaky(record, &past.case),
+        Some(_) | None => {}
+    }
+    let case = record.case(control)?;
+    let code = FindingCode::ControlFails;
+    let mut found = finding(code, Severity::Inconclusive, String::new());
+    describe(record, &mut found, case, None);
+    let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    found.summary = match case.case.purpose {
+        Purpose::Walk => format!("{what} fails at the start of the window and works a little later"),
+        _ => format!("{what} fails in {control}, where no boundary is crossed"),
+    };
+    found.help = words::help(code).map(str::to_owned);
+    Some(found)
+}
+
+fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
+    match cold.repeat {
+        Repeat::Failed => {}
+        Repeat::Passed => return flaky(record, &cold.case),
+        Repeat::Unknown => return None,
+    }
+    let shown = Shown::new(record, cold.last_pass, cold.first_fail, &cold.case)?;
+    let mut found = shown.finding(record, FindingCode::BreaksInWindow);
+    found.summary = shown.headline(record, &found);
+    if shown.walk.is_none() {
+        found.summary += "; only a fresh start shows it";
+    }
+    Some(found)
+}
+
+/// A failure that fresh starts do not show blocks where state or an edge explains it; else the motion itself may be
+/// what the service cannot bear.
+fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
+    match motion.repeat {
+        Repeat::Failed => {}
+        Repeat::Passed => return flaky(record, &motion.walk),
+        Repeat::Unknown => return None,
+    }
+    let shown = Shown::new(record, motion.last_pass, motion.first_fail, &motion.case)?;
+    let at_edge = motion.in_parts && relevant_edges(record).iter().any(|e| coincides(e, &shown.bracket));
+    let aged = !motion.restarted.is_empty() || motion.aged_fails;
+    if at_edge || aged {
+        let mut found = shown.finding(record, FindingCode::BreaksInWindow);
+        let when = if aged { "a fresh start hides it" } else { "only a process that lives on shows it" };
+        found.summary = format!("{}; {when}", shown.headline(record, &found));
+        return Some(found);
+    }
+    let mut found = shown.finding(record, FindingCode::JumpIntolerant);
+    found.severity = Severity::Inconclusive;
+    let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    found.summary = format!(
+        "{what} fails in the walk at {}, works when started at that instant, and no credential changes there",
+        motion.first_fail
+    );
+    Some(found)
+}
+
+fn flaky(record: &RunRecord, case: &CaseId) -> Option<Finding> {
+    let failing = record.case(case)?;
+    let code = FindingCode::Flaky;
+    let mut found = finding(code, Severity::Inconclusive, String::new());
+    describe(record, &mut found, failing, None);
+    found.summary = format!("case {case} failed, and came out differently when it ran again");
+    found.help = words::help(code).map(str::to_owned);
+    Some(found)
+}
+
+/// A break and the case that shows it.
+struct Shown<'a> {
+    bracket: Bracket,
+    case: &'a CaseRecord,
+    /// The walk that broke too, with what it shows of the blast radius.
+    walk: Option<&'a CaseRecord>,
+}
+
+impl<'a> Shown<'a> {
+    fn new(
+        record: &'a RunRecord,
+        last_pass: Option<crate::UnixTime>,
+        first_fail: crate::UnixTime,
+        case: &CaseId,
+    ) -> Option<Self> {
+        let start = record.scenario.start.instant();
+        let bracket = Bracket { last_pass: last_pass.unwrap_or(start).min(first_fail), first_fail };
+        let walk = record.cases.iter().rfind(|walk| {
+            let main = matches!(walk.case.id.as_str(), "walk" | "walk-served");
+            main && crate::checkpoint::first_failure(walk, &record.scenario).is_some()
+        });
+        Some(Self { bracket, case: record.case(case)?, walk })
+    }
+
+    fn finding(&self, record: &RunRecord, code: FindingCode) -> Finding {
+        let mut found = finding(code, Severity::Block, String::new());
+        found.bracket = Some(self.bracket);
+        (found.culprit, found.evidence) = attribute(record, Some(self.bracket), &self.case.case.id);
+        describe(record, &mut found, self.case, self.walk);
+        found.help = Some(help(record, code, &found));
+        found
+    }
+
+    /// What breaks when and because of what, without a final period.
+    fn headline(&self, record: &RunRecord, found: &Finding) -> String {
+        let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+        let when = match self.bracket.is_exact() {
+            true => format!("at {}", self.bracket.first_fail),
+            false => format!("between {} and {}", self.bracket.last_pass, self.bracket.first_fail),
+        };
+        format!("{what} breaks {when}: {}", because(record, found))
+    }
+}
+
+fn culprit<'a>(record: &'a RunRecord, found: &Finding) -> Option<&'a Credential> {
+    found.culprit.and_then(|culprit| record.inventory.find(culprit))
+}
+
+fn because(record: &RunRecord, found: &Finding) -> String {
+    let edges = found.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Coincidence { edge } => Some(edge),
+        Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
+    });
+    match culprit(record, found) {
+        Some(credential) => {
+            let begins = edges
+                .filter(|edge| edge.credential == credential.fingerprint)
+                .any(|edge| edge.kind == EdgeKind::NotBefore);
+            match begins {
+                true => format!("{} is valid from {} on", credential.subject, credential.not_before),
+                false => format!("{} ends at {}", credential.subject, credential.not_after),
+            }
+        }
+        None => match edges.count() {
+            0 if found.evidence.is_empty() => "no known credential changes there (unexplained)".to_owned(),
+            0 => "the evidence does not single out one credential".to_owned(),
+            count => format!("{count} credentials change there, and nothing tells which is behind it"),
+        },
+    }
+}
+
+fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {
+    let general = words::help(code).unwrap_or_default();
+    let place = culprit(record, found).and_then(|credential| {
+        let own = |place: &&crate::Place| place.service == record.scenario.candidate.service;
+        credential.places.iter().find(own).or_else(|| credential.places.first())
+    });
+    match place {
+        Some(place) => {
+            format!("{general}; it lies in {} of {} at byte {}", place.path, place.service, place.offset)
+        }
+        None => general.to_owned(),
+    }
+}

@@ -1,0 +1,178 @@
+//! Expiry coverage: which ends did checks live through?
+
+use super::finding::finding;
+use super::words;
+use crate::checkpoint::{Checkpoint, checkpoints};
+use crate::holder::{edges_in, is_anchor, meets};
+use crate::refine::believed;
+use crate::{
+    Coverage, CoverageEntry, Credential, Edge, Evidence, Finding, FindingCode, Origin, PresentButUnused,
+    Purpose, RunRecord, Severity, Touch,
+};
+
+/// Edges inside the window, in time order.
+fn window(record: &RunRecord) -> Vec<Edge> {
+    edges_in(record, record.scenario.start.instant(), record.scenario.horizon)
+}
+
+/// How closely the run looked at each credential with a boundary inside the window.
+pub(super) fn coverage(record: &RunRecord) -> Coverage {
+    let walks: Vec<Vec<Checkpoint<'_>>> = record
+        .cases
+        .iter()
+        .filter(|case| case.case.purpose == Purpose::Walk && believed(record, case).is_some())
+        .map(|case| checkpoints(case, &record.scenario))
+        .collect();
+    let edges = window(record);
+    let mut entries: Vec<CoverageEntry> = Vec::new();
+    for edge in &edges {
+        if entries.iter().any(|entry| entry.credential == edge.credential) {
+            continue;
+        }
+        let Some(credential) = record.inventory.find(edge.credential) else { continue };
+        let mut own = edges.iter().filter(|other| other.credential == edge.credential);
+        let touch = if own.all(|edge| walks.iter().any(|walk| crosses(record, walk, edge, credential))) {
+            Touch::Exercised
+        } else if was_served(record, credential) {
+            Touch::Served
+        } else {
+            Touch::Never
+        };
+        entries.push(CoverageEntry { credential: credential.fingerprint, touch });
+    }
+    Coverage { entries }
+}
+
+/// Whether one check that meets the credential got its answer on both sides of `edge`. Before it the check must
+/// have been met. Behind it too, or it is this very edge at which it first failed: a service that has been down
+/// since an earlier break shows nothing.
+fn crosses(record: &RunRecord, walk: &[Checkpoint<'_>], edge: &Edge, credential: &Credential) -> bool {
+    let changed = edge.changed_at();
+    record.scenario.checks.iter().filter(|check| meets(record, check, credential)).any(|check| {
+        let looks: Vec<_> = walk
+            .iter()
+            .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
+            .filter(|(_, look)| look.check.name == check.name)
+            .collect();
+        let before = looks.iter().filter(|(at, _)| *at < changed).next_back();
+        let after = looks.iter().find(|(at, _)| *at >= changed);
+        before.is_some_and(|(_, look)| look.met == Some(true))
+            && after.is_some_and(|(_, look)| look.met.is_some())
+    })
+}
+
+fn was_served(record: &RunRecord, credential: &Credential) -> bool {
+    let observations = record.cases.iter().flat_map(|case| &case.observations);
+    observations
+        .flat_map(|observation| &observation.served)
+        .any(|served| served.credential.fingerprint == credential.fingerprint)
+}
+
+/// What coverage and policy make of it. `known` are the findings so far: nothing is said twice.
+pub(super) fn findings(record: &RunRecord, coverage: &Coverage, known: &[Finding]) -> Vec<Finding> {
+    let broken = known.iter().any(|finding| finding.severity == Severity::Block);
+    let looked = !known.iter().any(|finding| finding.code == FindingCode::ControlFails);
+    let mut found = Vec::new();
+    if !broken && looked {
+        found.extend(unlooked(record, coverage));
+    }
+    found.extend(unused(record, known));
+    found
+}
+
+/// Where the run did not look closely enough.
+pub(super) fn unlooked(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
+    uncrossed(record, coverage).into_iter().chain(below_policy(record, coverage)).collect()
+}
+
+/// Declared and served credentials whose end no check lived through.
+fn uncrossed(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
+    let missed = coverage.entries.iter().filter(|entry| entry.touch != Touch::Exercised);
+    missed
+        .filter_map(|entry| record.inventory.find(entry.credential))
+        .filter(|credential| match credential.origin {
+            Origin::Declared(_) | Origin::Served => true,
+            Origin::Embedded => false,
+        })
+        .map(|credential| {
+            let code = FindingCode::CredentialNotCrossed;
+            let name = match &credential.origin {
+                Origin::Declared(name) => format!("{name} ({})", credential.subject),
+                Origin::Embedded | Origin::Served => credential.subject.clone(),
+            };
+            let summary = format!(
+                "no check lived through the validity of {name}, which ends at {}",
+                credential.not_after
+            );
+            let mut found = finding(code, Severity::Inconclusive, summary);
+            found.culprit = Some(credential.fingerprint);
+            found.help = words::help(code).map(str::to_owned);
+            found
+        })
+        .collect()
+}
+
+fn below_policy(record: &RunRecord, coverage: &Coverage) -> Option<Finding> {
+    let required = usize::from(record.scenario.policy.require_coverage?);
+    let (exercised, total) = (coverage.exercised(), coverage.entries.len());
+    if exercised * 100 >= required * total {
+        return None;
+    }
+    let code = FindingCode::CoverageBelowPolicy;
+    let summary = format!(
+        "{exercised} of {total} expiring credentials were exercised, and policy demands {required} percent"
+    );
+    let mut found = finding(code, Severity::Inconclusive, summary);
+    found.help = words::help(code).map(str::to_owned);
+    Some(found)
+}
+
+/// Credentials in the files of the candidate that end inside the window though nothing breaks with them. Trust
+/// stores carry such as a matter of course and are not counted.
+fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
+    let scenario = &record.scenario;
+    let severity = match scenario.policy.present_but_unused {
+        PresentButUnused::Block => Severity::Block,
+        PresentButUnused::Ignore => return Vec::new(),
+        PresentButUnused::Warn => Severity::Note,
+    };
+    let blamed = |credential: &Credential| {
+        known.iter().any(|finding| {
+            finding.culprit == Some(credential.fingerprint)
+                || finding.evidence.iter().any(|evidence| match evidence {
+                    Evidence::Coincidence { edge } => edge.credential == credential.fingerprint,
+                    Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => false,
+                })
+        })
+    };
+    let in_window = |credential: &Credential| {
+        let ends = credential.not_after.plus_secs(1);
+        ends > scenario.start.instant() && ends <= scenario.horizon
+    };
+    let mut ending: Vec<&Credential> = record
+        .inventory
+        .credentials
+        .iter()
+        .filter(|credential| credential.origin == Origin::Embedded && !is_anchor(credential))
+        .filter(|credential| in_window(credential) && !blamed(credential))
+        .collect();
+    ending.sort_by_key(|credential| credential.not_after);
+    ending
+        .into_iter()
+        .filter_map(|credential| {
+            let candidate = &scenario.candidate.service;
+            let place = credential.places.iter().find(|place| place.service == *candidate)?;
+            let code = FindingCode::ExpiredEmbeddedCredential;
+            let summary = format!(
+                "{} in {} of {candidate} ends at {}, and nothing breaks",
+                credential.subject, place.path, credential.not_after
+            );
+            let mut found = finding(code, severity, summary);
+            found.culprit = Some(credential.fingerprint);
+            found.seen_at = Some(credential.not_after);
+            found.services = vec![candidate.clone()];
+            found.help = words::help(code).map(str::to_owned);
+            Some(found)
+        })
+        .collect()
+}

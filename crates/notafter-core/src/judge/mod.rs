@@ -1,0 +1,17 @@
+//! Judging: from a record to a verdict. Pure, and fails closed: allow is what remains when nothing else holds.
+//!
+//! What must never happen here: a record that does not show that the gate looked becoming an allow; a case that may
+//! not be believed becoming a block.
+
+mod blast;
+mod breaks;
+mod coverage;
+mod finding;
+mod policy;
+mod soundness;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod words;
+
+pub use verdict::judge;

@@ -1,0 +1,86 @@
+//! Findings about the run itself: whether the gate looked at everything that it has to.
+
+use super::finding::finding;
+use crate::refine::{Investigation, MAX_LAUNCHES};
+use crate::soundness::{Fault, fault};
+use crate::{CaseId, Finding, FindingCode, RunRecord, Severity, Step};
+use std::collections::BTreeSet;
+
+/// Every reason why the record does not support an allow. `broken` is whether a break that may be believed is
+/// known: what was still to be run then could only have made it more precise.
+pub(super) fn findings(record: &RunRecord, investigation: &Investigation, broken: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(nothing_checked(record));
+    for case in &record.cases {
+        if let Some(fault) = fault(case, record) {
+            found.push(of_fault(fault, &case.case.id));
+        }
+    }
+    found.extend(doubled(record));
+    found.extend(incomplete(record, investigation, broken, found.is_empty()));
+    found
+}
+
+fn inconclusive(code: FindingCode, summary: String) -> Finding {
+    let mut finding = finding(code, Severity::Inconclusive, summary);
+    finding.help = super::words::help(code).map(str::to_owned);
+    finding
+}
+
+fn of_fault(fault: Fault, case: &CaseId) -> Finding {
+    let mut finding = inconclusive(fault.code, fault.message);
+    finding.case = Some(case.clone());
+    finding.services = fault.service.into_iter().collect();
+    finding
+}
+
+/// A scenario that asks for nothing, or cases that ask for nothing.
+fn nothing_checked(record: &RunRecord) -> Option<Finding> {
+    let scenario = &record.scenario;
+    let summary = if scenario.checks.is_empty() {
+        "the scenario has no checks".to_owned()
+    } else if let Some(check) = scenario.checks.iter().find(|check| check.connections.is_empty()) {
+        format!("check {} looks over no connection", check.name)
+    } else if scenario.service(&scenario.candidate.service).is_none() {
+        format!("the scenario has no service {}, which is to be its candidate", scenario.candidate.service)
+    } else {
+        let looks = |step: &Step| matches!(step, Step::Check { checks } if !checks.is_empty());
+        let case = record.cases.iter().find(|case| !case.case.steps.iter().any(looks))?;
+        format!("case {} looks at nothing", case.case.id)
+    };
+    Some(inconclusive(FindingCode::NothingChecked, summary))
+}
+
+/// Two cases of one id: the second hides behind the first.
+fn doubled(record: &RunRecord) -> Option<Finding> {
+    let mut seen = BTreeSet::new();
+    let case = record.cases.iter().find(|case| !seen.insert(&case.case.id))?;
+    let summary = format!("case {} is in the record twice", case.case.id);
+    Some(inconclusive(FindingCode::PlanIncomplete, summary))
+}
+
+/// Whether something planned has not run. `silent` is whether no other reason is known.
+fn incomplete(
+    record: &RunRecord,
+    investigation: &Investigation,
+    broken: bool,
+    silent: bool,
+) -> Option<Finding> {
+    if let Some(case) = investigation.next.first() {
+        let others = investigation.next.len() - 1;
+        let more = if others == 0 { String::new() } else { format!(" and {others} more") };
+        let summary = format!("case {}{more} has not run: {}", case.id, case.reason);
+        return Some(inconclusive(FindingCode::PlanIncomplete, summary));
+    }
+    if investigation.capped && !broken {
+        let summary = format!("the search needs more than {MAX_LAUNCHES} launches of the whole scenario");
+        return Some(inconclusive(FindingCode::PlanIncomplete, summary));
+    }
+    let explained = investigation.complete || investigation.control_failure.is_some();
+    if !explained && silent {
+        let ran = record.cases.len();
+        let summary = format!("what ran is not what was planned, in one of {ran} cases");
+        return Some(inconclusive(FindingCode::PlanIncomplete, summary));
+    }
+    None
+}

@@ -1,0 +1,43 @@
+//! The verdict itself.
+
+use super::{breaks, coverage, finding, policy, soundness};
+use crate::holder::relevant_edges;
+use crate::refine::investigate;
+use crate::{Decision, Edge, Finding, RunRecord, Severity, Verdict};
+
+/// May this release ship? Follows from the record alone, so that a saved one can be judged again anywhere.
+///
+/// A block needs a check that passed in control and fails under shift, in cases that may be believed, twice. Allow
+/// needs every planned case to have run and to be believed, with nothing left to ask.
+#[must_use]
+pub fn judge(record: &RunRecord) -> Verdict {
+    let investigation = investigate(record);
+    let mut findings = breaks::findings(record, &investigation);
+    // Behind a break nothing more can be seen; that part of the window is not what the release fails for.
+    let broken = findings.iter().any(|finding| finding.severity == Severity::Block);
+    findings.extend(soundness::findings(record, &investigation, broken));
+    let coverage = coverage::coverage(record);
+    findings.extend(coverage::findings(record, &coverage, &findings));
+    policy::waive(record, &mut findings);
+    // A waiver lets a break pass, not what the break hides.
+    if broken && !findings.iter().any(|finding| finding.severity == Severity::Block) {
+        let mut hidden = coverage::unlooked(record, &coverage);
+        policy::waive(record, &mut hidden);
+        findings.extend(hidden);
+    }
+    finding::sort(&mut findings);
+    Verdict { decision: decide(&findings), findings, coverage, next_edge: next_edge(record) }
+}
+
+fn decide(findings: &[Finding]) -> Decision {
+    match findings.iter().map(|finding| finding.severity).max() {
+        Some(Severity::Block) => Decision::Block,
+        Some(Severity::Inconclusive) => Decision::Inconclusive,
+        Some(Severity::Note) | None => Decision::Allow,
+    }
+}
+
+fn next_edge(record: &RunRecord) -> Option<Edge> {
+    let horizon = record.scenario.horizon;
+    relevant_edges(record).into_iter().find(|edge| edge.changed_at() > horizon)
+}

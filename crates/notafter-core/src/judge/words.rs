@@ -1,0 +1,88 @@
+//! What findings say in words.
+
+use crate::{Alert, Answer, Expectation, FindingCode, RefusalLayer, Seen, Works};
+
+/// What a check expects, as a fragment after the name of the check: `works with status 200`.
+pub(super) fn expected(expectation: &Expectation) -> String {
+    match expectation {
+        Expectation::Rejected { control } => format!("is rejected, while {control} works"),
+        Expectation::Works(Works { exit: Some(code), .. }) => format!("works with exit code {code}"),
+        Expectation::Works(Works { status: Some(status), .. }) => format!("works with status {status}"),
+        Expectation::Works(Works { exit: None, status: None }) => "works".to_owned(),
+    }
+}
+
+/// What was seen instead, as a fragment.
+pub(super) fn seen(seen: &Seen) -> String {
+    match seen {
+        Seen::Absent { reason } => format!("nothing there: {reason}"),
+        Seen::Answered(answer) => answered(answer),
+        Seen::Refused(refusal) => {
+            let by = match refusal.layer {
+                RefusalLayer::Application => "refused by the answer of the service",
+                RefusalLayer::Service => "refused by the service",
+                RefusalLayer::Verifier => "refused by the verifier",
+            };
+            let alert = refusal.alert.as_ref().map_or_else(String::new, alert);
+            format!("{by}: {}{alert}", refusal.reason)
+        }
+    }
+}
+
+fn alert(alert: &Alert) -> String {
+    let from = if alert.from_service { "from the service" } else { "to the service" };
+    format!(" (alert {} {from})", alert.name)
+}
+
+fn answered(answer: &Answer) -> String {
+    match answer {
+        Answer::Alive => "it runs".to_owned(),
+        Answer::Connected => "the connection came about".to_owned(),
+        Answer::Exited { code, output } => match output.lines().rev().find(|line| !line.trim().is_empty()) {
+            Some(line) => format!("exit code {code}: {}", line.trim()),
+            None => format!("exit code {code}"),
+        },
+        Answer::Handshake => "the TLS handshake came about".to_owned(),
+        Answer::Http { status, .. } => format!("HTTP status {status}"),
+        Answer::Logged { line } => format!("log line {line:?}"),
+    }
+}
+
+/// What to do about it.
+pub(super) fn help(code: FindingCode) -> Option<&'static str> {
+    Some(match code {
+        FindingCode::AlreadyBroken => {
+            "replace the credential in the build that is in production; this build is broken today"
+        }
+        FindingCode::BreaksInWindow => {
+            "ship a build whose credential outlives the support window, or rotate it before it ends"
+        }
+        FindingCode::BudgetExceeded => {
+            "raise `budget` in the scenario, or give the gate a less loaded machine"
+        }
+        FindingCode::ControlFails => {
+            "make the scenario pass where no boundary is crossed; the log of the failing service says more"
+        }
+        FindingCode::CoverageBelowPolicy => {
+            "add checks that use the credentials not exercised, or lower `require_coverage`"
+        }
+        FindingCode::CredentialNotCrossed => {
+            "add a check that uses this credential, or waive it by its fingerprint"
+        }
+        FindingCode::ExpiredEmbeddedCredential => {
+            "remove the credential from the build, or ship one that outlives the support window"
+        }
+        FindingCode::Flaky => "make the check reliable; both results are in the record",
+        FindingCode::HarnessError => "`notafter doctor` says what is missing on this machine",
+        FindingCode::Interrupted => "run the gate again and let it end",
+        FindingCode::JumpIntolerant => {
+            "no credential explains it; see the log of the walk, and whether the service bears a leap of its clock"
+        }
+        FindingCode::NothingChecked => "give the scenario at least one check",
+        FindingCode::PlanIncomplete => "run the gate again; a record without this case cannot be judged",
+        FindingCode::Unshifted => {
+            "the process reads time in a way that the engine does not handle; nothing that it did counts"
+        }
+        FindingCode::WaiverExpired => "mend what it waived, or have its owner extend it",
+    })
+}

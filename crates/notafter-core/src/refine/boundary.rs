@@ -1,0 +1,90 @@
+//! Boundaries: where the walk stops.
+
+use crate::holder::{edges_in, is_own};
+use crate::{Edge, RunRecord, UnixTime};
+
+/// More stops than this in one walk are grouped.
+pub(crate) const MAX_STOPS: usize = 64;
+
+/// Edges that lie so close together that one stop before and one behind them serves all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Boundary {
+    /// First second of the changed state of the first edge.
+    pub(crate) first: UnixTime,
+    /// First second of the changed state of the last edge.
+    pub(crate) last: UnixTime,
+    pub(crate) edges: Vec<Edge>,
+    /// Whether one of them belongs to the candidate and is no mere trust anchor.
+    pub(crate) own: bool,
+}
+
+impl Boundary {
+    /// Last second of the old state.
+    pub(crate) fn before(&self) -> UnixTime {
+        self.first.plus_secs(-1)
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.last = other.last;
+        self.edges.extend(other.edges);
+        self.own |= other.own;
+    }
+}
+
+/// Every boundary in (`after`, `through`], in time order; edges less than 2 s apart are one.
+pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Boundary> {
+    let mut found: Vec<Boundary> = Vec::new();
+    for edge in edges_in(record, after, through) {
+        let at = edge.changed_at();
+        let own = record.inventory.find(edge.credential).is_some_and(|credential| is_own(record, credential));
+        let next = Boundary { first: at, last: at, edges: vec![edge], own };
+        match found.last_mut() {
+            Some(last) if at.secs_since(last.last) < 2 => last.absorb(next),
+            _ => found.push(next),
+        }
+    }
+    found
+}
+
+/// The same in at most [`MAX_STOPS`] groups. The smallest gaps close first, those beside the candidate's own
+/// boundaries last; nothing is dropped.
+pub(crate) fn grouped(boundaries: Vec<Boundary>) -> Vec<Boundary> {
+    let surplus = boundaries.len().saturating_sub(MAX_STOPS);
+    let mut gaps: Vec<(bool, i64, usize)> = boundaries
+        .windows(2)
+        .enumerate()
+        .map(|(index, pair)| (pair[0].own || pair[1].own, pair[1].first.secs_since(pair[0].last), index + 1))
+        .collect();
+    gaps.sort_unstable();
+    let closed: std::collections::BTreeSet<usize> =
+        gaps.into_iter().take(surplus).map(|(_, _, index)| index).collect();
+    let mut groups: Vec<Boundary> = Vec::new();
+    for (index, boundary) in boundaries.into_iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if closed.contains(&index) => group.absorb(boundary),
+            _ => groups.push(boundary),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boundary(at: i64, own: bool) -> Boundary {
+        let at = UnixTime::clamped(at);
+        Boundary { first: at, last: at, edges: Vec::new(), own }
+    }
+
+    #[test]
+    fn grouping_keeps_every_boundary_and_closes_the_smallest_gaps() {
+        let many: Vec<Boundary> = (0..100).map(|n| boundary(n * n * 100, n == 1)).collect();
+        let groups = grouped(many);
+        assert_eq!(groups.len(), MAX_STOPS);
+        assert_eq!(groups[0].first.as_secs(), 0);
+        assert_eq!(groups[63].last.as_secs(), 99 * 99 * 100);
+        let own = groups.iter().find(|group| group.own).unwrap();
+        assert_eq!((own.first, own.last), (own.first, own.first), "the candidate's own stays alone");
+    }
+}

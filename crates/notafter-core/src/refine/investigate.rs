@@ -1,0 +1,163 @@
+//! The order of questions. [`investigate`] reads a record from its beginning and stops at the first question whose
+//! answer is missing; refining takes what it asks for, judging what it knows.
+
+use super::boundary::{Boundary, boundaries};
+use super::cold::{self, ColdBreak, Hint, Points, Waiting};
+use super::known::{Known, Ran, Wanted};
+use super::motion::{self, MotionBreak};
+use super::past;
+use super::plan::{case_id, cold_at_horizon, controls, walk};
+use crate::attribute::named;
+use crate::checkpoint::checkpoints;
+use crate::{Case, CaseClock, CaseError, CaseId, Purpose, RunRecord, UnixTime};
+use std::collections::BTreeSet;
+
+/// What a record has shown so far.
+#[derive(Debug, Default)]
+pub(crate) struct Investigation {
+    /// What to run next; empty when there is nothing left to know.
+    pub(crate) next: Vec<Case>,
+    /// Whether something is left to know that would take too many launches.
+    pub(crate) capped: bool,
+    /// The first case that fails though nothing changes before it.
+    pub(crate) control_failure: Option<CaseId>,
+    /// Whether controls, walk and the start at the horizon all ran and may be believed.
+    pub(crate) complete: bool,
+    /// The build broke before the scenario begins.
+    pub(crate) past: Option<ColdBreak>,
+    /// Fresh starts fail from some instant on.
+    pub(crate) cold: Option<ColdBreak>,
+    /// The walk fails where fresh starts work.
+    pub(crate) motion: Option<MotionBreak>,
+}
+
+/// Reads `record` and asks the next questions.
+pub(crate) fn investigate(record: &RunRecord) -> Investigation {
+    let mut known = Known::new(record);
+    let mut found = Investigation::default();
+    let stopped = record
+        .cases
+        .iter()
+        .any(|case| matches!(case.error, Some(CaseError::BudgetExceeded { .. } | CaseError::Interrupted)));
+    // A wait is no end: whatever it waits for is on the list.
+    let _: Result<(), Waiting> = ask(&mut known, &mut found);
+    found.next = if stopped { Vec::new() } else { std::mem::take(&mut known.next) };
+    found.capped = known.capped;
+    found
+}
+
+fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> {
+    let record = known.record;
+    let Some(controls) = ran_all(known, controls(record))? else { return Ok(()) };
+    let shifted = controls.iter().find_map(|ran| match ran.record.case.clock {
+        CaseClock::Native => None,
+        CaseClock::Shifted(at) => Some((at, ran)),
+    });
+    let Some((control_at, control)) = shifted else { return Ok(()) };
+    if let Some(failing) = controls.iter().find(|ran| ran.failure.is_some()) {
+        found.control_failure = Some(failing.id().clone());
+        if control.failure.is_some() {
+            found.past = past::investigate(known, control, control_at)?;
+        }
+        return Ok(());
+    }
+    let Some(mut window) = ran_all(known, vec![walk(record, case_id("walk")), cold_at_horizon(record)])?
+    else {
+        return Ok(());
+    };
+    let (Some(cold), Some(mut walked)) = (window.pop(), window.pop()) else { return Ok(()) };
+    if walked.failure.is_none() && has_unvisited(record) {
+        match known.want(walk(record, case_id("walk-served"))) {
+            Wanted::Missing => {
+                known.next.iter_mut().for_each(|case| case.reason += ", those now that it served itself");
+                return Err(Waiting);
+            }
+            Wanted::Lost => return Ok(()),
+            Wanted::Ran(ran) => walked = *ran,
+        }
+    }
+    found.complete = true;
+    breaks(known, found, control_at, control, &walked, &cold)
+}
+
+/// All of `cases` as they ran; none where one is not to be believed.
+fn ran_all<'a>(known: &mut Known<'a>, cases: Vec<Case>) -> Result<Option<Vec<Ran<'a>>>, Waiting> {
+    let wanted: Vec<Wanted<'a>> = cases.into_iter().map(|case| known.want(case)).collect();
+    if wanted.iter().any(|wanted| matches!(wanted, Wanted::Missing)) {
+        return Err(Waiting);
+    }
+    Ok(wanted
+        .into_iter()
+        .map(|wanted| match wanted {
+            Wanted::Ran(ran) => Some(*ran),
+            Wanted::Lost | Wanted::Missing => None,
+        })
+        .collect())
+}
+
+/// Everything that follows from a walk and a fresh start at the horizon.
+fn breaks(
+    known: &mut Known<'_>,
+    found: &mut Investigation,
+    control_at: UnixTime,
+    control: &Ran<'_>,
+    walked: &Ran<'_>,
+    cold: &Ran<'_>,
+) -> Result<(), Waiting> {
+    let record = known.record;
+    let (start, horizon) = (record.scenario.start.instant(), record.scenario.horizon);
+    let mut points = Points::from([(control_at, (true, control.id().clone()))]);
+    points.insert(horizon, (cold.failure.is_none(), cold.id().clone()));
+    // The first checkpoint of a walk is a fresh start at its instant.
+    match walked.failure.as_ref().filter(|failure| failure.at == start && failure.last_pass.is_none()) {
+        Some(_) => {
+            found.control_failure = Some(walked.id().clone());
+            return Ok(());
+        }
+        None => {
+            points.insert(start, (true, walked.id().clone()));
+        }
+    }
+    let boundaries = boundaries(record, start, horizon);
+    let hint = walked
+        .failure
+        .as_ref()
+        .map(|failure| Hint { at: failure.at, boundary: suspect(record, walked, failure.at, &boundaries) });
+    found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
+    let explained = match (&found.cold, &hint) {
+        (Some(cold), Some(hint)) => cold.first_fail <= hint.at,
+        (None, Some(_)) => false,
+        (_, None) => true,
+    };
+    if !explained {
+        found.motion = motion::investigate(known, walked, cold.failure.is_none(), &boundaries)?;
+    }
+    Ok(())
+}
+
+/// The boundary most likely behind a failure at `at`: one that the failing case names, else the nearest before it.
+fn suspect(record: &RunRecord, walked: &Ran<'_>, at: UnixTime, boundaries: &[Boundary]) -> Option<Boundary> {
+    let named = named(record, walked.record);
+    let past: Vec<&Boundary> = boundaries.iter().filter(|boundary| boundary.before() <= at).collect();
+    past.iter()
+        .rev()
+        .find(|boundary| boundary.edges.iter().any(|edge| named.contains(&edge.credential)))
+        .or_else(|| past.last())
+        .map(|boundary| (*boundary).clone())
+}
+
+/// Whether a boundary became known after the walk was planned, and the walk did not happen to stop there.
+fn has_unvisited(record: &RunRecord) -> bool {
+    let visited: BTreeSet<UnixTime> = record
+        .cases
+        .iter()
+        .filter(|case| case.case.id == case_id("walk"))
+        .filter(|case| case.case.purpose == Purpose::Walk)
+        .flat_map(|case| checkpoints(case, &record.scenario))
+        .map(|point| point.at)
+        .collect();
+    let (start, horizon) = (record.scenario.start.instant(), record.scenario.horizon);
+    super::boundary::grouped(boundaries(record, start, horizon))
+        .iter()
+        .any(|boundary| !visited.contains(&boundary.before()) || !visited.contains(&boundary.last))
+}

@@ -1,0 +1,111 @@
+//! What the cases so far have come to, and what is wanted of those still to run.
+
+use crate::checkpoint::{Failure, first_failure};
+use crate::soundness::fault;
+use crate::{Case, CaseClock, CaseId, CaseRecord, Outcome, RunRecord};
+
+/// More launches of the whole scenario than this no run makes.
+pub(crate) const MAX_LAUNCHES: usize = 40;
+
+/// A case that ran and may be believed.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran<'a> {
+    pub(crate) record: &'a CaseRecord,
+    /// Where it fails first; none where it passed.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Ran<'_> {
+    pub(crate) fn id(&self) -> &CaseId {
+        &self.record.case.id
+    }
+}
+
+/// Launches that searching leaves to repetitions.
+const RESERVED: usize = 2;
+
+/// How a wanted case stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted<'a> {
+    /// It ran and may not be believed, or ran otherwise than planned: this line of questions ends.
+    Lost,
+    /// It ran.
+    Ran(Box<Ran<'a>>),
+    /// It is still to run.
+    Missing,
+}
+
+/// The record, read.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    pub(crate) record: &'a RunRecord,
+    pub(crate) next: Vec<Case>,
+    /// Whether more launches would be needed than a run may make.
+    pub(crate) capped: bool,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn new(record: &'a RunRecord) -> Self {
+        Self { record, next: Vec::new(), capped: false }
+    }
+
+    /// What came of `case`; where it has not run yet it is put on the list of what runs next.
+    pub(crate) fn want(&mut self, case: Case) -> Wanted<'a> {
+        self.want_below(case, MAX_LAUNCHES)
+    }
+
+    /// The same for a case that only makes an answer more precise: it leaves launches for the repetitions without
+    /// which nothing blocks.
+    pub(crate) fn want_to_search(&mut self, case: Case) -> Wanted<'a> {
+        self.want_below(case, MAX_LAUNCHES - RESERVED)
+    }
+
+    fn want_below(&mut self, case: Case, limit: usize) -> Wanted<'a> {
+        match self.record.case(&case.id) {
+            Some(found) => match believed(self.record, found) {
+                Some(ran) if is_as_planned(&case, &found.case) => Wanted::Ran(Box::new(ran)),
+                _ => Wanted::Lost,
+            },
+            None => {
+                let listed = self.next.iter().any(|next| next.id == case.id);
+                if !listed && self.record.cases.len() + self.next.len() >= limit {
+                    self.capped = true;
+                    return Wanted::Lost;
+                }
+                if !listed {
+                    self.next.push(case);
+                }
+                Wanted::Missing
+            }
+        }
+    }
+}
+
+/// The case as far as it may be believed.
+pub(crate) fn believed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Option<Ran<'a>> {
+    let decided = matches!(case.outcome, Some(Outcome::Fail | Outcome::Pass));
+    if !decided || fault(case, record).is_some() {
+        return None;
+    }
+    Some(Ran { record: case, failure: first_failure(case, &record.scenario) })
+}
+
+/// Whether what ran is what was asked for. Boundaries learnt later shift the control and add stops to a walk, so
+/// that of those only the frame is compared.
+fn is_as_planned(wanted: &Case, ran: &Case) -> bool {
+    let checks_last = |case: &Case| case.steps.last() == wanted.steps.last();
+    let walks = matches!(wanted.purpose, crate::Purpose::Walk);
+    let is_control = wanted.purpose == crate::Purpose::Control;
+    if walks {
+        let end = |case: &Case| crate::checkpoint::last_instant(case);
+        return wanted.clock == ran.clock && end(wanted) == end(ran) && checks_last(ran);
+    }
+    if is_control {
+        let same_kind = matches!(
+            (wanted.clock, ran.clock),
+            (CaseClock::Native, CaseClock::Native) | (CaseClock::Shifted(_), CaseClock::Shifted(_))
+        );
+        return same_kind && wanted.steps == ran.steps;
+    }
+    wanted.clock == ran.clock && wanted.steps == ran.steps
+}

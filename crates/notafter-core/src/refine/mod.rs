@@ -1,0 +1,25 @@
+//! Refining: from a record to the cases that run next. Pure: the same record always asks for the same cases.
+//!
+//! A first round runs the controls; the second the walk and a fresh start at the horizon, over every boundary known
+//! by then; later ones repeat what failed and close in on its second. What must never happen here: a failure that is
+//! taken for granted after one look, and a search without an end.
+
+mod boundary;
+mod cold;
+mod investigate;
+mod known;
+mod motion;
+mod next;
+mod past;
+mod plan;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod world;
+
+pub(crate) use boundary::boundaries;
+pub(crate) use cold::{ColdBreak, Repeat};
+pub(crate) use investigate::{Investigation, investigate};
+pub(crate) use known::{MAX_LAUNCHES, believed};
+pub(crate) use motion::MotionBreak;
+pub use next::{plan, refine};

@@ -1,0 +1,185 @@
+//! Failures that a fresh start does not show: only processes or state that lived through the time before do.
+
+use super::boundary::Boundary;
+use super::cold::{Repeat, Waiting, repeat};
+use super::known::{Known, Ran, Wanted};
+use super::plan::{case_id, check_all, elapse};
+use crate::checkpoint::{checkpoints, first_instant};
+use crate::{Case, CaseId, Pace, Purpose, Scenario, ServiceName, Step, UnixTime};
+use std::collections::BTreeSet;
+
+/// How often an interval is split before the break is reported as it is known then.
+const MAX_ROUNDS: usize = 7;
+/// Points of one round while time elapses, and where each point restarts services.
+const POINTS: usize = 30;
+const RESTART_POINTS: usize = 15;
+/// Known edges that one round looks at to the second.
+const EDGES_PER_ROUND: usize = 8;
+
+/// What is known of a failure in the walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MotionBreak {
+    pub(crate) last_pass: Option<UnixTime>,
+    pub(crate) first_fail: UnixTime,
+    /// The case that shows it most precisely.
+    pub(crate) case: CaseId,
+    /// The walk in which it was seen first.
+    pub(crate) walk: CaseId,
+    pub(crate) repeat: Repeat,
+    /// What was restarted in the second of the failure; empty where it came while time elapsed.
+    pub(crate) restarted: Vec<ServiceName>,
+    /// Whether the failure stayed when the same motions were made in smaller parts.
+    pub(crate) in_parts: bool,
+    /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
+    pub(crate) aged_fails: bool,
+}
+
+/// Repeats the failure, then splits the interval until the break is known to the second.
+pub(super) fn investigate(
+    known: &mut Known<'_>,
+    walk: &Ran<'_>,
+    cold_passes_at_horizon: bool,
+    boundaries: &[Boundary],
+) -> Result<Option<MotionBreak>, Waiting> {
+    let Some(failure) = walk.failure.clone() else { return Ok(None) };
+    let again = repeat(known, walk.id())?;
+    let same = |ran: &Ran<'_>| ran.failure.as_ref().is_some_and(|other| other.at == failure.at);
+    let mut found = MotionBreak {
+        last_pass: failure.last_pass,
+        first_fail: failure.at,
+        case: walk.id().clone(),
+        walk: walk.id().clone(),
+        repeat: match again {
+            None => Repeat::Unknown,
+            Some(ran) if same(&ran) => Repeat::Failed,
+            Some(_) => Repeat::Passed,
+        },
+        restarted: failure.restarted.clone(),
+        in_parts: true,
+        aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
+    };
+    if found.repeat != Repeat::Failed {
+        return Ok(Some(found));
+    }
+    if !found.restarted.is_empty() {
+        // The clock stood while it broke: the break came somewhere since the last start of what was restarted.
+        found.last_pass = Some(known.record.scenario.start.instant());
+    }
+    narrow(known, walk, failure.step, &mut found, boundaries)?;
+    Ok(Some(found))
+}
+
+/// Whether the last checkpoint of a walk, after the restart of everything, fails.
+fn aged_fails(walk: &Ran<'_>, scenario: &Scenario) -> bool {
+    checkpoints(walk.record, scenario)
+        .last()
+        .is_some_and(|last| last.failed() && last.restarted.len() == scenario.services.len())
+}
+
+fn narrow(
+    known: &mut Known<'_>,
+    walk: &Ran<'_>,
+    step: usize,
+    found: &mut MotionBreak,
+    boundaries: &[Boundary],
+) -> Result<(), Waiting> {
+    for round in 2..2 + MAX_ROUNDS {
+        let Some(low) = found.last_pass else { return Ok(()) };
+        let high = found.first_fail;
+        if high.secs_since(low) <= 1 {
+            return Ok(());
+        }
+        let scenario = &known.record.scenario;
+        let case = match found.restarted.is_empty() {
+            true => {
+                let points = points(low, high, boundaries, POINTS);
+                in_parts(&walk.record.case, round, step, &points, scenario)
+            }
+            false => {
+                let points = points(low, high, boundaries, RESTART_POINTS);
+                restarting(&walk.record.case, round, &found.restarted, &points, high, scenario)
+            }
+        };
+        match known.want_to_search(case) {
+            Wanted::Missing => return Err(Waiting),
+            Wanted::Lost => return Ok(()),
+            Wanted::Ran(ran) => match &ran.failure {
+                Some(failure) if failure.at <= high => {
+                    found.first_fail = failure.at;
+                    found.last_pass = failure.last_pass;
+                    found.case = ran.id().clone();
+                }
+                _ => {
+                    found.in_parts = false;
+                    return Ok(());
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Instants strictly inside (`low`, `high`): around the known edges nearest its end, then evenly spread.
+fn points(low: UnixTime, high: UnixTime, boundaries: &[Boundary], count: usize) -> Vec<UnixTime> {
+    let inside = |at: &UnixTime| *at > low && *at < high;
+    let changes: BTreeSet<UnixTime> =
+        boundaries.iter().flat_map(|b| b.edges.iter().map(|edge| edge.changed_at())).collect();
+    let near = changes.iter().rev().filter(|at| at.secs_since(low) > 0 && at.secs_since(high) <= 1);
+    let mut found: BTreeSet<UnixTime> = near
+        .take(EDGES_PER_ROUND)
+        .flat_map(|at| [at.plus_secs(-2), at.plus_secs(-1), *at])
+        .filter(inside)
+        .collect();
+    let parts = i64::try_from(count).unwrap_or(i64::MAX - 1) + 1;
+    let width = high.secs_since(low);
+    let even = (1..parts).map(|part| {
+        low.plus_secs(
+            i64::try_from(i128::from(width) * i128::from(part) / i128::from(parts)).unwrap_or(width),
+        )
+    });
+    found.extend(even.filter(inside));
+    found.into_iter().collect()
+}
+
+/// The same motions as in `walk` up to its failing step, with a checkpoint at each of `points` on the way.
+fn in_parts(walk: &Case, round: usize, step: usize, points: &[UnixTime], scenario: &Scenario) -> Case {
+    let mut now = first_instant(walk.clock, scenario);
+    let mut steps = Vec::new();
+    for original in walk.steps.iter().take(step + 1) {
+        if let Step::Move { motion, to } = original {
+            for at in points.iter().filter(|at| **at > now && *at < to) {
+                steps.extend([Step::Move { motion: *motion, to: *at }, check_all(scenario)]);
+            }
+            now = *to;
+        }
+        steps.push(original.clone());
+    }
+    let reason =
+        format!("{} again with {} looks inside the interval in which it broke", walk.id, points.len());
+    Case {
+        id: case_id(&format!("{}-{round}", walk.id)),
+        purpose: Purpose::Walk,
+        reason,
+        clock: walk.clock,
+        steps,
+    }
+}
+
+/// One launch that restarts `services` on its aged state at each of `points`, and at last at `high`.
+fn restarting(
+    walk: &Case,
+    round: usize,
+    services: &[ServiceName],
+    points: &[UnixTime],
+    high: UnixTime,
+    scenario: &Scenario,
+) -> Case {
+    let mut steps = vec![check_all(scenario)];
+    for at in points.iter().copied().chain([high]) {
+        let services = services.to_vec();
+        steps.extend([elapse(Pace::Leap, at), Step::Restart { services }, check_all(scenario)]);
+    }
+    let reason =
+        format!("restarts on aged state at {} instants, to find where they begin to fail", points.len() + 1);
+    Case { id: case_id(&format!("aged-{round}")), purpose: Purpose::Walk, reason, clock: walk.clock, steps }
+}

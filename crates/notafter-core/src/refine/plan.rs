@@ -1,0 +1,151 @@
+//! The cases that every run holds: controls, walk, cold start at the horizon.
+
+use super::boundary::{Boundary, MAX_STOPS, boundaries, grouped};
+use crate::{
+    Case, CaseClock, CaseId, CheckName, Motion, Pace, Purpose, RunRecord, Scenario, ServiceName, Start, Step,
+    UnixTime,
+};
+
+/// The control stands at most this long after `start`.
+const CONTROL_AT_MOST_SECS: i64 = 86_400;
+/// After a boundary time elapses for so long that every daily timer fires once.
+const DWELL_SECS: i64 = 25 * 3_600;
+
+/// An id of letters that [`CaseId`] accepts by construction.
+pub(super) fn case_id(text: &str) -> CaseId {
+    CaseId::new(text).expect("ids are made here from short words and digits")
+}
+
+/// `cold-2018-12-06T043000Z`.
+pub(super) fn instant_id(prefix: &str, at: UnixTime) -> CaseId {
+    let plain: String = at.to_string().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    case_id(&format!("{prefix}-{plain}"))
+}
+
+/// Runs every check of the scenario.
+pub(super) fn check_all(scenario: &Scenario) -> Step {
+    let checks: Vec<CheckName> = scenario.checks.iter().map(|check| check.name.clone()).collect();
+    Step::Check { checks }
+}
+
+pub(super) fn elapse(pace: Pace, to: UnixTime) -> Step {
+    Step::Move { motion: Motion::Elapse(pace), to }
+}
+
+fn every_service(scenario: &Scenario) -> Vec<ServiceName> {
+    scenario.services.iter().map(|service| service.name.clone()).collect()
+}
+
+/// Where the shifted control stands: beyond `start`, short of the first boundary and of the horizon.
+pub(super) fn control_instant(record: &RunRecord) -> UnixTime {
+    let (start, horizon) = (record.scenario.start.instant(), record.scenario.horizon);
+    let first = boundaries(record, start, horizon).first().map_or(horizon, Boundary::before);
+    let half = first.secs_since(start).max(0) / 2;
+    start.plus_secs(half.min(CONTROL_AT_MOST_SECS))
+}
+
+/// One or two cases in which nothing may fail.
+pub(super) fn controls(record: &RunRecord) -> Vec<Case> {
+    let scenario = &record.scenario;
+    let steps = vec![check_all(scenario)];
+    let native = match scenario.start {
+        Start::Fixed(_) => None,
+        Start::Now(_) => Some(Case {
+            id: case_id("control-native"),
+            purpose: Purpose::Control,
+            reason: "on the machine's own clock with no engine, to show that the scenario itself works"
+                .to_owned(),
+            clock: CaseClock::Native,
+            steps: steps.clone(),
+        }),
+    };
+    let at = control_instant(record);
+    let shifted = Case {
+        id: case_id("control"),
+        purpose: Purpose::Control,
+        reason: format!("at {at}, before anything in the window changes, to show that all works there"),
+        clock: CaseClock::Shifted(at),
+        steps,
+    };
+    native.into_iter().chain([shifted]).collect()
+}
+
+/// A fresh start of everything at `at`.
+pub(super) fn cold(record: &RunRecord, id: CaseId, at: UnixTime, reason: String) -> Case {
+    let steps = vec![check_all(&record.scenario)];
+    Case { id, purpose: Purpose::Cold, reason, clock: CaseClock::Shifted(at), steps }
+}
+
+/// A fresh start of everything at the end of the support window.
+pub(super) fn cold_at_horizon(record: &RunRecord) -> Case {
+    let at = record.scenario.horizon;
+    let reason = format!("a fresh start at {at}, the end of the support window");
+    cold(record, case_id("cold"), at, reason)
+}
+
+/// One launch that lives through every boundary of the window that is known so far.
+pub(super) fn walk(record: &RunRecord, id: CaseId) -> Case {
+    let scenario = &record.scenario;
+    let (start, horizon) = (scenario.start.instant(), scenario.horizon);
+    let all = boundaries(record, start, horizon);
+    let count = all.len();
+    let stops = grouped(all);
+    let grouping = match count > MAX_STOPS {
+        true => format!(", {count} boundaries grouped into {} stops", stops.len()),
+        false => String::new(),
+    };
+    let reason = match count {
+        0 => format!("from {start} to {horizon} with the same processes, across no known boundary"),
+        1 => format!("from {start} to {horizon} with the same processes, across 1 boundary"),
+        _ => {
+            format!("from {start} to {horizon} with the same processes, across {count} boundaries{grouping}")
+        }
+    };
+    let clock = CaseClock::Shifted(start);
+    Case { id, purpose: Purpose::Walk, reason, clock, steps: walk_steps(scenario, &stops) }
+}
+
+/// Check, live through each stop, dwell behind it, restart the candidate where the stop is its own; at the horizon
+/// restart everything.
+fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
+    let horizon = scenario.horizon;
+    let mut now = scenario.start.instant();
+    let mut steps = vec![check_all(scenario)];
+    let go = |steps: &mut Vec<Step>, now: &mut UnixTime, pace: Pace, to: UnixTime| {
+        if to > *now {
+            steps.extend([elapse(pace, to), check_all(scenario)]);
+            *now = to;
+        }
+    };
+    for (index, stop) in stops.iter().enumerate() {
+        let limit = stops.get(index + 1).map_or(horizon, Boundary::before).max(stop.last);
+        go(&mut steps, &mut now, Pace::Leap, stop.before());
+        let across = if stop.last.secs_since(stop.before()) > DWELL_SECS { Pace::Leap } else { Pace::Walk };
+        go(&mut steps, &mut now, across, stop.last);
+        // Restarting earlier would hide what only a process that lives on can show.
+        go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(DWELL_SECS).min(limit));
+        if stop.own {
+            let services = vec![scenario.candidate.service.clone()];
+            steps.extend([Step::Restart { services }, check_all(scenario)]);
+        }
+    }
+    go(&mut steps, &mut now, Pace::Leap, horizon);
+    steps.extend([Step::Restart { services: every_service(scenario) }, check_all(scenario)]);
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_names() {
+        for (at, id) in [
+            (UnixTime::parse("2018-12-06T04:30:00Z").unwrap(), "cold-2018-12-06T043000Z"),
+            (UnixTime::MIN, "cold--009999-01-02T000000Z"),
+            (UnixTime::NO_EXPIRY, "cold-9999-12-31T235959Z"),
+        ] {
+            assert_eq!(instant_id("cold", at).as_str(), id);
+        }
+    }
+}
