@@ -1,1 +1,23 @@
 //! Files to credentials with their edges.
+//!
+//! The inventory looks into every regular file of a tree and finds X.509 certificates wherever they lie: in PEM text,
+//! alone or inside anything else, and as DER carved from any bytes, such as a constant of an executable.
+//!
+//! What must never happen here: deciding whether a credential matters; leaving the tree through a symbolic link;
+//! passing over a file that could not be read (it is [`notafter_core::OpaqueFile`]); counting what merely resembles a
+//! certificate.
+#![forbid(unsafe_code)]
+
+mod carve;
+mod error;
+mod file;
+mod pattern;
+mod scan;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use error::Error;
+pub use file::SourceFile;
+pub use scan::{ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_tree};
+pub use tree::Mounts;

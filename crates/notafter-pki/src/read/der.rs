@@ -90,12 +90,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the next and only element has this tag; `check` then looks at it.
-    pub(crate) fn is_just(mut self, wanted: u8, check: impl FnOnce(Self) -> bool) -> bool {
+    pub(crate) fn holds_just(mut self, wanted: u8, check: impl FnOnce(Self) -> bool) -> bool {
         self.take(wanted).is_some_and(|element| check(element.reader())) && self.is_at_end()
     }
 
     /// Whether every element has this tag and passes `check`.
-    pub(crate) fn are_all(mut self, wanted: u8, check: impl Fn(Self) -> bool) -> bool {
+    pub(crate) fn holds_only(mut self, wanted: u8, check: impl Fn(Self) -> bool) -> bool {
         while !self.is_at_end() {
             if !self.take(wanted).is_some_and(|element| check(element.reader())) {
                 return false;

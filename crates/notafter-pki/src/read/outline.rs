@@ -45,7 +45,7 @@ fn check_body(body: &Element<'_>) -> Result<(), &'static str> {
         fields.take(unique_id);
     }
     if let Some(extensions) = fields.take(tag::CONTEXT_3)
-        && !extensions.reader().is_just(tag::SEQUENCE, |list| list.are_all(tag::SEQUENCE, is_extension))
+        && !extensions.reader().holds_just(tag::SEQUENCE, |list| list.holds_only(tag::SEQUENCE, is_extension))
     {
         return Err("its extensions are malformed");
     }
@@ -70,7 +70,7 @@ fn is_extension(mut fields: Reader<'_>) -> bool {
 }
 
 fn is_name(sets: Reader<'_>) -> bool {
-    sets.are_all(tag::SET, |set| !set.is_at_end() && set.are_all(tag::SEQUENCE, is_attribute))
+    sets.holds_only(tag::SET, |set| !set.is_at_end() && set.holds_only(tag::SEQUENCE, is_attribute))
 }
 
 fn is_attribute(mut fields: Reader<'_>) -> bool {

@@ -6,7 +6,7 @@ use memchr::memmem;
 pub const PEM_BEGIN: &[u8] = b"-----BEGIN ";
 
 /// The longest block that counts, armour included, in bytes.
-pub const MAX_PEM_LEN: usize = 512 * 1024;
+pub const MAX_PEM_LEN: usize = 256 * 1024;
 
 const DASHES: &[u8] = b"-----";
 const MAX_LABEL_LEN: usize = 64;

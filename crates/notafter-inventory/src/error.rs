@@ -1,0 +1,30 @@
+use std::io;
+use std::path::PathBuf;
+
+/// Why a scan could not begin. A file that cannot be read is no error, but an opaque file of the inventory.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A pattern that matches no file: the scan would look at less than its author believes.
+    #[error("`{pattern}` matches no file")]
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+    },
+    /// A pattern of an unknown form.
+    #[error("`{pattern}` is no pattern: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong, as a lower-case fragment.
+        reason: &'static str,
+    },
+    /// The root of the tree is no readable directory.
+    #[error("cannot scan {}", root.display())]
+    Root {
+        /// The root, on the host.
+        root: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,131 @@
+//! Trees, files and bytes to an inventory.
+
+use crate::file::{FileFindings, findings_of_bytes, findings_of_file};
+use crate::tree::{self, Listing, Mounts, Root};
+use crate::{Error, SourceFile, pattern};
+use notafter_core::{Credential, Fingerprint, Inventory, OpaqueFile, ServiceName};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// How far a scan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// Files with more bytes are opaque.
+    pub max_file_bytes: u64,
+    /// What to do where another file system is mounted below the root.
+    pub mounts: Mounts,
+}
+
+impl Default for ScanOptions {
+    /// 2 GiB; stays on the file system of the root.
+    fn default() -> Self {
+        Self { max_file_bytes: 2 * 1024 * 1024 * 1024, mounts: Mounts::Stay }
+    }
+}
+
+/// Scans every regular file below `root`, the root tree of `service`. Symbolic links are not followed: what they lead
+/// to lies in the tree itself, or is none of its business. Directories and files that cannot be read are opaque.
+///
+/// # Errors
+/// [`Error::Root`].
+pub fn scan_tree(root: &Path, service: &ServiceName, options: &ScanOptions) -> Result<Inventory, Error> {
+    let root = Root::open(root, options.mounts)?;
+    let mut listing = Listing::default();
+    tree::list_below(&root, Path::new("/"), &mut listing);
+    Ok(scan_listing(listing, service, options))
+}
+
+/// Scans the files below `root` that `patterns` name: absolute paths as the service sees them, in which `*`, `?`,
+/// `[a-z]` stand for part of a name (a leading dot too) and `**` for any number of directories. A directory stands for
+/// everything below it. Symbolic links are followed as the service would, never out of `root`; places name the file
+/// that they lead to.
+///
+/// # Errors
+/// [`Error::Root`], [`Error::Pattern`], and [`Error::NoMatch`] for a pattern that finds no file.
+pub fn scan_paths(
+    root: &Path,
+    patterns: &[String],
+    service: &ServiceName,
+    options: &ScanOptions,
+) -> Result<Inventory, Error> {
+    let root = Root::open(root, options.mounts)?;
+    let mut listing = Listing::default();
+    for text in patterns {
+        let matched = pattern::expand(&root, text)?;
+        listing.files.extend(matched.files);
+        listing.opaque.extend(matched.opaque);
+    }
+    Ok(scan_listing(listing, service, options))
+}
+
+/// Scans single files. One that is missing is opaque; one that is a directory or a device holds nothing.
+#[must_use]
+pub fn scan_files(files: &[SourceFile], service: &ServiceName, options: &ScanOptions) -> Inventory {
+    let listing = Listing { files: files.iter().cloned().collect(), ..Listing::default() };
+    scan_listing(listing, service, options)
+}
+
+/// Scans one file of the host that `service` sees at `path`.
+#[must_use]
+pub fn scan_file(source: &Path, path: &str, service: &ServiceName, options: &ScanOptions) -> Inventory {
+    let file = SourceFile { source: source.to_owned(), path: path.to_owned() };
+    scan_files(&[file], service, options)
+}
+
+/// Scans bytes as if they were the file that `service` sees at `path`.
+#[must_use]
+pub fn scan_bytes(bytes: &[u8], path: &str, service: &ServiceName) -> Inventory {
+    let mut merged = Merged::default();
+    merged.add(path, findings_of_bytes(bytes, path, service), service);
+    merged.finish()
+}
+
+fn scan_listing(listing: Listing, service: &ServiceName, options: &ScanOptions) -> Inventory {
+    let mut merged = Merged::default();
+    for (path, reason) in listing.opaque {
+        merged.opaque.push(OpaqueFile { service: service.clone(), path, reason });
+    }
+    let files: Vec<SourceFile> = listing.files.into_iter().collect();
+    let findings: Vec<FileFindings> = files
+        .par_iter()
+        .map_init(Vec::new, |buffer, file| findings_of_file(file, service, options.max_file_bytes, buffer))
+        .collect();
+    for (file, findings) in files.iter().zip(findings) {
+        merged.add(&file.path, findings, service);
+    }
+    merged.finish()
+}
+
+/// The same certificate in many places is one credential. Sorting once at the end keeps many places cheap.
+#[derive(Default)]
+struct Merged {
+    credentials: BTreeMap<Fingerprint, Credential>,
+    opaque: Vec<OpaqueFile>,
+}
+
+impl Merged {
+    fn add(&mut self, path: &str, findings: FileFindings, service: &ServiceName) {
+        for (fingerprint, credential) in findings.credentials {
+            match self.credentials.get_mut(&fingerprint) {
+                Some(known) => known.places.extend(credential.places),
+                None => {
+                    self.credentials.insert(fingerprint, credential);
+                }
+            }
+        }
+        if let Some(reason) = findings.opaque {
+            self.opaque.push(OpaqueFile { service: service.clone(), path: path.to_owned(), reason });
+        }
+    }
+
+    fn finish(mut self) -> Inventory {
+        for credential in self.credentials.values_mut() {
+            credential.places.sort();
+            credential.places.dedup();
+        }
+        self.opaque.sort();
+        self.opaque.dedup();
+        Inventory { credentials: self.credentials.into_values().collect(), opaque: self.opaque }
+    }
+}
