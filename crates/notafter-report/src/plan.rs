@@ -1,0 +1,157 @@
+//! The plan for people: which cases run, why, and on which instants their clocks stand.
+
+use crate::StyleSheet;
+use crate::page::{Align, Column, Page, Row, Table};
+use crate::words::{
+    Stop, candidate, checked_instants, count, credential, distance, list, motion, purpose, stops,
+};
+use notafter_core::{Case, CaseClock, Edge, Inventory, Purpose, RunRecord, Step, UnixTime};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Where the text beside an instant begins.
+const STOP_COLUMN: usize = 24;
+
+/// Writes `cases` as a table with their reasons, then every stop of each of them. `record` is the one that they
+/// were refined from: its scenario gives the window, its inventory the edges that they cross.
+///
+/// # Errors
+/// Where the sink fails.
+pub fn write(
+    sink: &mut impl fmt::Write,
+    record: &RunRecord,
+    cases: &[Case],
+    styles: &StyleSheet,
+) -> fmt::Result {
+    let page = &mut Page::new(sink, styles);
+    let scenario = &record.scenario;
+    let instants: BTreeSet<UnixTime> = cases.iter().flat_map(checked_instants).collect();
+    let start = scenario.start.instant();
+    let edges = record.inventory.edges_between(start, scenario.horizon);
+    let text = format!(
+        "{} on {} for {}; {} between {} and {} ({})",
+        count(cases.len(), "case"),
+        count(instants.len(), "instant"),
+        candidate(scenario),
+        count(edges.len(), "known boundary"),
+        start,
+        scenario.horizon,
+        distance(scenario.start, scenario.horizon),
+    );
+    page.headline(styles.heading, "plan", &text)?;
+    if cases.is_empty() {
+        page.blank()?;
+        return page.paragraph(2, 0, "nothing is left to run");
+    }
+    page.section("cases")?;
+    table(page, cases)?;
+    cases.iter().try_for_each(|case| stops_of(page, &record.inventory, case))
+}
+
+fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
+    let plain = anstyle::Style::new();
+    let column = |title, align| Column { title, align };
+    let mut table = Table::new(&[
+        column("case", Align::Left),
+        column("purpose", Align::Left),
+        column("services start at", Align::Left),
+        column("stops", Align::Right),
+        column("restarts", Align::Right),
+    ]);
+    for case in cases {
+        let begins = match case.clock {
+            CaseClock::Native => "the host's time".to_owned(),
+            CaseClock::Shifted(at) => at.to_string(),
+        };
+        let restarts = case.steps.iter().filter(|step| matches!(step, Step::Restart { .. })).count();
+        let why = match &case.purpose {
+            Purpose::Repeat(of) => format!("why: {} (the same as {of})", case.reason),
+            Purpose::Cold | Purpose::Control | Purpose::PastControl | Purpose::Walk => {
+                format!("why: {}", case.reason)
+            }
+        };
+        table.push(Row {
+            cells: [
+                case.id.to_string(),
+                purpose(&case.purpose).to_owned(),
+                begins,
+                stops(case).len().to_string(),
+                restarts.to_string(),
+            ]
+            .map(|cell| (plain, cell))
+            .to_vec(),
+            remark: Some(why),
+        });
+    }
+    table.write(page)
+}
+
+fn stops_of(page: &mut Page<'_>, inventory: &Inventory, case: &Case) -> fmt::Result {
+    page.section(case.id.as_str())?;
+    let mut before: Option<UnixTime> = None;
+    for stop in stops(case) {
+        let at = stop.at.map_or_else(|| "the host's time".to_owned(), |at| at.to_string());
+        let mut label = at.as_str();
+        for edge in crossed(inventory, before, stop.at) {
+            let text = format!("beyond {} of {}", edge.kind, credential(inventory, edge.credential));
+            page.item(STOP_COLUMN, label, 2, &text)?;
+            label = "";
+        }
+        page.item(STOP_COLUMN, label, 2, &actions(&stop))?;
+        before = stop.at;
+    }
+    Ok(())
+}
+
+/// Edges whose changed state begins after `from` and not after `to`: none before the clock has moved.
+fn crossed(inventory: &Inventory, from: Option<UnixTime>, to: Option<UnixTime>) -> Vec<Edge> {
+    let (Some(from), Some(to)) = (from, to) else {
+        return Vec::new();
+    };
+    let mut edges: Vec<Edge> = inventory
+        .credentials
+        .iter()
+        .flat_map(notafter_core::Credential::edges)
+        .filter(|edge| edge.changed_at() > from && edge.changed_at() <= to)
+        .collect();
+    edges.sort();
+    edges
+}
+
+fn actions(stop: &Stop<'_>) -> String {
+    let mut words: Vec<String> = vec![stop.arrived.map_or("services start", motion).to_owned()];
+    words.extend(stop.steps.iter().map(|step| match step {
+        Step::Check { checks } => count(checks.len(), "check"),
+        Step::Move { .. } => String::new(),
+        Step::Restart { services } => {
+            let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
+            format!("restart {}", list(&names))
+        }
+    }));
+    words.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn rendered(record: &RunRecord, cases: &[Case]) -> String {
+        let mut text = String::new();
+        write(&mut text, record, cases, &StyleSheet::plain()).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_plan_says_why_and_where_its_clocks_stand() {
+        let (record, _) = sample::block();
+        let cases: Vec<Case> = record.cases.iter().map(|record| record.case.clone()).collect();
+        insta::assert_snapshot!(rendered(&record, &cases));
+    }
+
+    #[test]
+    fn an_empty_plan_says_so() {
+        let (record, _) = sample::block();
+        assert!(rendered(&record, &[]).ends_with("\n  nothing is left to run\n"));
+    }
+}

@@ -1,0 +1,280 @@
+//! What a blocking verdict rests on: the instant, the credential, the evidence, what falls with it.
+
+use super::command::repeating;
+use super::report::Report;
+use crate::explain::explain;
+use crate::page::{Page, clip, log_line};
+use crate::words::{
+    candidate, connections, count, credential, distance, place, stands_for, subject, survivor,
+};
+use notafter_core::{
+    Credential, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin, RunRecord, Severity, Span,
+};
+use std::fmt;
+
+/// Lines of a failing service's log that a report shows.
+const LOG_LINES: usize = 8;
+/// Places of one certificate that a report shows.
+const PLACES: usize = 4;
+
+pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let mut blocking = report.findings(Severity::Block);
+    let record = report.record;
+    let Some(first) = blocking.next() else {
+        // Only a record that was tampered with comes here; it must not read as anything but a block.
+        let text = format!("{}: the record holds no finding that says why", candidate(&record.scenario));
+        return page.headline(page.styles.block, "block", &text);
+    };
+    let promise = format!("support is promised until {}", record.scenario.horizon);
+    page.headline(page.styles.block, "block", &format!("{}; {promise}", headline(record, first)))?;
+    details(page, record, first)?;
+    for finding in blocking {
+        page.blank()?;
+        page.headline(page.styles.block, "also blocks", &headline(record, finding))?;
+        details(page, record, finding)?;
+    }
+    Ok(())
+}
+
+/// The finding in one line: who breaks, when, how far that is from start.
+fn headline(record: &RunRecord, finding: &Finding) -> String {
+    let scenario = &record.scenario;
+    let who = candidate(scenario);
+    match (finding.code, &finding.bracket) {
+        (FindingCode::BreaksInWindow, Some(bracket)) if bracket.is_exact() => {
+            format!(
+                "{who} breaks on {}, {}",
+                bracket.first_fail,
+                distance(scenario.start, bracket.first_fail)
+            )
+        }
+        (FindingCode::BreaksInWindow, Some(bracket)) => format!(
+            "{who} breaks between {} and {}, {} at the latest",
+            bracket.last_pass,
+            bracket.first_fail,
+            distance(scenario.start, bracket.first_fail)
+        ),
+        (FindingCode::AlreadyBroken, Some(bracket)) => format!(
+            "{who} is broken already, since {}, {}",
+            bracket.first_fail,
+            distance(scenario.start, bracket.first_fail)
+        ),
+        _ if finding.summary.starts_with(&who) => finding.summary.clone(),
+        _ => format!("{who}: {}", finding.summary),
+    }
+}
+
+/// Everything that a finding rests on, in the order in which a reader asks for it.
+pub(super) fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Result {
+    because(page, record, finding)?;
+    asked(page, finding)?;
+    log(page, finding)?;
+    falls(page, record, finding)?;
+    if finding.case.is_some() {
+        page.section("see it again")?;
+        page.command(&repeating(&record.scenario, finding))?;
+    }
+    page.blank()?;
+    page.headline(page.styles.heading, "help", finding.help.as_deref().unwrap_or(explain(finding.code).mend))
+}
+
+fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Result {
+    let culprit = finding.culprit.map(|fingerprint| (fingerprint, record.inventory.find(fingerprint)));
+    match culprit {
+        Some((_, Some(culprit))) => {
+            page.section_with("because", &cause(culprit, finding))?;
+            certificate(page, record, culprit, finding)?;
+        }
+        Some((fingerprint, None)) => {
+            page.section_with("because", "a certificate that the inventory does not hold")?;
+            page.field("fingerprint", &fingerprint.to_string())?;
+        }
+        None if finding.bracket.is_some() => {
+            page.section_with(
+                "because",
+                "unexplained: no credential that the gate knows changes then; look for a licence, a \
+                 date written into the code, or a credential made in memory",
+            )?;
+        }
+        None if finding.evidence.is_empty() => {}
+        None => page.section("because")?,
+    }
+    for (index, evidence) in finding.evidence.iter().enumerate() {
+        let text = told(record, finding, evidence);
+        page.numbered(if index == 0 { "evidence" } else { "" }, index + 1, &text)?;
+    }
+    Ok(())
+}
+
+/// What happens to the culprit, and where it lies, in a few words.
+fn cause(culprit: &Credential, finding: &Finding) -> String {
+    let lies = match (culprit.places.first(), &culprit.origin) {
+        (Some(place), _) => format!("in the files of {}", place.service),
+        (None, Origin::Declared(name)) => format!("that the scenario declares as {name}"),
+        (None, Origin::Embedded | Origin::Served) => "that a service shows".to_owned(),
+    };
+    match edge_of(finding).map(|edge| edge.kind) {
+        Some(EdgeKind::NotAfter) => format!("a certificate {lies} has expired by then"),
+        Some(EdgeKind::NotBefore) => format!("a certificate {lies} begins to be valid then"),
+        None => format!("a certificate {lies} is to blame"),
+    }
+}
+
+fn certificate(
+    page: &mut Page<'_>,
+    record: &RunRecord,
+    culprit: &Credential,
+    finding: &Finding,
+) -> fmt::Result {
+    page.field("certificate", &format!("{} ({})", subject(&culprit.subject), culprit.fingerprint.short()))?;
+    let issuer = if culprit.self_issued { "itself".to_owned() } else { subject(&culprit.issuer) };
+    page.field("issued by", &issuer)?;
+    page.field("serial", &clip(&culprit.serial, 60))?;
+    page.field("fingerprint", &culprit.fingerprint.to_string())?;
+    match edge_of(finding).map(|edge| edge.kind) {
+        Some(EdgeKind::NotBefore) => {
+            page.field(
+                "notBefore",
+                &format!("{}, the first second in which it is valid", culprit.not_before),
+            )?;
+        }
+        Some(EdgeKind::NotAfter) | None => {
+            page.field("notAfter", &format!("{}, the last second in which it is valid", culprit.not_after))?;
+        }
+    }
+    for (index, at) in culprit.places.iter().take(PLACES).enumerate() {
+        page.field(if index == 0 { "lies in" } else { "" }, &place(at))?;
+    }
+    if culprit.places.len() > PLACES {
+        page.field("", &format!("and in {}", count(culprit.places.len() - PLACES, "more place")))?;
+    }
+    match &culprit.origin {
+        Origin::Declared(name) => {
+            let declared = record.scenario.credential(name);
+            let location = declared.map_or_else(String::new, |spec| format!(" at {}", spec.location));
+            page.field("known from", &format!("the scenario, which declares it as {name}{location}"))
+        }
+        Origin::Embedded => Ok(()),
+        Origin::Served => page.field("known from", "the wire: a service showed it to a probe"),
+    }
+}
+
+fn edge_of(finding: &Finding) -> Option<&Edge> {
+    finding.evidence.iter().find_map(|evidence| match evidence {
+        Evidence::Coincidence { edge } => Some(edge),
+        Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
+    })
+}
+
+/// Evidence as a reader would say it.
+fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
+    match evidence {
+        Evidence::Coincidence { edge } => {
+            let whose = if finding.culprit == Some(edge.credential) {
+                format!("its {}", edge.kind)
+            } else {
+                format!("{} of {}", edge.kind, credential(&record.inventory, edge.credential))
+            };
+            match finding.bracket.map(|bracket| bracket.first_fail.secs_since(edge.at)) {
+                Some(0) => format!("the first failure comes in the very second of {whose}"),
+                Some(secs @ 1..) => {
+                    format!("the first failure comes {} after {whose}", Span::from_secs(secs))
+                }
+                Some(secs) => format!("the first failure comes {} before {whose}", Span::from_secs(secs)),
+                None => format!("the failure coincides with {whose}, {}", edge.at),
+            }
+        }
+        Evidence::SeenOnTheWire { reason } => format!("the probe refused it by name: {}", clip(reason, 200)),
+        Evidence::NamedInLog { service, line } => {
+            let line = log_line(line);
+            let shown = finding.services.first() == Some(service) && shown_lines(finding).1.contains(&line);
+            if shown {
+                format!("{service} names it in its log, below")
+            } else {
+                format!("{service} names it in its log: {line}")
+            }
+        }
+    }
+}
+
+/// What was expected, what was seen, at which time, and the scenario line that asked.
+pub(super) fn asked(page: &mut Page<'_>, finding: &Finding) -> fmt::Result {
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    if let Some(expected) = &finding.expected {
+        fields.push(("expected", clip(expected, 300).into_owned()));
+    }
+    if let Some(seen) = &finding.seen {
+        fields.push(("seen", clip(seen, 300).into_owned()));
+    }
+    let last_pass = finding.bracket.map(|bracket| format!("it still worked at {}", bracket.last_pass));
+    match (finding.seen_at, last_pass) {
+        (Some(at), Some(last)) => fields.push(("at", format!("{at}; {last}"))),
+        (Some(at), None) => fields.push(("at", at.to_string())),
+        (None, Some(last)) => fields.push(("at", last)),
+        (None, None) => {}
+    }
+    if let Some(location) = &finding.location {
+        fields.push(("asked by", location.to_string()));
+    }
+    if !fields.is_empty() {
+        page.section("what was seen")?;
+    }
+    fields.iter().try_for_each(|(label, value)| page.field(label, value))
+}
+
+pub(super) fn log(page: &mut Page<'_>, finding: &Finding) -> fmt::Result {
+    let (hidden, lines) = shown_lines(finding);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let whose = finding
+        .services
+        .first()
+        .map_or_else(|| "the log".to_owned(), |service| format!("the log of {service}"));
+    page.section(&format!("the end of {whose}"))?;
+    if hidden > 0 {
+        page.paragraph(2, 0, &format!("({} above; --keep DIR keeps the whole log)", count(hidden, "line")))?;
+    }
+    lines.iter().try_for_each(|line| page.quote(line))
+}
+
+/// The last lines of a log that say something, and how many such lines stand above them.
+fn shown_lines(finding: &Finding) -> (usize, Vec<String>) {
+    let tail = finding.log_tail.as_deref().unwrap_or_default();
+    let mut lines: Vec<String> = tail.lines().map(log_line).filter(|line| !line.trim().is_empty()).collect();
+    let hidden = lines.len().saturating_sub(LOG_LINES);
+    (hidden, lines.split_off(hidden))
+}
+
+fn falls(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Result {
+    if finding.services.is_empty() && finding.checks.is_empty() && finding.still_working.is_empty() {
+        return Ok(());
+    }
+    let all = record.scenario.checks.len();
+    let checks = format!("{} of {}", finding.checks.len(), count(all, "check"));
+    let sum = match finding.services.len() {
+        0 | 1 => checks,
+        services => format!("{} and {checks}", count(services - 1, "other service")),
+    };
+    page.section_with("falls with it", &sum)?;
+    for (index, name) in finding.services.iter().enumerate() {
+        let mut text = record.scenario.service(name).map_or_else(|| name.to_string(), stands_for);
+        if index == 0 && finding.services.len() > 1 {
+            text.push_str(", the first to fall");
+        }
+        page.field(if index == 0 { "services" } else { "" }, &text)?;
+    }
+    for (index, (check, kinds)) in finding.checks.iter().enumerate() {
+        let text = if kinds.is_empty() {
+            check.to_string()
+        } else {
+            format!("{check}, over {}", connections(kinds))
+        };
+        page.field(if index == 0 { "checks" } else { "" }, &text)?;
+    }
+    for (index, (check, kind)) in finding.still_working.iter().enumerate() {
+        let text = format!("{check}, over {}", survivor(*kind));
+        page.field(if index == 0 { "still works" } else { "" }, &text)?;
+    }
+    Ok(())
+}

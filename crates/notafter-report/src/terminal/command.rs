@@ -1,0 +1,63 @@
+//! The command line that shows a finding again.
+
+use notafter_core::{Finding, Scenario};
+
+/// File names that a scenario's directory stands for.
+const DEFAULT_FILES: [&str; 2] = ["scenario.yaml", "scenario.yml"];
+
+/// The words of `notafter gate PATH --candidate S=B --case ID`; options and their values stay together.
+pub(super) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
+    let mut words = vec!["notafter gate".to_owned(), quoted(&path(scenario))];
+    if let Some(build) = &scenario.candidate.build {
+        words.push(format!(
+            "--candidate {}",
+            quoted(&format!("{}={}", scenario.candidate.service, build.name))
+        ));
+    }
+    if let Some(case) = &finding.case {
+        words.push(format!("--case {case}"));
+    }
+    words
+}
+
+/// The scenario as its user named it.
+fn path(scenario: &Scenario) -> String {
+    let file = scenario.checks.first().map(|check| check.location.file.as_str());
+    match file {
+        Some(file) => match file.rsplit_once('/') {
+            Some((directory, name)) if DEFAULT_FILES.contains(&name) && !directory.is_empty() => {
+                directory.to_owned()
+            }
+            _ => file.to_owned(),
+        },
+        None => scenario.directory.display().to_string(),
+    }
+}
+
+/// One word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |char: char| char.is_ascii_alphanumeric() || "@%+=:,./_-".contains(char);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (word, shown) in [
+            ("a/b.yaml", "a/b.yaml"),
+            ("my file", "'my file'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}

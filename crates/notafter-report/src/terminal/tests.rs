@@ -1,0 +1,137 @@
+use super::write;
+use crate::page::is_hostile;
+use crate::{StyleSheet, sample};
+use notafter_core::{
+    Bracket, CoverageEntry, Decision, FindingCode, OpaqueFile, RunRecord, Severity, Start, Touch, Verdict,
+};
+use unicode_width::UnicodeWidthStr;
+
+fn rendered((record, verdict): &(RunRecord, Verdict)) -> String {
+    let mut text = String::new();
+    write(&mut text, record, verdict, &StyleSheet::plain()).unwrap();
+    text
+}
+
+#[test]
+fn a_block_names_instant_certificate_and_what_falls() {
+    insta::assert_snapshot!(rendered(&sample::block()));
+}
+
+#[test]
+fn an_allow_says_what_proves_it() {
+    insta::assert_snapshot!(rendered(&sample::allow()));
+}
+
+#[test]
+fn an_inconclusive_says_what_to_do_next() {
+    insta::assert_snapshot!(rendered(&sample::unshifted()));
+}
+
+#[test]
+fn held_connections_that_still_work_are_named() {
+    insta::assert_snapshot!(rendered(&sample::held_works()));
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let text = rendered(&sample::hostile());
+    assert!(!text.chars().any(|char| char != '\n' && is_hostile(char)), "{text}");
+    assert!(
+        !text.lines().skip(1).any(|line| line.starts_with("allow") || line.starts_with("proved")),
+        "{text}"
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn several_findings_each_have_their_say() {
+    let (mut record, mut verdict) = sample::block();
+    record.scenario.start = Start::Now(record.scenario.start.instant());
+    record.scenario.checks[0].location.file = "my scenarios/o2.yaml".to_owned();
+    record.inventory.opaque.push(OpaqueFile {
+        service: sample::service_name("sgsn-mme"),
+        path: "/etc/keys/store.p12".to_owned(),
+        reason: "locked: none of 4 passwords opens it".to_owned(),
+    });
+    let mut unexplained =
+        sample::finding(FindingCode::BreaksInWindow, Severity::Block, "portal-answers fails");
+    unexplained.bracket = Some(Bracket {
+        last_pass: sample::instant("2019-01-01T00:00:00Z"),
+        first_fail: sample::instant("2019-02-01T00:00:00Z"),
+    });
+    unexplained.case = Some(sample::case_id("walk"));
+    verdict.findings.push(unexplained);
+    verdict.findings.push(sample::finding(
+        FindingCode::WaiverExpired,
+        Severity::Block,
+        "the waiver of `flaky` by ops@example.net ran out on 2026-01-01T00:00:00Z",
+    ));
+    verdict.findings.push(sample::finding(
+        FindingCode::BudgetExceeded,
+        Severity::Inconclusive,
+        "case cold-2020-11-01T000000Z did not run: the budget of 60 s was spent",
+    ));
+    let mut waived =
+        sample::finding(FindingCode::CredentialNotCrossed, Severity::Note, "no check crossed CN=hss");
+    waived.waived = Some("by ops@example.net until 2027-01-01T00:00:00Z: replaced in May".to_owned());
+    verdict.findings.push(waived);
+    verdict
+        .coverage
+        .entries
+        .push(CoverageEntry { credential: sample::fingerprint(0xe1), touch: Touch::Served });
+    verdict
+        .coverage
+        .entries
+        .push(CoverageEntry { credential: sample::fingerprint(0x99), touch: Touch::Never });
+    insta::assert_snapshot!(rendered(&(record, verdict)));
+}
+
+#[test]
+fn a_build_that_is_broken_today_says_since_when() {
+    let (mut record, mut verdict) = sample::block();
+    record.scenario.start = Start::Now(sample::instant("2018-12-13T06:30:00Z"));
+    verdict.findings[0].code = FindingCode::AlreadyBroken;
+    let text = rendered(&(record, verdict));
+    insta::assert_snapshot!(text.lines().take(2).collect::<Vec<_>>().join("\n"), @r"
+    block: sgsn-mme 1.14 is broken already, since 2018-12-06T04:30:00Z, 7 d 2 h ago;
+           support is promised until 2020-11-01T00:00:00Z
+    ");
+}
+
+#[test]
+fn a_verdict_without_findings_never_reads_as_an_allow() {
+    let (record, mut verdict) = sample::block();
+    verdict.findings.clear();
+    for (decision, first) in [(Decision::Block, "block: "), (Decision::Inconclusive, "inconclusive: ")] {
+        verdict.decision = decision;
+        assert!(rendered(&(record.clone(), verdict.clone())).starts_with(first));
+    }
+}
+
+#[test]
+fn reports_fit_80_columns() {
+    for sample in [sample::block(), sample::allow(), sample::unshifted(), sample::held_works()] {
+        for line in rendered(&sample).lines() {
+            assert!(line.width() <= 80, "{line}");
+            assert_eq!(line.trim_end(), line);
+        }
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let (record, verdict) = sample::block();
+    let mut coloured = String::new();
+    write(&mut coloured, &record, &verdict, &StyleSheet::ansi()).unwrap();
+    let plain: String = {
+        let mut rest = coloured.as_str();
+        let mut plain = String::new();
+        while let Some((before, after)) = rest.split_once("\u{1b}[") {
+            plain.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        plain + rest
+    };
+    assert_ne!(coloured, plain);
+    assert_eq!(plain, rendered(&(record, verdict)));
+}

@@ -1,0 +1,12 @@
+//! How things are said: the same words in every renderer.
+
+mod describe;
+mod plural;
+mod stops;
+
+pub(crate) use describe::{
+    candidate, case_error, connections, credential, distance, duration, ended, last_line, place, place_short,
+    purpose, seen, stands_for, subject, survivor,
+};
+pub(crate) use plural::{count, list};
+pub(crate) use stops::{Stop, checked_instants, motion, stops};
