@@ -174,7 +174,8 @@ impl Program {
         match line {
             Line::Fixed(instruction) => Ok(*instruction),
             Line::Jump { code: JUMP, yes, .. } => {
-                let distance = u32::try_from(self.distance(at, *yes)?).map_err(|_| BpfError::JumpTooFar(at))?;
+                let distance =
+                    u32::try_from(self.distance(at, *yes)?).map_err(|_| BpfError::JumpTooFar(at))?;
                 Ok(Instruction { code: JUMP, jump_true: 0, jump_false: 0, constant: distance })
             }
             Line::Jump { code, constant, yes, no } => {

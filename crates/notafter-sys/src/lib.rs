@@ -5,9 +5,12 @@
 //!
 //! What must never happen here: policy; a public function that a caller could use to break memory safety.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!("notafter-sys is written for Linux on x86_64; other architectures need their own vDSO and register modules");
+compile_error!(
+    "notafter-sys is written for Linux on x86_64; other architectures need their own vDSO and register modules"
+);
 
 pub mod bpf;
+pub mod child;
 pub mod fdpass;
 pub mod fork;
 pub mod memfd;

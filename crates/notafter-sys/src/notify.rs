@@ -169,6 +169,9 @@ mod tests {
 
     #[test]
     fn ioctl_numbers_are_those_of_linux_seccomp_h() {
-        assert_eq!([RECV, SEND, ID_VALID, ADDFD, SET_FLAGS], [0xc050_2100, 0xc018_2101, 0x4008_2102, 0x4018_2103, 0x4008_2104]);
+        assert_eq!(
+            [RECV, SEND, ID_VALID, ADDFD, SET_FLAGS],
+            [0xc050_2100, 0xc018_2101, 0x4008_2102, 0x4018_2103, 0x4008_2104]
+        );
     }
 }

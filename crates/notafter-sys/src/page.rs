@@ -102,7 +102,8 @@ impl SharedPage {
         use rustix::mm::{MapFlags, ProtFlags, mmap};
         let protection = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: a fresh shared mapping at an address that the kernel chooses overlaps nothing.
-        let address = unsafe { mmap(std::ptr::null_mut(), PAGE_LEN, protection, MapFlags::SHARED, &file, 0)? };
+        let address =
+            unsafe { mmap(std::ptr::null_mut(), PAGE_LEN, protection, MapFlags::SHARED, &file, 0)? };
         let layout = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { layout, file, writable })
     }
@@ -161,7 +162,10 @@ impl SharedPage {
     /// `PermissionDenied` on a mapping that was opened for reading.
     pub fn store(&mut self, wall: Wall, mono: Timespec) -> io::Result<()> {
         if !self.writable {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the clock page is mapped read-only"));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the clock page is mapped read-only",
+            ));
         }
         let layout = self.layout();
         let sequence = layout.sequence.load(Ordering::Relaxed);

@@ -82,10 +82,13 @@ pub fn send_timer_signal(recipient: Recipient, signal: i32, timer_id: i32, value
         rest: [u64; 12],
     }
     let code = libc::SI_TIMER;
-    let info = TimerInfo { signo: signal, errno: 0, code, pad: 0, timer_id, overrun: 0, value, rest: [0; 12] };
+    let info =
+        TimerInfo { signo: signal, errno: 0, code, pad: 0, timer_id, overrun: 0, value, rest: [0; 12] };
     let result = match recipient {
         // SAFETY: `info` is live and has the size and layout of `siginfo_t`, which the kernel only reads.
-        Recipient::Process(pid) => unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info) },
+        Recipient::Process(pid) => unsafe {
+            libc::syscall(libc::SYS_rt_sigqueueinfo, pid, signal, &raw const info)
+        },
         // SAFETY: as above.
         Recipient::Thread { pid, tid } => unsafe {
             libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, signal, &raw const info)

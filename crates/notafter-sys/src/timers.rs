@@ -2,12 +2,11 @@
 //! kernel's clock discipline.
 //!
 //! # Safety
-//! Unsafe code makes system calls with pointers to live locals, and takes ownership of descriptors that the kernel
-//! has just returned.
-#![allow(unsafe_code, reason = "pidfd_getfd and raw clock reads have no safe wrapper")]
+//! Unsafe code makes system calls with pointers to live locals.
+#![allow(unsafe_code, reason = "these calls have no safe wrapper")]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::page::Timespec;
 
@@ -52,12 +51,7 @@ impl ForeignTimerFd {
     /// # Errors
     /// `EBADF` where the process has no such descriptor, `EPERM` where access is refused.
     pub fn open(pid: i32, fd: i32) -> io::Result<Self> {
-        // SAFETY: pidfd_open takes plain numbers.
-        let process = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-        let process = own(process)?;
-        // SAFETY: pidfd_getfd takes plain numbers.
-        let timer = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) };
-        Ok(Self(own(timer)?))
+        Ok(Self(crate::child::foreign_fd(pid, fd)?))
     }
 
     /// Arms it relative to now and returns the setting that it had.
@@ -116,13 +110,6 @@ pub fn read_timex(shift: impl FnOnce(Timespec) -> Timespec) -> io::Result<([u8; 
     Ok((unsafe { std::mem::transmute::<libc::timex, [u8; TIMEX_LEN]>(timex) }, state.into()))
 }
 
-fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
-    check(fd)?;
-    let fd = i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
-    // SAFETY: the kernel just returned this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
 fn check(result: libc::c_long) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -136,8 +123,7 @@ mod tests {
     fn a_timerfd_is_armed_and_read_from_outside() {
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).unwrap();
         let pid = i32::try_from(std::process::id()).unwrap();
-        let foreign =
-            ForeignTimerFd::open(pid, std::os::fd::AsFd::as_fd(&timer).as_raw_fd()).unwrap();
+        let foreign = ForeignTimerFd::open(pid, std::os::fd::AsFd::as_fd(&timer).as_raw_fd()).unwrap();
         let value = Timespec { secs: 90, nanos: 0 };
         foreign.arm(TimerSetting { value, interval: Timespec::default() }).unwrap();
         let left = foreign.remaining().unwrap().value;

@@ -122,7 +122,8 @@ fn own_vdso() -> Result<Vec<u8>, VdsoError> {
     let line = maps.lines().find(|line| line.ends_with("[vdso]")).ok_or(VdsoError::Absent)?;
     let range = line.split(' ').next().and_then(|range| range.split_once('-'));
     let parse = |text| u64::from_str_radix(text, 16).ok();
-    let (start, end) = range.and_then(|(start, end)| Some((parse(start)?, parse(end)?))).ok_or(VdsoError::Absent)?;
+    let (start, end) =
+        range.and_then(|(start, end)| Some((parse(start)?, parse(end)?))).ok_or(VdsoError::Absent)?;
     let len = usize::try_from(end - start).unwrap_or(usize::MAX);
     if len > VDSO_MAX {
         return Err(VdsoError::Malformed("it is larger than 64 KiB"));

@@ -103,7 +103,8 @@ impl VdsoImage {
         }
         let symbols = (0..count as usize)
             .map(|index| {
-                let symbol = symbols.checked_add(index * SYMBOL_LEN).ok_or(VdsoError::Malformed("symbol table"))?;
+                let symbol =
+                    symbols.checked_add(index * SYMBOL_LEN).ok_or(VdsoError::Malformed("symbol table"))?;
                 let name = strings.checked_add(reader.u32(symbol)? as usize);
                 let name = reader.text(name.ok_or(VdsoError::Malformed("symbol name"))?)?;
                 let value = reader.index(symbol + 8, "symbol value")?;
@@ -116,7 +117,9 @@ impl VdsoImage {
 
     /// The symbols of this name, with or without the `__vdso_` prefix.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Symbol> {
-        self.symbols.iter().filter(move |symbol| symbol.name.strip_prefix("__vdso_").unwrap_or(&symbol.name) == name)
+        self.symbols
+            .iter()
+            .filter(move |symbol| symbol.name.strip_prefix("__vdso_").unwrap_or(&symbol.name) == name)
     }
 }
 
@@ -148,7 +151,11 @@ impl Reader<'_> {
 
     fn text(&self, at: usize) -> Result<String, VdsoError> {
         let rest = self.0.get(at..).ok_or(VdsoError::Malformed("a name leaves the image"))?;
-        let len = rest.iter().take(64).position(|byte| *byte == 0).ok_or(VdsoError::Malformed("a name has no end"))?;
+        let len = rest
+            .iter()
+            .take(64)
+            .position(|byte| *byte == 0)
+            .ok_or(VdsoError::Malformed("a name has no end"))?;
         Ok(String::from_utf8_lossy(&rest[..len]).into_owned())
     }
 }

@@ -130,8 +130,8 @@ global_asm!(
     "mov ebx, eax",
     "movabs rdi, 0x7e8042003000",
     "mov esi, 4096",
-    "mov edx, 1",          // PROT_READ
-    "mov r10d, 0x100001",  // MAP_SHARED | MAP_FIXED_NOREPLACE
+    "mov edx, 1",         // PROT_READ
+    "mov r10d, 0x100001", // MAP_SHARED | MAP_FIXED_NOREPLACE
     "mov r8d, eax",
     "xor r9d, r9d",
     "mov eax, 9", // mmap

@@ -1,0 +1,220 @@
+//! The table of time calls: which system calls read, set or wait for time, and how each is treated.
+//!
+//! Numbers are those of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl). The filter and the supervisor both follow
+//! this table: a call that it names never runs on real time unseen.
+
+use libc::{EAGAIN, ETIMEDOUT};
+
+/// `futex_wait` (Linux 6.7), which libc does not name yet.
+const SYS_FUTEX_WAIT: i64 = 455;
+
+/// How the timeout of a wait is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// A number of milliseconds; negative or zero: no wait that ends by time.
+    Millis,
+    /// A pointer to a `struct timespec`; null: no timeout.
+    Timespec,
+    /// A pointer to a `struct timeval`; null: no timeout.
+    Timeval,
+}
+
+/// What the timeout of a wait counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// From the call, in monotonic time.
+    Relative,
+    /// It is an instant on this clock of clock_gettime(2).
+    Absolute(i32),
+}
+
+/// One form of waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WaitForm {
+    /// Which argument holds the timeout.
+    pub(crate) argument: u8,
+    pub(crate) encoding: Encoding,
+    pub(crate) basis: Basis,
+    /// What the call returns when its time is up.
+    pub(crate) on_timeout: i64,
+}
+
+/// Waits with a timeout in a fixed argument, with what they return when it is up.
+const WAITS: [(i64, u8, Encoding, i64); 10] = [
+    (libc::SYS_epoll_pwait, 3, Encoding::Millis, 0),
+    (libc::SYS_epoll_pwait2, 3, Encoding::Timespec, 0),
+    (libc::SYS_epoll_wait, 3, Encoding::Millis, 0),
+    (libc::SYS_nanosleep, 0, Encoding::Timespec, 0),
+    (libc::SYS_poll, 2, Encoding::Millis, 0),
+    (libc::SYS_ppoll, 2, Encoding::Timespec, 0),
+    (libc::SYS_pselect6, 4, Encoding::Timespec, 0),
+    (libc::SYS_rt_sigtimedwait, 2, Encoding::Timespec, -(EAGAIN as i64)),
+    (libc::SYS_select, 4, Encoding::Timeval, 0),
+    (libc::SYS_semtimedop, 3, Encoding::Timespec, -(EAGAIN as i64)),
+];
+
+/// Waits until an instant, with the argument that holds it; their clock follows from other arguments.
+const DEADLINES: [(i64, u8); 4] = [
+    (SYS_FUTEX_WAIT, 4),
+    (libc::SYS_futex_waitv, 3),
+    (libc::SYS_mq_timedreceive, 4),
+    (libc::SYS_mq_timedsend, 4),
+];
+
+/// Calls that are always put before the supervisor.
+const ALWAYS: [i64; 15] = [
+    libc::SYS_adjtimex,
+    libc::SYS_alarm,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_clock_settime,
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_gettimeofday,
+    libc::SYS_io_uring_setup,
+    libc::SYS_settimeofday,
+    libc::SYS_time,
+    libc::SYS_timer_delete,
+    libc::SYS_timer_gettime,
+    libc::SYS_timer_settime,
+    libc::SYS_timerfd_settime,
+];
+
+/// futex(2) operations that end by time, where their timeout is given.
+pub(crate) mod futex {
+    pub(crate) const WAIT: i32 = 0;
+    pub(crate) const LOCK_PI: i32 = 6;
+    pub(crate) const WAIT_BITSET: i32 = 9;
+    pub(crate) const WAIT_REQUEUE_PI: i32 = 11;
+    pub(crate) const LOCK_PI2: i32 = 13;
+    pub(crate) const TIMED: [i32; 5] = [WAIT, LOCK_PI, WAIT_BITSET, WAIT_REQUEUE_PI, LOCK_PI2];
+    pub(crate) const CLOCK_REALTIME: i32 = 256;
+    /// The operation without its PRIVATE and CLOCK_REALTIME flags.
+    pub(crate) const OPERATION: i32 = 127;
+    /// The argument that holds the timeout.
+    pub(crate) const TIMEOUT: u8 = 3;
+}
+
+/// What the filter tests before it asks the supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Nothing.
+    Always,
+    /// A clock that is shifted is read.
+    ClockRead,
+    /// A futex operation that ends by time.
+    Futex,
+    /// The argument is a positive `int`.
+    Positive(u8),
+    /// The argument is a pointer that is not null.
+    Present(u8),
+    /// A filter with a listener of its own is installed.
+    OwnListener,
+    /// An interval timer in real time is meant.
+    RealTimer,
+}
+
+/// Every call that the filter looks at, with its condition.
+pub(crate) fn watched() -> impl Iterator<Item = (u32, Condition)> {
+    let waits = WAITS.iter().map(|&(number, argument, encoding, _)| {
+        let condition = match encoding {
+            Encoding::Millis => Condition::Positive(argument),
+            Encoding::Timespec | Encoding::Timeval => Condition::Present(argument),
+        };
+        (number, condition)
+    });
+    let deadlines = DEADLINES.iter().map(|&(number, argument)| (number, Condition::Present(argument)));
+    let special = [
+        (libc::SYS_clock_gettime, Condition::ClockRead),
+        (libc::SYS_futex, Condition::Futex),
+        (libc::SYS_getitimer, Condition::RealTimer),
+        (libc::SYS_seccomp, Condition::OwnListener),
+        (libc::SYS_setitimer, Condition::RealTimer),
+    ];
+    special
+        .into_iter()
+        .chain(waits)
+        .chain(deadlines)
+        .chain(ALWAYS.iter().map(|&number| (number, Condition::Always)))
+        .filter_map(|(number, condition)| Some((u32::try_from(number).ok()?, condition)))
+}
+
+/// How this call waits; none where it does not end by time.
+pub(crate) fn wait_form(number: i32, args: &[u64; 6]) -> Option<WaitForm> {
+    let number = i64::from(number);
+    // Arguments of type int: the kernel, too, looks at the lower half alone.
+    let int = |index: usize| args[index] as u32 as i32;
+    let timed_out = -i64::from(ETIMEDOUT);
+    if let Some(&(_, argument, encoding, on_timeout)) = WAITS.iter().find(|wait| wait.0 == number) {
+        return Some(WaitForm { argument, encoding, basis: Basis::Relative, on_timeout });
+    }
+    let until = |argument, clock| {
+        let basis = Basis::Absolute(clock);
+        Some(WaitForm { argument, encoding: Encoding::Timespec, basis, on_timeout: timed_out })
+    };
+    match number {
+        SYS_FUTEX_WAIT => until(4, int(5)),
+        libc::SYS_clock_nanosleep => Some(WaitForm {
+            argument: 2,
+            encoding: Encoding::Timespec,
+            basis: if int(1) & libc::TIMER_ABSTIME == 0 { Basis::Relative } else { Basis::Absolute(int(0)) },
+            on_timeout: 0,
+        }),
+        libc::SYS_futex => {
+            let real = int(1) & futex::CLOCK_REALTIME != 0;
+            let flagged = if real { libc::CLOCK_REALTIME } else { libc::CLOCK_MONOTONIC };
+            match int(1) & futex::OPERATION {
+                futex::WAIT => Some(WaitForm {
+                    argument: futex::TIMEOUT,
+                    encoding: Encoding::Timespec,
+                    basis: Basis::Relative,
+                    on_timeout: timed_out,
+                }),
+                futex::LOCK_PI => until(futex::TIMEOUT, libc::CLOCK_REALTIME),
+                futex::LOCK_PI2 | futex::WAIT_BITSET | futex::WAIT_REQUEUE_PI => {
+                    until(futex::TIMEOUT, flagged)
+                }
+                _ => None,
+            }
+        }
+        libc::SYS_futex_waitv => until(3, int(4)),
+        libc::SYS_mq_timedreceive | libc::SYS_mq_timedsend => until(4, libc::CLOCK_REALTIME),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_stands_twice_in_the_table() {
+        let mut numbers: Vec<u32> = watched().map(|(number, _)| number).collect();
+        let all = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), all);
+        assert_eq!(all, 34);
+    }
+
+    #[test]
+    fn every_watched_wait_has_a_form() {
+        for (number, condition) in watched() {
+            if matches!(condition, Condition::Positive(_) | Condition::Present(_)) {
+                let number = i32::try_from(number).unwrap();
+                assert!(wait_form(number, &[1; 6]).is_some(), "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn futex_operations_name_their_clock() {
+        let number = i32::try_from(libc::SYS_futex).unwrap();
+        let form = |operation: i32| wait_form(number, &[0, operation as u64, 0, 8, 0, 0]);
+        assert_eq!(form(128).unwrap().basis, Basis::Relative);
+        assert_eq!(form(128 | 9).unwrap().basis, Basis::Absolute(libc::CLOCK_MONOTONIC));
+        assert_eq!(form(128 | 9 | 256).unwrap().basis, Basis::Absolute(libc::CLOCK_REALTIME));
+        assert_eq!(form(6).unwrap().basis, Basis::Absolute(libc::CLOCK_REALTIME));
+        assert_eq!(form(1), None);
+    }
+}

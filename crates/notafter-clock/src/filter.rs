@@ -1,0 +1,144 @@
+//! The seccomp filter: lets everything through at once but the calls of the table, under their conditions.
+
+use crate::calls::{self, Condition, futex};
+use notafter_sys::bpf::{ARCH_X86_64, Action, BpfError, Instruction, Program, Word};
+
+/// Upper half of the sixth argument of a call whose timeout the supervisor has rewritten and that it issues again.
+/// The kernel looks at the lower half alone where that argument means anything, so a guest loses nothing by it; and
+/// a guest that sets it itself gains an unshifted timeout, never an unshifted time.
+pub(crate) const REWRITTEN: u32 = 0xC10C_4B1D;
+
+const SHIFTED_CLOCKS: [i32; 9] = [
+    libc::CLOCK_REALTIME,
+    libc::CLOCK_MONOTONIC,
+    libc::CLOCK_MONOTONIC_RAW,
+    libc::CLOCK_REALTIME_COARSE,
+    libc::CLOCK_MONOTONIC_COARSE,
+    libc::CLOCK_BOOTTIME,
+    libc::CLOCK_REALTIME_ALARM,
+    libc::CLOCK_BOOTTIME_ALARM,
+    libc::CLOCK_TAI,
+];
+
+/// Assembles the filter.
+pub(crate) fn build() -> Result<Vec<Instruction>, BpfError> {
+    let mut program = Program::new();
+    let known = program.label();
+    program.load(Word::Arch);
+    program.if_equal(ARCH_X86_64, known);
+    program.answer(Action::Notify); // 32-bit calls: the supervisor refuses and records them
+    program.bind(known);
+    program.load(Word::Number);
+    for (number, condition) in calls::watched() {
+        let next = program.label();
+        program.if_not_equal(number, next);
+        decide(&mut program, condition);
+        program.bind(next);
+    }
+    program.answer(Action::Allow);
+    program.assemble()
+}
+
+/// Answers the call by its condition.
+fn decide(program: &mut Program, condition: Condition) {
+    let (allow, notify) = (program.label(), program.label());
+    match condition {
+        Condition::Always => {}
+        Condition::ClockRead => {
+            program.load(Word::ArgLow(0));
+            for clock in SHIFTED_CLOCKS {
+                program.if_equal(clock as u32, notify);
+            }
+            program.go(allow);
+        }
+        Condition::Futex => {
+            program.load(Word::ArgHigh(5));
+            program.if_equal(REWRITTEN, allow);
+            if_null(program, futex::TIMEOUT, allow);
+            program.load(Word::ArgLow(1));
+            program.and(futex::OPERATION as u32);
+            for operation in futex::TIMED {
+                program.if_equal(operation as u32, notify);
+            }
+            program.go(allow);
+        }
+        Condition::OwnListener => {
+            program.load(Word::ArgLow(1));
+            program.if_any_bit(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32, notify);
+            program.go(allow);
+        }
+        Condition::Positive(argument) => {
+            program.load(Word::ArgLow(argument));
+            program.if_equal(0, allow);
+            program.if_any_bit(0x8000_0000, allow);
+        }
+        Condition::Present(argument) => {
+            program.load(Word::ArgHigh(5));
+            program.if_equal(REWRITTEN, allow);
+            if_null(program, argument, allow);
+        }
+        Condition::RealTimer => {
+            program.load(Word::ArgLow(0));
+            program.if_not_equal(libc::ITIMER_REAL as u32, allow);
+        }
+    }
+    program.bind(notify);
+    program.answer(Action::Notify);
+    program.bind(allow);
+    program.answer(Action::Allow);
+}
+
+/// Jumps where the pointer in `argument` is null.
+fn if_null(program: &mut Program, argument: u8, null: notafter_sys::bpf::Label) {
+    let set = program.label();
+    program.load(Word::ArgLow(argument));
+    program.if_not_equal(0, set);
+    program.load(Word::ArgHigh(argument));
+    program.if_equal(0, null);
+    program.bind(set);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notafter_sys::bpf::{constant_of, interpret};
+
+    fn answer(number: i64, args: [u64; 6]) -> u32 {
+        interpret(&build().unwrap(), ARCH_X86_64, u32::try_from(number).unwrap(), args).unwrap()
+    }
+
+    #[test]
+    fn only_calls_that_read_or_wait_for_time_are_put_before_the_supervisor() {
+        let (allow, notify) = (constant_of(Action::Allow), constant_of(Action::Notify));
+        let high = 1_u64 << 32;
+        for (number, args, expected) in [
+            (libc::SYS_read, [0; 6], allow),
+            (libc::SYS_execve, [0; 6], notify),
+            (libc::SYS_clock_gettime, [0; 6], notify),
+            (libc::SYS_clock_gettime, [1, 0, 0, 0, 0, 0], notify),
+            (libc::SYS_clock_gettime, [2, 0, 0, 0, 0, 0], allow),
+            (libc::SYS_poll, [0, 0, 5, 0, 0, 0], notify),
+            (libc::SYS_poll, [0, 0, 0, 0, 0, 0], allow),
+            (libc::SYS_poll, [0, 0, 0xffff_ffff, 0, 0, 0], allow),
+            (libc::SYS_ppoll, [0, 0, high, 0, 0, 0], notify),
+            (libc::SYS_ppoll, [0; 6], allow),
+            (libc::SYS_futex, [0, 128, 0, 8, 0, 0], notify),
+            (libc::SYS_futex, [0, 129, 0, 8, 0, 0], allow),
+            (libc::SYS_futex, [0, 128, 0, 0, 0, 0], allow),
+            (libc::SYS_futex, [0, 137, 0, 8, 0, u64::from(REWRITTEN) << 32], allow),
+            (libc::SYS_setitimer, [0; 6], notify),
+            (libc::SYS_setitimer, [2, 0, 0, 0, 0, 0], allow),
+            (libc::SYS_seccomp, [1, 8, 0, 0, 0, 0], notify),
+            (libc::SYS_seccomp, [1, 0, 0, 0, 0, 0], allow),
+        ] {
+            assert_eq!(answer(number, args), expected, "call {number} {args:x?}");
+        }
+    }
+
+    #[test]
+    fn another_architecture_is_never_let_through() {
+        let i386 = 0x4000_0003;
+        let answer = interpret(&build().unwrap(), i386, 20, [0; 6]);
+        assert_eq!(answer, Some(constant_of(Action::Notify)));
+    }
+}

@@ -1,0 +1,166 @@
+//! What /proc tells of a guest process. Everything read here is bounded and may be nonsense.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+const AT_SYSINFO_EHDR: u64 = 33;
+
+fn read_bounded(path: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_text(path: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&read_bounded(path, 1 << 16)?).into_owned())
+}
+
+/// Where the vDSO of a process is mapped (its auxiliary vector, getauxval(3)).
+pub(crate) fn vdso_base(tid: i32) -> io::Result<u64> {
+    let bytes = read_bounded(&format!("/proc/{tid}/auxv"), 4096)?;
+    let words = bytes
+        .chunks_exact(8)
+        .map(|word| word.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)));
+    let words: Vec<u64> = words.collect();
+    let base = words.chunks_exact(2).find(|pair| pair[0] == AT_SYSINFO_EHDR).map(|pair| pair[1]);
+    base.filter(|base| *base != 0)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the process has no vDSO"))
+}
+
+/// The executable of a process, as it sees it; `?` where that is not known.
+pub(crate) fn exe(tid: i32) -> String {
+    let link = std::fs::read_link(format!("/proc/{tid}/exe"));
+    link.map_or_else(|_| "?".to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+/// The value of a field of /proc/PID/status.
+pub(crate) fn status_field(tid: i32, field: &str) -> io::Result<String> {
+    let status = read_text(&format!("/proc/{tid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.map(|value| value.trim().to_owned()).ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// The process to which a thread belongs.
+pub(crate) fn process_of(tid: i32) -> io::Result<i32> {
+    status_field(tid, "Tgid")?.parse().map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// Who traces a process; none where nobody does or that is not known.
+pub(crate) fn tracer_of(tid: i32) -> Option<i32> {
+    status_field(tid, "TracerPid").ok()?.parse().ok().filter(|pid| *pid != 0)
+}
+
+/// The system call in which a thread is blocked, with its arguments; none where it runs.
+pub(crate) fn blocked_in(tid: i32) -> Option<(i32, [u64; 6])> {
+    let text = read_text(&format!("/proc/{tid}/syscall")).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    let number = words.next()?.parse().ok()?;
+    let mut args = [0; 6];
+    for arg in &mut args {
+        *arg = u64::from_str_radix(words.next()?.strip_prefix("0x")?, 16).ok()?;
+    }
+    Some((number, args))
+}
+
+/// The clock of a timerfd, by number; none where the descriptor is none.
+pub(crate) fn timerfd_clock(pid: i32, fd: i32) -> Option<i32> {
+    let text = read_text(&format!("/proc/{pid}/fdinfo/{fd}")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("clockid:"))?.trim().parse().ok()
+}
+
+/// A timer of timer_create(2), as /proc/PID/timers describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PosixTimer {
+    pub(crate) signal: i32,
+    pub(crate) value: u64,
+    pub(crate) notify: Notify,
+    pub(crate) clock: i32,
+}
+
+/// How a timer tells that it has expired (`sigev_notify`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notify {
+    Nobody,
+    Process,
+    Thread(i32),
+}
+
+/// The timer with this id.
+pub(crate) fn posix_timer(pid: i32, id: i32) -> Option<PosixTimer> {
+    parse_timers(&read_text(&format!("/proc/{pid}/timers")).ok()?, id)
+}
+
+fn parse_timers(text: &str, id: i32) -> Option<PosixTimer> {
+    let mut lines = text
+        .lines()
+        .skip_while(|line| line.strip_prefix("ID: ").and_then(|text| text.parse().ok()) != Some(id));
+    lines.next()?;
+    let (signal, value) = lines.next()?.strip_prefix("signal: ")?.split_once('/')?;
+    let (how, whom) = lines.next()?.strip_prefix("notify: ")?.split_once('/')?;
+    let (kind, target) = whom.split_once('.')?;
+    let notify = match (how, kind) {
+        ("none", _) => Notify::Nobody,
+        (_, "tid") => Notify::Thread(target.parse().ok()?),
+        _ => Notify::Process,
+    };
+    Some(PosixTimer {
+        signal: signal.parse().ok()?,
+        value: u64::from_str_radix(value, 16).ok()?,
+        notify,
+        clock: lines.next()?.strip_prefix("ClockID: ")?.trim().parse().ok()?,
+    })
+}
+
+/// Every process in the pid namespace of the mounted /proc, but this one.
+pub(crate) fn processes() -> io::Result<Vec<i32>> {
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    numbers_in("/proc").map(|mut pids| {
+        pids.retain(|pid| *pid != own);
+        pids
+    })
+}
+
+/// The threads of a process.
+pub(crate) fn threads(pid: i32) -> io::Result<Vec<i32>> {
+    numbers_in(&format!("/proc/{pid}/task"))
+}
+
+fn numbers_in(directory: &str) -> io::Result<Vec<i32>> {
+    let names =
+        std::fs::read_dir(directory)?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    Ok(names.collect())
+}
+
+/// The state letter of a thread (`R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`, proc_pid_stat(5)) and its name.
+pub(crate) fn state(pid: i32, tid: i32) -> Option<(char, String)> {
+    let stat = read_text(&format!("/proc/{pid}/task/{tid}/stat")).ok()?;
+    let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+    Some((rest.trim_start().chars().next()?, name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_are_found_by_id() {
+        let text = "ID: 10\nsignal: 14/0000000000000000\nnotify: none/pid.7\nClockID: 1\n\
+                    ID: 1\nsignal: 32/00007fff86e452a8\nnotify: signal/tid.2634\nClockID: 0\n";
+        let timer = parse_timers(text, 1).unwrap();
+        assert_eq!(
+            timer,
+            PosixTimer { signal: 32, value: 0x7fff_86e4_52a8, notify: Notify::Thread(2634), clock: 0 }
+        );
+        assert_eq!(parse_timers(text, 10).unwrap().notify, Notify::Nobody);
+        assert_eq!(parse_timers(text, 0), None);
+    }
+
+    #[test]
+    fn this_process_has_a_vdso_and_an_executable() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert!(vdso_base(pid).unwrap() > 4096);
+        assert!(exe(pid).contains("notafter"), "{}", exe(pid));
+        assert_eq!(process_of(pid).unwrap(), pid);
+        assert!(processes().unwrap().iter().all(|other| *other != pid));
+    }
+}

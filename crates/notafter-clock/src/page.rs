@@ -1,0 +1,136 @@
+//! The clock page from the side of whoever moves the clock.
+
+use crate::clock::Clock;
+use crate::error::{During, Error};
+use crate::nanos::Nanos;
+use notafter_core::{ClockReading, UnixTime};
+use notafter_sys::page::{SharedPage, Wall};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+/// The clock of one sandbox: every process in it moves when this moves.
+#[derive(Debug)]
+pub struct ClockPage {
+    page: SharedPage,
+    /// What every wall time in this sandbox is read from and moved by.
+    identity: (u64, u64),
+}
+
+impl ClockPage {
+    /// A clock whose wall time stands still at `wall`; monotonic time runs as the kernel's.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn held_at(wall: UnixTime) -> Result<Self, Error> {
+        Self::create(|_| Wall::Held(Nanos::from_secs(wall.as_secs()).to_timespec()))
+    }
+
+    /// A clock whose wall time shows `wall` now and goes on from there.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn flowing_from(wall: UnixTime) -> Result<Self, Error> {
+        Self::create(|clock| {
+            Wall::Offset((Nanos::from_secs(wall.as_secs()) - clock.real_wall()).to_timespec())
+        })
+    }
+
+    fn create(wall: impl FnOnce(&Clock) -> Wall) -> Result<Self, Error> {
+        let mut page = SharedPage::create().during("memfd_create")?;
+        let wall = wall(&Clock::through(page.load()));
+        page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
+        let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
+        Ok(Self { page, identity: (metadata.dev(), metadata.ino()) })
+    }
+
+    /// A descriptor through which others can read the page and not write it.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn read_only(&self) -> Result<File, Error> {
+        self.page.reopen_read_only().during("opening the clock page")
+    }
+
+    /// Device and inode under which processes that map the page show it in /proc/PID/maps.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::through(self.page.load())
+    }
+
+    /// What CLOCK_REALTIME shows under this clock.
+    #[must_use]
+    pub fn now(&self) -> ClockReading {
+        let time = self.clock().wall().to_timespec();
+        ClockReading { second: UnixTime::clamped(time.secs), nanos: u32::try_from(time.nanos).unwrap_or(0) }
+    }
+
+    /// Lets `by` pass at once: monotonic and boot time advance by it, wall time too, and stands still there.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn elapse(&mut self, by: Duration) -> Result<(), Error> {
+        let clock = self.clock();
+        self.move_to(&clock, clock.wall() + by.into(), Nanos::from(by))
+    }
+
+    /// Lets time pass until wall time shows the beginning of `wall`, and holds it there.
+    ///
+    /// # Errors
+    /// [`Error::Backwards`] where it shows a later time already.
+    pub fn elapse_to(&mut self, wall: UnixTime) -> Result<(), Error> {
+        let clock = self.clock();
+        let to = Nanos::from_secs(wall.as_secs());
+        let by = to - clock.wall();
+        if by < Nanos::ZERO {
+            return Err(Error::Backwards);
+        }
+        self.move_to(&clock, to, by)
+    }
+
+    /// Sets wall time alone, as `date -s` does, and holds it there.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn step_to(&mut self, wall: UnixTime) -> Result<(), Error> {
+        let clock = self.clock();
+        self.move_to(&clock, Nanos::from_secs(wall.as_secs()), Nanos::ZERO)
+    }
+
+    fn move_to(&mut self, clock: &Clock, wall: Nanos, mono_by: Nanos) -> Result<(), Error> {
+        let mono = Nanos::from(clock.state().mono) + mono_by;
+        self.page.store(Wall::Held(wall.to_timespec()), mono.to_timespec()).during("writing the clock page")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> UnixTime {
+        UnixTime::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_held_clock_moves_only_when_told() {
+        let mut page = ClockPage::held_at(at("2018-12-06T04:29:59Z")).unwrap();
+        assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:29:59Z")));
+        page.elapse(Duration::from_secs(1)).unwrap();
+        assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:30:00Z")));
+        page.elapse_to(at("2020-11-01T00:00:00Z")).unwrap();
+        assert!(matches!(page.elapse_to(at("2020-10-31T00:00:00Z")), Err(Error::Backwards)));
+        page.step_to(at("2020-10-31T00:00:00Z")).unwrap();
+        assert_eq!(page.now().second, at("2020-10-31T00:00:00Z"));
+    }
+
+    #[test]
+    fn monotonic_time_advances_with_elapse_and_not_with_a_step() {
+        let mut page = ClockPage::held_at(at("2020-01-01T00:00:00Z")).unwrap();
+        page.elapse(Duration::from_secs(86_400)).unwrap();
+        page.step_to(at("2021-01-01T00:00:00Z")).unwrap();
+        assert_eq!(page.page.load().mono, Nanos::from_secs(86_400).to_timespec());
+    }
+}

@@ -1,0 +1,96 @@
+//! Exec: the one moment at which a process is stopped, patched and let go.
+
+use super::engine::Supervisor;
+use crate::guest;
+use notafter_sys::memory;
+use notafter_sys::notify::Notification;
+use notafter_sys::signals;
+use notafter_sys::trace::{CODE_SEGMENT_32, Stopped};
+use std::io;
+
+impl Supervisor {
+    /// A thread is about to execute a program: attaches to it, so that the new program stops before its first
+    /// instruction. What cannot be attached to may not execute anything.
+    pub(super) fn before_exec(&mut self, listener: u32, notification: &Notification) {
+        let tid = notification.tid;
+        match self.tracees.attach_for_exec(tid) {
+            Ok(()) => self.proceed(listener, notification),
+            Err(error) => {
+                let why = match guest::tracer_of(tid) {
+                    Some(tracer) => format!("process {tracer} traces it"),
+                    None => error.to_string(),
+                };
+                let exe = guest::exe(tid);
+                self.ledger.fault(
+                    tid,
+                    format!("an exec by {exe} was refused because it cannot be attached to: {why}"),
+                );
+                self.answer_with(listener, notification, Err(libc::EPERM));
+            }
+        }
+    }
+
+    /// A process has become a new program and stands before its first instruction.
+    pub(super) fn at_exec(&mut self, stopped: Stopped, former_tid: i32) {
+        let tid = stopped.tid();
+        self.tracees.forget(former_tid);
+        self.tracees.forget(tid);
+        self.sleepers.forget(tid);
+        self.signal_timers.executed(tid);
+        let exe = guest::exe(tid);
+        match self.patch(&stopped) {
+            Ok(()) => {
+                self.ledger.executed(tid, exe);
+                let _ = stopped.detach(0); // gone: its end will be reported
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(error) => {
+                self.ledger.fault(tid, format!("{exe} was killed because it cannot be shifted: {error}"));
+                let _ = signals::send(tid, libc::SIGKILL); // gone already: so much the better
+                let _ = stopped.detach(0);
+            }
+        }
+    }
+
+    fn patch(&self, stopped: &Stopped) -> io::Result<()> {
+        let tid = stopped.tid();
+        let mut registers = stopped.registers()?;
+        if registers.cs == CODE_SEGMENT_32 {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "it is a 32-bit program"));
+        }
+        let base = guest::vdso_base(tid)?;
+        let (offset, bytes) = self.vdso.patch_for(registers.rip);
+        memory::overwrite(tid, base + offset, &bytes)?;
+        registers.rip = base + self.vdso.entry();
+        stopped.set_registers(registers)
+    }
+
+    /// Hands the clock page to a program that asks for it as its first instructions. Whether this was that request.
+    pub(super) fn give_page(&mut self, listener: u32, notification: &Notification) -> bool {
+        let tid = notification.tid;
+        let from_entry = guest::vdso_base(tid)
+            .is_ok_and(|base| self.vdso.is_request(notification.instruction_pointer.wrapping_sub(base)));
+        if !from_entry {
+            return false;
+        }
+        use std::os::fd::AsFd;
+        let given = match self.listeners.get(listener) {
+            Some(listener) => listener.answer_with_fd(notification.id, self.page.as_fd()),
+            None => return true,
+        };
+        match given {
+            Ok(()) => {
+                if !self.ledger.proven(tid) {
+                    self.ledger.fault(tid, "a program asked for the clock page that was never seen to start");
+                }
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
+            Err(error) => {
+                let exe = guest::exe(tid);
+                self.ledger.fault(tid, format!("{exe} cannot be given the clock page: {error}"));
+                self.answer_with(listener, notification, Err(libc::EPERM));
+            }
+        }
+        true
+    }
+}

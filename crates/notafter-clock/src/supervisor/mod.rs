@@ -1,0 +1,15 @@
+//! The supervisor: the process that starts programs under the clock and answers for every time call that they make.
+
+mod answer;
+mod engine;
+mod execution;
+mod signal_timers;
+mod sleepers;
+mod spawn;
+mod survey;
+mod timer_fds;
+mod tracees;
+
+pub use engine::{Happening, Supervisor};
+pub use spawn::{Executable, Launch};
+pub use survey::{Survey, Waiter};

@@ -1,0 +1,96 @@
+//! Threads that wait until a time: which ones, until when, and which of them the kernel would wake too late.
+
+use super::engine::Listeners;
+use crate::clock::Clock;
+use crate::nanos::Nanos;
+use crate::wait::Wait;
+use std::collections::HashMap;
+
+/// More than this many remembered threads, and those that no longer exist are forgotten.
+const CROWD: usize = 4096;
+
+/// How a waiting thread will be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waking {
+    /// Its wait has ended; it is remembered to recognise the next one like it.
+    Over,
+    /// The kernel wakes it, or the supervisor does by stopping it, whichever comes first.
+    Stop,
+    /// It waits for the supervisor's answer to this notification.
+    Answer { listener: u32, id: u64 },
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    wait: Wait,
+    waking: Waking,
+}
+
+/// The waiting threads, by thread id.
+#[derive(Debug, Default)]
+pub(super) struct Sleepers(HashMap<i32, Sleeper>);
+
+impl Sleepers {
+    pub(super) fn previous(&self, tid: i32) -> Option<&Wait> {
+        self.0.get(&tid).map(|sleeper| &sleeper.wait)
+    }
+
+    pub(super) fn insert(&mut self, tid: i32, wait: Wait, waking: Waking) {
+        if self.0.len() >= CROWD {
+            self.0.retain(|tid, _| std::path::Path::new(&format!("/proc/{tid}")).exists());
+        }
+        self.0.insert(tid, Sleeper { wait, waking });
+    }
+
+    pub(super) fn forget(&mut self, tid: i32) {
+        self.0.remove(&tid);
+    }
+
+    /// Marks the wait of a thread as over and returns it.
+    pub(super) fn end(&mut self, tid: i32) -> Option<Wait> {
+        let sleeper = self.0.get_mut(&tid).filter(|sleeper| sleeper.waking != Waking::Over)?;
+        sleeper.waking = Waking::Over;
+        Some(sleeper.wait)
+    }
+
+    /// Lets every thread go on whose sleep, kept by the supervisor, is over. Returns how many.
+    pub(super) fn end_due_sleeps(&mut self, clock: &Clock, listeners: &Listeners) -> u32 {
+        let mut ended = 0;
+        for sleeper in self.0.values_mut() {
+            let Waking::Answer { listener, id } = sleeper.waking else { continue };
+            if clock.until(sleeper.wait.deadline) > Nanos::ZERO {
+                continue;
+            }
+            sleeper.waking = Waking::Over;
+            // A thread that a signal took out of its sleep no longer waits for this answer.
+            let answered =
+                listeners.get(listener).map(|listener| listener.answer(id, Ok(sleeper.wait.form.on_timeout)));
+            ended += u32::from(matches!(answered, Some(Ok(()))));
+        }
+        ended
+    }
+
+    /// Threads whose wait is over while the kernel would let it last.
+    pub(super) fn due_waits(&self, clock: &Clock) -> Vec<i32> {
+        let due = self.helped(clock).filter(|(_, wait)| clock.until(wait.deadline) <= Nanos::ZERO);
+        due.map(|(tid, _)| tid).collect()
+    }
+
+    /// How long until the next wait is over that the kernel would let last, or that the supervisor keeps.
+    pub(super) fn next_due(&self, clock: &Clock) -> Option<Nanos> {
+        let kept = self.0.values().filter(|sleeper| matches!(sleeper.waking, Waking::Answer { .. }));
+        let waits = self.helped(clock).map(|(_, wait)| wait).chain(kept.map(|sleeper| &sleeper.wait));
+        waits.map(|wait| clock.until(wait.deadline)).min()
+    }
+
+    fn helped(&self, clock: &Clock) -> impl Iterator<Item = (i32, &Wait)> {
+        let stopped = self.0.iter().filter(|(_, sleeper)| sleeper.waking == Waking::Stop);
+        stopped.map(|(tid, sleeper)| (*tid, &sleeper.wait)).filter(|(_, wait)| wait.needs_help(clock))
+    }
+
+    /// Every wait that is not over, with its thread.
+    pub(super) fn current(&self) -> impl Iterator<Item = (i32, &Wait, Waking)> {
+        let current = self.0.iter().filter(|(_, sleeper)| sleeper.waking != Waking::Over);
+        current.map(|(tid, sleeper)| (*tid, &sleeper.wait, sleeper.waking))
+    }
+}

@@ -1,0 +1,279 @@
+//! Threads that the supervisor has attached to for a moment, and what it does when they stop.
+
+use super::engine::Supervisor;
+use crate::clock::Deadline;
+use crate::guest;
+use crate::nanos::Nanos;
+use crate::wait::Wait;
+use notafter_sys::memory;
+use notafter_sys::trace::{self, Registers, Running, Stopped};
+use std::collections::HashMap;
+use std::io;
+
+/// Results by which the kernel says that a call was interrupted and is to be issued again
+/// (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
+const RESTART_CALL: i64 = -512;
+const RESTART_ALWAYS: i64 = -513;
+const RESTART_UNLESS_HANDLED: i64 = -514;
+const RESTART_FROM_BLOCK: i64 = -516;
+const INTERRUPTED: i64 = -(libc::EINTR as i64);
+
+/// Why a thread is attached.
+#[derive(Debug)]
+enum Purpose {
+    /// Its wait is over: it is made to return.
+    EndWait(Wait),
+    /// It is about to execute another program.
+    Exec,
+    /// Its call waits to be issued again with another timeout.
+    Rewrite(Wait),
+    /// It sits in a call with a rewritten timeout; these are its own registers. With `over`, its time is up.
+    Rewritten { own: Box<Registers>, wait: Wait, over: bool },
+}
+
+#[derive(Debug)]
+struct Tracee {
+    purpose: Purpose,
+    /// The handle with which it can be interrupted.
+    running: Running,
+}
+
+/// The attached threads, by thread id.
+#[derive(Debug, Default)]
+pub(super) struct Tracees(HashMap<i32, Tracee>);
+
+impl Tracees {
+    pub(super) fn forget(&mut self, tid: i32) -> bool {
+        self.0.remove(&tid).is_some()
+    }
+
+    /// Whether a thread was asked to stop so that its wait ends, and has not stopped yet.
+    pub(super) fn any_ending(&self) -> bool {
+        self.0.values().any(|tracee| {
+            matches!(tracee.purpose, Purpose::EndWait(_) | Purpose::Rewritten { over: true, .. })
+        })
+    }
+
+    pub(super) fn is_rewritten(&self, tid: i32) -> bool {
+        matches!(self.0.get(&tid), Some(Tracee { purpose: Purpose::Rewritten { .. }, .. }))
+    }
+
+    fn attach(&mut self, tid: i32, purpose: Purpose) -> io::Result<&Tracee> {
+        // A thread whose last exec failed is still attached.
+        let running = match self.0.remove(&tid) {
+            Some(tracee) => tracee.running,
+            None => trace::seize(tid)?,
+        };
+        Ok(self.0.entry(tid).or_insert(Tracee { purpose, running }))
+    }
+
+    /// Attaches to a thread that is about to execute a program.
+    pub(super) fn attach_for_exec(&mut self, tid: i32) -> io::Result<()> {
+        self.attach(tid, Purpose::Exec).map(drop)
+    }
+}
+
+impl Supervisor {
+    /// Makes a thread return from a wait that is over, if it still sits in that very call.
+    pub(super) fn end_wait(&mut self, tid: i32) {
+        let Some(wait) = self.sleepers.end(tid) else { return };
+        if let Some(tracee) = self.tracees.0.get_mut(&tid) {
+            if let Purpose::Rewritten { over, .. } = &mut tracee.purpose {
+                *over = true;
+                let _ = tracee.running.interrupt(); // gone: its end will be reported
+                return;
+            }
+        }
+        let Some((number, args)) = guest::blocked_in(tid) else { return };
+        let same =
+            args == wait.args && (number == wait.number || i64::from(number) == libc::SYS_restart_syscall);
+        if !same {
+            return;
+        }
+        match self.tracees.attach(tid, Purpose::EndWait(wait)) {
+            Ok(tracee) => {
+                let _ = tracee.running.interrupt(); // as above
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(error) => self.ledger.fault(tid, format!("a wait that is over cannot be ended: {error}")),
+        }
+    }
+
+    /// Has a call issued again with a timeout in the kernel's time, because the kernel would take the guest's for
+    /// past. The notification stays unanswered: interrupting the thread withdraws it.
+    pub(super) fn rewrite(&mut self, tid: i32, wait: Wait) {
+        match self.tracees.attach(tid, Purpose::Rewrite(wait)) {
+            Ok(tracee) => {
+                let _ = tracee.running.interrupt(); // gone: its end will be reported
+            }
+            Err(error) => self.ledger.fault(tid, format!("a deadline cannot be rewritten: {error}")),
+        }
+    }
+
+    /// A traced thread stands still because it was asked to, or because its process is stopped.
+    pub(super) fn at_interrupt(&mut self, stopped: Stopped) {
+        let tid = stopped.tid();
+        let Some(tracee) = self.tracees.0.remove(&tid) else {
+            let _ = stopped.detach(0); // gone: its end will be reported
+            return;
+        };
+        let done = match tracee.purpose {
+            Purpose::EndWait(wait) => self.finish_wait(stopped, &wait),
+            Purpose::Exec => stopped.detach(0),
+            Purpose::Rewrite(wait) => self.issue_rewritten(stopped, wait),
+            Purpose::Rewritten { own, wait, over } => {
+                self.leave_rewritten(stopped, &own, over.then_some(&wait), 0)
+            }
+        };
+        if let Err(error) = done {
+            if error.raw_os_error() != Some(libc::ESRCH) {
+                self.ledger.fault(tid, format!("a stopped thread cannot be handled: {error}"));
+            }
+        }
+    }
+
+    /// A traced thread stands still because a signal is about to reach it, or has executed its one instruction.
+    pub(super) fn at_signal(&mut self, stopped: Stopped, signal: i32) {
+        let tid = stopped.tid();
+        let done = match self.tracees.0.remove(&tid).map(|tracee| tracee.purpose) {
+            Some(Purpose::Rewritten { own, .. }) => {
+                let stepped = signal == libc::SIGTRAP;
+                self.leave_rewritten(stopped, &own, None, if stepped { 0 } else { signal })
+            }
+            // The signal decides what becomes of the call, as it would natively: it fails, or is issued again and
+            // put before the supervisor anew.
+            Some(Purpose::EndWait(_) | Purpose::Exec | Purpose::Rewrite(_)) | None => stopped.detach(signal),
+        };
+        if let Err(error) = done {
+            if error.raw_os_error() != Some(libc::ESRCH) {
+                self.ledger.fault(tid, format!("a stopped thread cannot be let go: {error}"));
+            }
+        }
+    }
+
+    fn finish_wait(&mut self, stopped: Stopped, wait: &Wait) -> io::Result<()> {
+        let mut registers = stopped.registers()?;
+        let result = registers.rax.cast_signed();
+        if is_same_call(&registers, wait) {
+            if is_interrupted(result, wait) {
+                self.clear_sets(stopped.tid(), wait);
+                registers.rax = wait.form.on_timeout.cast_unsigned();
+                registers.orig_rax = u64::MAX;
+                stopped.set_registers(registers)?;
+                self.woken += 1;
+            }
+        } else if result == INTERRUPTED && registers.orig_rax.cast_signed() >= 0 {
+            // It went on into another call, which only this stop has interrupted: that one is issued again.
+            registers.rax = RESTART_ALWAYS.cast_unsigned();
+            stopped.set_registers(registers)?;
+        }
+        stopped.detach(0)
+    }
+
+    /// select(2) leaves empty sets behind when its time is up.
+    fn clear_sets(&mut self, tid: i32, wait: &Wait) {
+        let number = i64::from(wait.number);
+        if number != libc::SYS_select && number != libc::SYS_pselect6 {
+            return;
+        }
+        let len = (wait.args[0].min(1 << 16) as usize).div_ceil(64) * 8;
+        for set in &wait.args[1..4] {
+            if *set != 0 && memory::write(tid, *set, &vec![0; len]).is_err() {
+                self.ledger.fault(tid, "the sets of a select that timed out cannot be cleared");
+            }
+        }
+    }
+
+    fn issue_rewritten(&mut self, stopped: Stopped, wait: Wait) -> io::Result<()> {
+        let tid = stopped.tid();
+        let own = stopped.registers()?;
+        if !is_same_call(&own, &wait) || own.rax.cast_signed() != RESTART_CALL {
+            // A signal came first: the call is issued again and put before the supervisor anew.
+            return stopped.detach(0);
+        }
+        // Below the red zone of the thread's stack, which nothing uses while the call lasts; the guest's own
+        // timespec may be shared or read-only.
+        let scratch = own.rsp.wrapping_sub(256) & !15;
+        let at = self.clock().real_wall_at(wait.deadline).0.max(0);
+        memory::write_words(tid, scratch, Nanos(at).to_words())?;
+        let mut registers = own;
+        *argument(&mut registers, wait.form.argument) = scratch;
+        registers.r9 = registers.r9 & 0xffff_ffff | u64::from(crate::filter::REWRITTEN) << 32;
+        registers.rax = own.orig_rax;
+        registers.orig_rax = u64::MAX;
+        registers.rip = own.rip.wrapping_sub(2); // the length of the syscall instruction
+        stopped.set_registers(registers)?;
+        let running = stopped.step()?;
+        let purpose = Purpose::Rewritten { own: Box::new(own), wait, over: false };
+        self.tracees.0.insert(tid, Tracee { purpose, running });
+        Ok(())
+    }
+
+    fn leave_rewritten(
+        &mut self,
+        stopped: Stopped,
+        own: &Registers,
+        over: Option<&Wait>,
+        signal: i32,
+    ) -> io::Result<()> {
+        let mut registers = stopped.registers()?;
+        let result = registers.rax.cast_signed();
+        for register in [
+            |registers: &mut Registers| &mut registers.rdi,
+            |registers| &mut registers.rsi,
+            |registers| &mut registers.rdx,
+            |registers| &mut registers.r10,
+            |registers| &mut registers.r8,
+            |registers| &mut registers.r9,
+        ] as [fn(&mut Registers) -> &mut u64; 6]
+        {
+            *register(&mut registers) = *register(&mut own.clone());
+        }
+        if let Some(wait) = over.filter(|wait| is_interrupted(result, wait)) {
+            registers.rax = wait.form.on_timeout.cast_unsigned();
+            registers.orig_rax = u64::MAX;
+            self.woken += 1;
+        }
+        stopped.set_registers(registers)?;
+        stopped.detach(signal)
+    }
+}
+
+fn argument(registers: &mut Registers, index: u8) -> &mut u64 {
+    match index {
+        0 => &mut registers.rdi,
+        1 => &mut registers.rsi,
+        2 => &mut registers.rdx,
+        3 => &mut registers.r10,
+        4 => &mut registers.r8,
+        _ => &mut registers.r9,
+    }
+}
+
+fn is_same_call(registers: &Registers, wait: &Wait) -> bool {
+    let number = registers.orig_rax.cast_signed();
+    let args = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9];
+    args == wait.args && (number == i64::from(wait.number) || number == libc::SYS_restart_syscall)
+}
+
+/// Whether a wait that returns `result` at a stop was merely interrupted. A call that waits for the supervisor's
+/// answer shows ERESTARTSYS too: only where the wait itself uses it does it count.
+fn is_interrupted(result: i64, wait: &Wait) -> bool {
+    match result {
+        INTERRUPTED | RESTART_ALWAYS | RESTART_UNLESS_HANDLED | RESTART_FROM_BLOCK => true,
+        RESTART_CALL => {
+            let number = i64::from(wait.number);
+            let deadline_only = matches!(wait.deadline, Deadline::Wall { .. } | Deadline::Mono(_));
+            deadline_only
+                && [
+                    libc::SYS_mq_timedreceive,
+                    libc::SYS_mq_timedsend,
+                    libc::SYS_futex_waitv,
+                    libc::SYS_futex,
+                    455,
+                ]
+                .contains(&number)
+        }
+        _ => false,
+    }
+}

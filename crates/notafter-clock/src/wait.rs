@@ -1,0 +1,93 @@
+//! Waits that end by time: what was noted of each when it began.
+
+use crate::calls::{Basis, Encoding, WaitForm};
+use crate::clock::{Clock, ClockKind, Deadline};
+use crate::nanos::Nanos;
+use notafter_sys::memory;
+use notafter_sys::notify::Notification;
+use std::io;
+
+/// A wait that a thread was let into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    pub(crate) number: i32,
+    pub(crate) args: [u64; 6],
+    pub(crate) form: WaitForm,
+    pub(crate) deadline: Deadline,
+    /// How long it was to last when it began.
+    pub(crate) length: Nanos,
+    /// How many waits of about this length the thread has begun in a row, this one included.
+    pub(crate) repeats: u32,
+    /// What was added to monotonic time when it began: while that stands, the kernel ends it in time by itself.
+    mono_when_begun: Nanos,
+}
+
+/// Why a wait could not be noted.
+pub(crate) enum Unnoted {
+    /// Its timeout is malformed or not readable: the kernel will say so itself.
+    KernelDecides,
+    /// It counts CPU time, which is never shifted.
+    OwnClock,
+    /// The guest's memory is out of reach.
+    Refused(io::Error),
+}
+
+impl Wait {
+    /// Notes the wait that `notification` is about.
+    pub(crate) fn note(
+        notification: &Notification,
+        form: WaitForm,
+        clock: &Clock,
+        previous: Option<&Wait>,
+    ) -> Result<Self, Unnoted> {
+        let timeout = read_timeout(notification, form)?;
+        let deadline = match form.basis {
+            Basis::Relative => clock.after(timeout),
+            Basis::Absolute(id) => clock.deadline(ClockKind::of(id), timeout).ok_or(Unnoted::OwnClock)?,
+        };
+        let length = clock.until(deadline);
+        let alike = previous.filter(|previous| is_about(previous.length, length));
+        Ok(Self {
+            number: notification.number,
+            args: notification.args,
+            form,
+            deadline,
+            length,
+            repeats: alike.map_or(0, |previous| previous.repeats).saturating_add(1),
+            mono_when_begun: clock.state().mono.into(),
+        })
+    }
+
+    /// Whether the kernel, left alone, would end this wait too late.
+    pub(crate) fn needs_help(&self, clock: &Clock) -> bool {
+        match (self.form.basis, self.deadline) {
+            (Basis::Relative, _) => Nanos::from(clock.state().mono) != self.mono_when_begun,
+            (Basis::Absolute(_), Deadline::Mono(_)) => Nanos::from(clock.state().mono) != Nanos::ZERO,
+            (Basis::Absolute(_), Deadline::Wall { .. }) => true,
+        }
+    }
+}
+
+/// Whether two lengths differ by at most a tenth.
+pub(crate) fn is_about(one: Nanos, other: Nanos) -> bool {
+    (one - other).0.abs() <= one.0.max(other.0) / 10
+}
+
+fn read_timeout(notification: &Notification, form: WaitForm) -> Result<Nanos, Unnoted> {
+    let argument = notification.args[usize::from(form.argument)];
+    let pair = |scale: i64| {
+        let [secs, fraction] = memory::read_words::<2>(notification.tid, argument).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::EPERM | libc::EACCES) => Unnoted::Refused(error),
+                _ => Unnoted::KernelDecides,
+            }
+        })?;
+        let nanos = fraction.checked_mul(scale).ok_or(Unnoted::KernelDecides)?;
+        Nanos::from_guest([secs, nanos]).ok_or(Unnoted::KernelDecides)
+    };
+    match form.encoding {
+        Encoding::Millis => Ok(Nanos(i128::from(argument as u32 as i32) * 1_000_000)),
+        Encoding::Timespec => pair(1),
+        Encoding::Timeval => pair(1_000),
+    }
+}
