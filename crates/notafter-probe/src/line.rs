@@ -1,0 +1,299 @@
+//! One connection: opened, asked, listened to, closed.
+
+use crate::http::{self, Exchange};
+use crate::look::{absent, answered, closed_by_service, timed_out};
+use crate::target::{Question, Target};
+use crate::timing::{Deadline, Timed};
+use crate::tls::{self, TlsClient, Trouble};
+use crate::{ConnectFailure, Connector, Error, Handshake, LineState, Look};
+use notafter_core::{Answer, Seen, ServedCertificate, UnixTime};
+use rustls::{AlertDescription, ClientConnection};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// How much an idle connection is listened to in one look.
+const MAX_IDLE_BYTES: usize = 1024 * 1024;
+
+/// Longest that closing a connection politely may take.
+const GOODBYE: Duration = Duration::from_millis(50);
+
+/// Whether a connection shall be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeepOpen {
+    No,
+    Yes,
+}
+
+/// What is heard on a connection on which nothing was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Idle {
+    Alert(AlertDescription),
+    Closed,
+    Open,
+    Spoke,
+}
+
+/// A connection that stands, after its TLS handshake where it has one.
+#[derive(Debug)]
+pub(crate) struct Line {
+    stream: TcpStream,
+    tls: Option<ClientConnection>,
+}
+
+pub(crate) enum Opened {
+    Failed(Look),
+    Line { line: Box<Line>, served: Vec<ServedCertificate>, handshake: Option<Handshake> },
+}
+
+pub(crate) fn open(
+    target: &Target,
+    client: Option<&TlsClient>,
+    connector: &mut dyn Connector,
+    now: UnixTime,
+    deadline: Deadline<'_>,
+) -> Result<Opened, Error> {
+    let within = deadline.remaining().unwrap_or_default();
+    let connected = connector
+        .connect(target.from.as_ref(), &target.host, target.port, within)
+        .map_err(|source| Error::Connector { host: target.host.clone(), port: target.port, source })?;
+    let stream = match connected {
+        Ok(stream) => stream,
+        Err(failure) => {
+            let seen = match failure {
+                ConnectFailure::Other(_) => absent(format!("no connection to {}: {failure}", target.place())),
+                ConnectFailure::Refused => absent(format!("nothing listens on {}", target.place())),
+                ConnectFailure::TimedOut => timed_out(&target.place(), &deadline),
+                ConnectFailure::UnknownHost(_) => absent(failure.to_string()),
+            };
+            return Ok(Opened::Failed(Look::plain(seen, LineState::Closed)));
+        }
+    };
+    stream.set_nonblocking(false)?;
+    stream.set_nodelay(true)?;
+    let Some(client) = client else {
+        let line = Box::new(Line { stream, tls: None });
+        return Ok(Opened::Line { line, served: Vec::new(), handshake: None });
+    };
+    let mut session = client.begin(now)?;
+    let outcome = tls::handshake(&mut session, &mut Timed::new(&stream, deadline));
+    let shown = client.shown();
+    let seen = match outcome {
+        Ok(handshake) => {
+            let line = Box::new(Line { stream, tls: Some(session) });
+            return Ok(Opened::Line { line, served: shown.chain, handshake: Some(handshake) });
+        }
+        Err(Trouble::Alert(alert)) => tls::alert_refusal(alert, "within the TLS handshake"),
+        Err(Trouble::Closed) => {
+            closed_by_service("the service closed the connection within the TLS handshake")
+        }
+        Err(Trouble::Io(error)) => absent(format!("no TLS with {}: {error}", target.place())),
+        Err(Trouble::NotTls(reason)) => absent(format!("{} does not speak TLS: {reason}", target.place())),
+        Err(Trouble::Probe(error)) => return Err(Error::Tls(error)),
+        Err(Trouble::TimedOut) => timed_out(&target.place(), &deadline),
+        Err(Trouble::Unacceptable(error)) => tls::verifier_refusal(&error, shown.rejection),
+    };
+    Ok(Opened::Failed(Look { seen, served: shown.chain, handshake: None, line: LineState::Closed }))
+}
+
+impl Line {
+    /// Asks the target's question over this connection for the first time, or an HTTP one once more.
+    pub(crate) fn ask(
+        &mut self,
+        target: &Target,
+        keep: KeepOpen,
+        deadline: Deadline<'_>,
+    ) -> Result<(Seen, LineState), Error> {
+        let (seen, state) = match &target.question {
+            Question::Connect => (answered(Answer::Connected), LineState::Open),
+            Question::Handshake => self.confirm(target, deadline)?,
+            Question::Http(request) => match http::exchange(&mut self.wire(deadline), request, keep) {
+                Exchange::Answered { status, body, reusable } => {
+                    let state = if reusable { LineState::Open } else { LineState::ClosedByService };
+                    (answered(Answer::Http { status, body }), state)
+                }
+                Exchange::Closed if target.tls.is_some() => {
+                    let reason = "the service closed the connection instead of answering the request";
+                    (closed_by_service(reason), LineState::ClosedByService)
+                }
+                Exchange::Closed => {
+                    let reason = "the service closed the connection without an answer";
+                    (absent(reason), LineState::ClosedByService)
+                }
+                Exchange::Nonsense(reason) => {
+                    let reason = format!("no HTTP answer from {}: {reason}", target.place());
+                    (absent(reason), LineState::Closed)
+                }
+                Exchange::Failed(error) => self.trouble(target, &error, deadline)?,
+            },
+        };
+        match (keep, state) {
+            (KeepOpen::Yes, LineState::Open) => Ok((seen, state)),
+            (KeepOpen::No, LineState::Open) | (_, LineState::Closed) => {
+                self.say_goodbye(deadline);
+                Ok((seen, LineState::Closed))
+            }
+            (_, LineState::ClosedByService) => Ok((seen, state)),
+        }
+    }
+
+    /// In TLS 1.3 the client is done before the service has looked at its certificate: waits for a sign.
+    fn confirm(&mut self, target: &Target, deadline: Deadline<'_>) -> Result<(Seen, LineState), Error> {
+        let Some(session) = &mut self.tls else { return Ok((answered(Answer::Handshake), LineState::Open)) };
+        match tls::confirm(session, &self.stream, deadline) {
+            Ok(()) => Ok((answered(Answer::Handshake), LineState::Open)),
+            Err(Trouble::Closed) => {
+                let reason = "the service closed the connection right after the TLS handshake";
+                Ok((closed_by_service(reason), LineState::ClosedByService))
+            }
+            Err(trouble) => trouble_after_handshake(target, trouble, deadline),
+        }
+    }
+
+    fn trouble(
+        &mut self,
+        target: &Target,
+        error: &io::Error,
+        deadline: Deadline<'_>,
+    ) -> Result<(Seen, LineState), Error> {
+        let trouble = match &mut self.tls {
+            Some(session) => tls::trouble(error, session, &mut Timed::new(&self.stream, deadline)),
+            None => Trouble::from_io(error),
+        };
+        match trouble {
+            Trouble::Closed if self.tls.is_none() => {
+                let reason = "the service closed the connection without an answer";
+                Ok((absent(reason), LineState::ClosedByService))
+            }
+            trouble => trouble_after_handshake(target, trouble, deadline),
+        }
+    }
+
+    fn wire<'a>(&'a mut self, deadline: Deadline<'a>) -> Wire<'a> {
+        let timed = Timed::new(&self.stream, deadline);
+        match &mut self.tls {
+            Some(session) => Wire::Tls(session, timed),
+            None => Wire::Plain(timed),
+        }
+    }
+
+    /// Listens without waiting.
+    pub(crate) fn idle(&mut self) -> Result<Idle, Error> {
+        self.stream.set_nonblocking(true)?;
+        let idle = match &mut self.tls {
+            Some(session) => idle_tls(session, &mut &self.stream),
+            None => idle_plain(&mut &self.stream),
+        };
+        self.stream.set_nonblocking(false)?;
+        Ok(idle)
+    }
+
+    /// Sends `close_notify`, so that the service need not take the end for an attack.
+    fn say_goodbye(&mut self, deadline: Deadline<'_>) {
+        if let Some(session) = &mut self.tls {
+            session.send_close_notify();
+            let mut timed = Timed::new(&self.stream, deadline.no_longer_than(GOODBYE));
+            while session.wants_write() && session.write_tls(&mut timed).is_ok_and(|written| written > 0) {}
+        }
+    }
+}
+
+fn trouble_after_handshake(
+    target: &Target,
+    trouble: Trouble,
+    deadline: Deadline<'_>,
+) -> Result<(Seen, LineState), Error> {
+    match trouble {
+        Trouble::Alert(alert) => {
+            Ok((tls::alert_refusal(alert, "after the TLS handshake"), LineState::ClosedByService))
+        }
+        Trouble::Closed => {
+            let reason = "the service closed the connection instead of answering the request";
+            Ok((closed_by_service(reason), LineState::ClosedByService))
+        }
+        Trouble::Io(error) => {
+            Ok((absent(format!("no answer from {}: {error}", target.place())), LineState::Closed))
+        }
+        Trouble::NotTls(reason) => {
+            Ok((absent(format!("{} speaks broken TLS: {reason}", target.place())), LineState::Closed))
+        }
+        Trouble::Probe(error) => Err(Error::Tls(error)),
+        Trouble::TimedOut => Ok((timed_out(&target.place(), &deadline), LineState::Closed)),
+        Trouble::Unacceptable(error) => Ok((tls::verifier_refusal(&error, None), LineState::Closed)),
+    }
+}
+
+fn idle_plain(stream: &mut &TcpStream) -> Idle {
+    let mut spoke = false;
+    let mut buffer = [0; 4096];
+    let mut heard = 0;
+    while heard < MAX_IDLE_BYTES {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Idle::Closed,
+            Ok(read) => {
+                heard += read;
+                spoke = true;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return Idle::Closed,
+        }
+    }
+    if spoke { Idle::Spoke } else { Idle::Open }
+}
+
+fn idle_tls(session: &mut ClientConnection, stream: &mut &TcpStream) -> Idle {
+    let mut spoke = false;
+    let mut buffer = [0; 4096];
+    let mut heard = 0;
+    while heard < MAX_IDLE_BYTES {
+        while session.reader().read(&mut buffer).is_ok_and(|read| read > 0) {
+            spoke = true;
+        }
+        match session.read_tls(stream) {
+            Ok(0) => return Idle::Closed,
+            Ok(read) => heard += read,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(_) => return Idle::Closed,
+        }
+        match session.process_new_packets() {
+            Ok(state) if state.peer_has_closed() => return Idle::Closed,
+            Ok(_) => {}
+            Err(rustls::Error::AlertReceived(alert)) => return Idle::Alert(alert),
+            Err(_) => return Idle::Closed, // what follows a broken record is no TLS any more
+        }
+    }
+    if spoke { Idle::Spoke } else { Idle::Open }
+}
+
+/// The bytes of HTTP, with TLS underneath or not.
+enum Wire<'a> {
+    Plain(Timed<'a>),
+    Tls(&'a mut ClientConnection, Timed<'a>),
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(timed) => timed.read(buffer),
+            Self::Tls(session, timed) => rustls::Stream::new(*session, timed).read(buffer),
+        }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(timed) => timed.write(buffer),
+            Self::Tls(session, timed) => rustls::Stream::new(*session, timed).write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(timed) => timed.flush(),
+            Self::Tls(session, timed) => rustls::Stream::new(*session, timed).flush(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What a probe asks of whom: a core [`Probe`], checked and made concrete.
+
+use crate::Error;
+use crate::http::Request;
+use crate::tls::{TlsMaterial, TlsSetup};
+use notafter_core::{Probe, ServiceName};
+
+/// What is asked once the connection stands.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// Nothing: that it stands is the answer.
+    Connect,
+    /// Whether the handshake comes about.
+    Handshake,
+    /// One exchange.
+    Http(Request),
+}
+
+/// Everything that does not change between two looks.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) kind: &'static str,
+    pub(crate) from: Option<ServiceName>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) question: Question,
+    pub(crate) tls: Option<TlsSetup>,
+}
+
+impl Target {
+    pub(crate) fn new(
+        probe: &Probe,
+        from: Option<&ServiceName>,
+        material: TlsMaterial,
+    ) -> Result<Self, Error> {
+        let kind = probe.kind();
+        let (host, port, question) = match probe {
+            Probe::Alive { .. } | Probe::Exec { .. } | Probe::Log { .. } => {
+                return Err(Error::NotOverNetwork { kind });
+            }
+            Probe::Http { host, port, path, method, tls } => {
+                let default_port = if tls.is_some() { 443 } else { 80 };
+                let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
+                (host, port, Question::Http(Request::new(*method, &authority, path)?))
+            }
+            Probe::Tcp { host, port } => (host, port, Question::Connect),
+            Probe::Tls { host, port, .. } => (host, port, Question::Handshake),
+        };
+        let tls = match probe.tls() {
+            Some(terms) => {
+                let http = matches!(question, Question::Http(_));
+                Some(TlsSetup::new(terms, host, material, http)?)
+            }
+            None => None,
+        };
+        Ok(Self { kind, from: from.cloned(), host: host.clone(), port: *port, question, tls })
+    }
+
+    /// `host:port`, for people.
+    pub(crate) fn place(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
