@@ -88,8 +88,8 @@ pub struct Identity {
     pub uid: u32,
     /// The same for the group.
     pub gid: u32,
-    /// Supplementary groups; left as they are where `shows_as` is set, since such namespaces refuse to change them.
-    pub groups: Vec<u32>,
+    /// Supplementary groups; none where the user namespace refuses to change them.
+    pub groups: Option<Vec<u32>>,
     /// Bit n stands for capability n; the most that the program and its children can ever have.
     pub capabilities: u64,
     /// Where only one user id is mapped: run as that one, in a user namespace of its own that shows it as `uid`
@@ -109,9 +109,11 @@ impl Identity {
             self.enter_own_user_namespace()?;
         }
         drop_from_bounding_set(self.capabilities)?;
-        if !self.shows_as {
-            let groups: Vec<_> = self.groups.iter().map(|&gid| rustix::process::Gid::from_raw(gid)).collect();
+        if let Some(groups) = &self.groups {
+            let groups: Vec<_> = groups.iter().map(|&gid| rustix::process::Gid::from_raw(gid)).collect();
             rustix::thread::set_thread_groups(&groups)?;
+        }
+        if !self.shows_as {
             let gid = rustix::process::Gid::from_raw(self.gid);
             rustix::thread::set_thread_res_gid(gid, gid, gid)?;
             let uid = rustix::process::Uid::from_raw(self.uid);

@@ -1,0 +1,252 @@
+//! The runner's side of one launched service.
+
+use super::keeper_link::gone_or;
+use super::log::LogReader;
+use crate::wire::Host;
+use crate::wire::{
+    Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, Tree, VolumeHead,
+};
+use crate::{Error, ExecOutcome, LaunchSpec, Log, RootTree, ServiceState};
+use rustix::event::{PollFd, PollFlags, poll};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// How long an init may take to build its tree and to answer, on the host's clock.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How much of a command's output is kept.
+const KEPT_OUTPUT_BYTES: usize = 64 << 10;
+
+/// One launch of a service. Ending it is the keeper's business.
+#[derive(Debug)]
+pub(super) struct Instance {
+    /// Its number among the launches of the sandbox.
+    pub(super) number: u32,
+    name: String,
+    /// To its init; none once it is ended.
+    channel: Option<Channel>,
+    log: LogReader,
+    /// How its main process stood at the end.
+    last: ServiceState,
+}
+
+/// What goes to the keeper for a launch.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) blueprint: Blueprint,
+    pub(super) init_end: OwnedFd,
+    pub(super) log_end: OwnedFd,
+    pub(super) files: OwnedFd,
+}
+
+impl Instance {
+    /// Both sides of a launch that the keeper has not heard of yet.
+    pub(super) fn prepare(number: u32, spec: &LaunchSpec, hosts: &[Host]) -> Result<(Self, Parcel), Error> {
+        let failed =
+            |source| Error::Sandbox { action: format!("prepare the launch of {}", spec.service), source };
+        let (ours, theirs) = Channel::pair().map_err(failed)?;
+        let (log, log_end) = LogReader::start().map_err(failed)?;
+        let contents: Vec<u8> = spec.files.iter().flat_map(|file| file.contents.iter().copied()).collect();
+        let files = notafter_sys::memfd::sealed("notafter-files", &contents).map_err(failed)?;
+        let blueprint = blueprint(spec, hosts);
+        let name = spec.service.to_string();
+        let last = ServiceState::Idle;
+        let instance = Self { number, name, channel: Some(ours), log, last };
+        Ok((instance, Parcel { blueprint, init_end: theirs.into(), log_end, files }))
+    }
+
+    /// Waits until the init has built its tree; returns its remarks.
+    pub(super) fn await_start(&mut self) -> Result<Vec<String>, Error> {
+        match self.receive(PATIENCE)? {
+            InitReply::Started { remarks } => Ok(remarks),
+            InitReply::Failed(failure) => {
+                let mut failure = failure;
+                failure.action = format!("{} for {}", failure.action, self.name);
+                Err(failure.into())
+            }
+            _ => Err(self.confused()),
+        }
+    }
+
+    pub(super) fn state(&mut self) -> Result<ServiceState, Error> {
+        if self.channel.is_none() {
+            return Ok(self.last.clone());
+        }
+        self.send(&InitRequest::State, None)?;
+        match self.receive(PATIENCE)? {
+            InitReply::State(state) => Ok(service_state(state)),
+            _ => Err(self.confused()),
+        }
+    }
+
+    /// Asks the main process to end and waits for it.
+    pub(super) fn wind_down(&mut self, grace: Duration) -> Result<(), Error> {
+        if self.channel.is_none() {
+            return Ok(());
+        }
+        self.send(&InitRequest::Stop { grace }, None)?;
+        match self.receive(grace.saturating_add(PATIENCE))? {
+            InitReply::State(state) => {
+                self.last = service_state(state);
+                Ok(())
+            }
+            _ => Err(self.confused()),
+        }
+    }
+
+    /// Forgets the init, whose end the keeper has seen; `last` is how the main process stood then.
+    pub(super) fn note_end(&mut self, last: ServiceState) {
+        self.channel = None;
+        self.last = last;
+    }
+
+    pub(super) fn log(&self) -> Log {
+        self.log.log()
+    }
+
+    pub(super) fn exec(&mut self, command: &[String], within: Duration) -> Result<ExecOutcome, Error> {
+        if self.channel.is_none() {
+            return Ok(ExecOutcome::Unstartable { reason: format!("{} is stopped", self.name) });
+        }
+        let failed = |source| Error::Sandbox { action: "make a pipe".to_owned(), source };
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
+            .map_err(|errno| failed(errno.into()))?;
+        rustix::io::ioctl_fionbio(&reader, true).map_err(|errno| failed(errno.into()))?;
+        self.send(&InitRequest::Exec { command: command.to_vec(), within }, Some(writer))?;
+        let mut tail = Tail::default();
+        let deadline = Deadline::after(within.saturating_add(PATIENCE)).map_err(failed)?;
+        self.drain_until_answered(&reader, &mut tail, &deadline)?;
+        let reply = self.receive(PATIENCE)?;
+        // What was written before the end is in the pipe; what a process left behind writes later is not awaited.
+        tail.drain(&reader);
+        let output = tail.text();
+        Ok(match reply {
+            InitReply::Exited { code } => ExecOutcome::Exited { code, output },
+            InitReply::TimedOut => ExecOutcome::TimedOut { output },
+            InitReply::Unstartable { reason } => ExecOutcome::Unstartable { reason },
+            InitReply::Failed(failure) => return Err(failure.into()),
+            InitReply::Started { .. } | InitReply::State(_) => return Err(self.confused()),
+        })
+    }
+
+    /// Keeps the pipe empty until the init has something to say.
+    fn drain_until_answered(
+        &self,
+        reader: &OwnedFd,
+        tail: &mut Tail,
+        deadline: &Deadline,
+    ) -> Result<(), Error> {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        let mut open = true;
+        loop {
+            let mut polled = vec![PollFd::new(channel, PollFlags::IN), PollFd::new(deadline, PollFlags::IN)];
+            if open {
+                polled.push(PollFd::new(reader, PollFlags::IN));
+            }
+            match poll(&mut polled, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(self.lost(&io::Error::from(errno).to_string())),
+            }
+            let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
+            if ready.get(2) == Some(&true) {
+                open = tail.drain(reader);
+            }
+            if ready[0] {
+                return Ok(());
+            }
+            if ready[1] {
+                return Err(self.lost("it does not answer"));
+            }
+        }
+    }
+
+    fn send(&self, request: &InitRequest, fd: Option<OwnedFd>) -> Result<(), Error> {
+        let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+        let channel = self.channel.as_ref().ok_or_else(|| self.lost("it is ended"))?;
+        channel.send(request, &fds).map_err(|error| self.lost(&gone_or(&error)))
+    }
+
+    fn receive(&self, patience: Duration) -> Result<InitReply, Error> {
+        let channel = self.channel.as_ref().ok_or_else(|| self.lost("it is ended"))?;
+        let outcome = channel.set_patience(Some(patience)).and_then(|()| channel.receive());
+        outcome.map(|(reply, _)| reply).map_err(|error| self.lost(&gone_or(&error)))
+    }
+
+    fn lost(&self, what: &str) -> Error {
+        Error::Lost { reason: format!("the init of {}: {what}", self.name) }
+    }
+
+    fn confused(&self) -> Error {
+        self.lost("it answered something else")
+    }
+}
+
+fn service_state(state: MainState) -> ServiceState {
+    match state {
+        MainState::Ended { code, at } => ServiceState::Ended { code, at },
+        MainState::Idle => ServiceState::Idle,
+        MainState::Running => ServiceState::Running,
+        MainState::Unstartable { reason } => ServiceState::Unstartable { reason },
+    }
+}
+
+fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
+    Blueprint {
+        service: spec.service.clone(),
+        tree: match &spec.root {
+            RootTree::Empty => Tree::Empty,
+            RootTree::Host => Tree::Host,
+            RootTree::Tree(path) => Tree::Unpacked(path.clone()),
+        },
+        binds: spec.binds.iter().map(|bind| (bind.source.clone(), bind.target.clone())).collect(),
+        command: spec.command.clone(),
+        env: spec.env.clone(),
+        user: spec.user.clone(),
+        workdir: spec.workdir.clone(),
+        files: spec
+            .files
+            .iter()
+            .map(|file| FileHead { path: file.path.clone(), mode: file.mode, len_bytes: file.contents.len() })
+            .collect(),
+        volumes: spec
+            .volumes
+            .iter()
+            .map(|volume| VolumeHead {
+                name: volume.name.clone(),
+                path: volume.path.clone(),
+                state: volume.state,
+            })
+            .collect(),
+        hosts: hosts.to_vec(),
+    }
+}
+
+/// The end of a command's output.
+#[derive(Debug, Default)]
+struct Tail(VecDeque<u8>);
+
+impl Tail {
+    /// Takes what is in the pipe; false at the end of the stream.
+    fn drain(&mut self, reader: &OwnedFd) -> bool {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            match rustix::io::read(reader, &mut buffer[..]) {
+                Ok(0) => return false,
+                Ok(len) => {
+                    self.0.extend(&buffer[..len]);
+                    let surplus = self.0.len().saturating_sub(KEPT_OUTPUT_BYTES);
+                    self.0.drain(..surplus);
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        let bytes: Vec<u8> = self.0.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}

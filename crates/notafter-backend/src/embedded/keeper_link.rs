@@ -1,0 +1,133 @@
+//! The runner's side of a keeper.
+
+use super::maps;
+use super::refusal;
+use super::spawner::Spawner;
+use crate::Error;
+use crate::wire::{Channel, KeeperReply, KeeperRequest, Premises};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+/// How long a keeper may take for anything but connecting, on the host's clock.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A keeper and the conversation with it. Dropping it kills the keeper.
+#[derive(Debug)]
+pub(super) struct KeeperLink {
+    child: Child,
+    channel: Channel,
+}
+
+impl KeeperLink {
+    /// Starts a keeper and waits until it is ready; returns its remarks as well.
+    pub(super) fn open(spawner: &Spawner, scratch: Option<PathBuf>) -> Result<(Self, Vec<String>), Error> {
+        let failed = |action: &str| {
+            let action = action.to_owned();
+            move |source: io::Error| Error::Sandbox { action, source }
+        };
+        let (ours, theirs) = Channel::pair().map_err(failed("make a socket"))?;
+        let child = spawner.spawn(theirs.into()).map_err(failed("start the sandbox process"))?;
+        let mut link = Self { child, channel: ours };
+        match link.ask(&KeeperRequest::Open(Premises { scratch }), &[], PATIENCE) {
+            Ok(_) => {}
+            Err(Error::Sandbox { action, source }) => return Err(refused(action, &source)),
+            Err(error) => return Err(error),
+        }
+        maps::write(link.child.id())
+            .map_err(|source| refused("map the users of the sandbox".to_owned(), &source))?;
+        match link.ask(&KeeperRequest::Mapped, &[], PATIENCE) {
+            Ok((KeeperReply::Ready { remarks }, _)) => Ok((link, remarks)),
+            Ok(_) => Err(link.lost("it answered something else")),
+            Err(Error::Sandbox { action, source })
+                if matches!(source.kind(), io::ErrorKind::PermissionDenied) =>
+            {
+                Err(refused(action, &source))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One request and its answer, which is never [`KeeperReply::Failed`].
+    pub(super) fn ask(
+        &mut self,
+        request: &KeeperRequest,
+        fds: &[BorrowedFd<'_>],
+        patience: Duration,
+    ) -> Result<(KeeperReply, Vec<OwnedFd>), Error> {
+        let outcome = self
+            .channel
+            .set_patience(Some(patience))
+            .and_then(|()| self.channel.send(request, fds))
+            .and_then(|()| self.channel.receive::<KeeperReply>());
+        match outcome {
+            Ok((KeeperReply::Failed(failure), _)) => Err(failure.into()),
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.lost(&gone_or(&error))),
+        }
+    }
+
+    /// The same within the usual time.
+    pub(super) fn ask_soon(
+        &mut self,
+        request: &KeeperRequest,
+        fds: &[BorrowedFd<'_>],
+    ) -> Result<(KeeperReply, Vec<OwnedFd>), Error> {
+        self.ask(request, fds, PATIENCE)
+    }
+
+    /// Kills what is left of it, which after a failure holds no promise any more, and says what is known.
+    pub(super) fn lost(&mut self, what: &str) -> Error {
+        self.kill();
+        let mut last_words = String::new();
+        if let Some(stderr) = self.child.stderr.take() {
+            // The writer is dead, and so are the inits; a bound all the same.
+            let _ = rustix::io::ioctl_fionbio(stderr.as_fd(), true);
+            let _ = stderr.take(4096).read_to_string(&mut last_words);
+        }
+        let last_words = last_words.trim();
+        let reason =
+            if last_words.is_empty() { what.to_owned() } else { format!("{what}; it said: {last_words}") };
+        Error::Lost { reason }
+    }
+
+    /// Lets it end everything and itself; returns what it could not clean.
+    pub(super) fn close(&mut self) -> Vec<String> {
+        let remarks = match self.ask_soon(&KeeperRequest::Close, &[]) {
+            Ok((KeeperReply::Closed { remarks }, _)) => remarks,
+            Ok(_) => vec!["the sandbox process answered something else".to_owned()],
+            Err(error) => vec![error.to_string()],
+        };
+        self.kill();
+        remarks
+    }
+
+    fn kill(&mut self) {
+        // Both fail only where it is dead and reaped already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for KeeperLink {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A peer that is gone, or the error itself.
+pub(super) fn gone_or(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            "its process is gone".to_owned()
+        }
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn refused(action: String, error: &io::Error) -> Error {
+    Error::Sandbox { action, source: io::Error::other(refusal::explain(error)) }
+}

@@ -1,0 +1,204 @@
+//! One sandbox, as the runner holds it.
+
+use super::addresses::{assign, resolve};
+use super::instance::{Instance, Parcel};
+use super::keeper_link::KeeperLink;
+use super::spawner::Spawner;
+use crate::wire::{Host, KeeperReply, KeeperRequest, NoConnection};
+use crate::{
+    ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
+    ServiceState, StopReason, WitnessReport,
+};
+use notafter_core::{ClockReading, Motion, ServiceName, UnixTime};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much longer than the connection itself its report may take, on the host's clock.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// Services on one network.
+pub(super) struct EmbeddedSandbox {
+    keeper: KeeperLink,
+    services: BTreeMap<ServiceName, Instance>,
+    hosts: Vec<Host>,
+    host_clock: HostClock,
+    launches: u32,
+    remarks: Vec<String>,
+    closed: bool,
+    /// Keepers end with the thread that made them.
+    _spawner: Arc<Spawner>,
+}
+
+impl EmbeddedSandbox {
+    pub(super) fn open(
+        spawner: Arc<Spawner>,
+        host_clock: HostClock,
+        spec: &SandboxSpec,
+    ) -> Result<Self, Error> {
+        let (keeper, remarks) = KeeperLink::open(&spawner, spec.scratch.clone())?;
+        Ok(Self {
+            keeper,
+            services: BTreeMap::new(),
+            hosts: assign(&spec.hosts),
+            host_clock,
+            launches: 0,
+            remarks,
+            closed: false,
+            _spawner: spawner,
+        })
+    }
+
+    fn known(&mut self, service: &ServiceName) -> Result<&mut Instance, Error> {
+        self.services.get_mut(service).ok_or_else(|| Error::UnknownService(service.clone()))
+    }
+
+    /// Ends an instance with everything in it. The keeper reaps its init, so afterwards nothing is left.
+    fn end(&mut self, number: u32) -> Result<(), Error> {
+        match self.keeper.ask_soon(&KeeperRequest::End { instance: number }, &[])? {
+            (KeeperReply::Ended { remarks }, _) => {
+                self.remark(remarks);
+                Ok(())
+            }
+            _ => Err(self.keeper.lost("it answered something else")),
+        }
+    }
+
+    /// Keeps each remark once: every launch from the same kind of tree makes the same ones.
+    fn remark(&mut self, remarks: Vec<String>) {
+        for remark in remarks {
+            if !self.remarks.contains(&remark) {
+                self.remarks.push(remark);
+            }
+        }
+    }
+
+    fn end_everything(&mut self) {
+        if !std::mem::replace(&mut self.closed, true) {
+            let remarks = self.keeper.close();
+            self.remark(remarks);
+        }
+    }
+}
+
+impl Sandbox for EmbeddedSandbox {
+    fn launch(&mut self, spec: &LaunchSpec) -> Result<(), Error> {
+        if let Some(old) = self.services.remove(&spec.service) {
+            self.end(old.number)?;
+        }
+        let number = self.launches;
+        self.launches += 1;
+        let (mut instance, parcel) = Instance::prepare(number, spec, &self.hosts)?;
+        let Parcel { blueprint, init_end, log_end, files } = parcel;
+        let request = KeeperRequest::Launch { instance: number, blueprint: Box::new(blueprint) };
+        self.keeper.ask_soon(&request, &[init_end.as_fd(), log_end.as_fd(), files.as_fd()])?;
+        // With our copies open, the end of the init and the end of its output would go unnoticed.
+        drop((init_end, log_end, files));
+        match instance.await_start() {
+            Ok(remarks) => {
+                self.remark(remarks);
+                self.services.insert(spec.service.clone(), instance);
+                Ok(())
+            }
+            Err(error) => {
+                self.end(number)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn stop(&mut self, service: &ServiceName, reason: StopReason) -> Result<(), Error> {
+        let now = self.now();
+        let instance = self.known(service)?;
+        let number = instance.number;
+        if let StopReason::Restart { grace } = reason {
+            instance.wind_down(grace)?;
+        }
+        let last = match instance.state()? {
+            ServiceState::Running => ServiceState::Ended { code: 128 + 9, at: now },
+            last => last,
+        };
+        self.end(number)?;
+        self.known(service)?.note_end(last);
+        Ok(())
+    }
+
+    fn state(&mut self, service: &ServiceName) -> Result<ServiceState, Error> {
+        self.known(service)?.state()
+    }
+
+    fn log(&mut self, service: &ServiceName) -> Result<Log, Error> {
+        self.known(service).map(|instance| instance.log())
+    }
+
+    fn exec(
+        &mut self,
+        service: &ServiceName,
+        command: &[String],
+        within: Duration,
+    ) -> Result<ExecOutcome, Error> {
+        self.known(service)?.exec(command, within)
+    }
+
+    fn connect(
+        &mut self,
+        from: Option<&ServiceName>,
+        host: &str,
+        port: u16,
+        within: Duration,
+    ) -> Result<Result<TcpStream, ConnectFailure>, Error> {
+        let Some(address) = resolve(&self.hosts, host) else {
+            return Ok(Err(ConnectFailure::UnknownHost(host.to_owned())));
+        };
+        let from = match from {
+            None => None,
+            Some(service) => match resolve(&self.hosts, service.as_str()) {
+                Some(address) => Some(address),
+                None => return Err(Error::UnknownService(service.clone())),
+            },
+        };
+        let request = KeeperRequest::Connect { from, to: SocketAddr::new(address, port), within };
+        let (reply, mut fds) = self.keeper.ask(&request, &[], within.saturating_add(SLACK))?;
+        match (reply, fds.pop()) {
+            (KeeperReply::Connected, Some(socket)) => {
+                let stream = TcpStream::from(socket);
+                let ready = stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true));
+                match ready {
+                    Ok(()) => Ok(Ok(stream)),
+                    Err(error) => Ok(Err(ConnectFailure::Other(error.to_string()))),
+                }
+            }
+            (KeeperReply::NotConnected(reason), _) => Ok(Err(match reason {
+                NoConnection::Other(words) => ConnectFailure::Other(words),
+                NoConnection::Refused => ConnectFailure::Refused,
+                NoConnection::TimedOut => ConnectFailure::TimedOut,
+            })),
+            _ => Err(self.keeper.lost("it answered something else")),
+        }
+    }
+
+    fn now(&self) -> ClockReading {
+        (self.host_clock)()
+    }
+
+    fn move_clock(&mut self, _motion: Motion, _to: UnixTime, _within: Duration) -> Result<Moved, Error> {
+        Err(Error::Unsupported { backend: "embedded", what: "move the clock of a native sandbox".to_owned() })
+    }
+
+    fn witnesses(&mut self) -> Result<WitnessReport, Error> {
+        Ok(WitnessReport::default())
+    }
+
+    fn close(mut self: Box<Self>) -> Vec<String> {
+        self.end_everything();
+        std::mem::take(&mut self.remarks)
+    }
+}
+
+impl Drop for EmbeddedSandbox {
+    fn drop(&mut self) {
+        self.end_everything();
+    }
+}

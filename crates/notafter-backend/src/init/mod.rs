@@ -1,0 +1,19 @@
+//! The init of one service: pid 1 of its pid namespace. Builds the root tree, starts the main process, runs commands
+//! beside it, reaps.
+//!
+//! It runs in a fork of the keeper, with one thread, and holds all capabilities of the sandbox's user namespace; what
+//! it starts holds few or none.
+//!
+//! What must never happen here: ending while a process of the service could go on, or answering a request twice.
+
+mod devices;
+mod engine;
+mod host_tree;
+mod launch;
+mod plain;
+mod serve;
+mod tree;
+mod users;
+
+pub(crate) use launch::Site;
+pub(crate) use serve::{Birth, run};

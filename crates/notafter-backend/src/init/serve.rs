@@ -1,0 +1,359 @@
+//! The loop of an init: one request at a time, children reaped in between.
+
+use super::engine::{Engine, Happening, Program};
+use super::launch::{self, Ground, Site};
+use super::plain::Plain;
+use crate::HostClock;
+use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState};
+use notafter_core::ClockReading;
+use notafter_sys::fork;
+use rustix::process::{Pid, Signal};
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Longest total of the files of one launch.
+const MAX_FILES_BYTES: u64 = 256 << 20;
+
+/// What an init is born with.
+#[derive(Debug)]
+pub(crate) struct Birth {
+    pub(crate) blueprint: Blueprint,
+    pub(crate) site: Site,
+    /// To the runner.
+    pub(crate) channel: Channel,
+    /// Standard output and error of the main process.
+    pub(crate) log: OwnedFd,
+    /// The bytes of all files, one after the other.
+    pub(crate) files: OwnedFd,
+    /// At its end of stream the keeper is gone.
+    pub(crate) keeper_lives: OwnedFd,
+    /// What time it is on the host.
+    pub(crate) host_clock: HostClock,
+}
+
+/// Why an init ends.
+enum End {
+    /// The runner or the keeper is gone, or talks nonsense: everything here must go too.
+    Orphaned,
+    /// A system call failed that never should.
+    Broken(io::Error),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Runs the init until the runner or the keeper is gone. Returning ends the process, and with it, as pid 1, every
+/// process of the service. The code says nothing that anybody reads.
+pub(crate) fn run(birth: Birth) -> i32 {
+    let started = start(birth);
+    let mut init = match started {
+        Ok(init) => init,
+        Err((channel, failure)) => {
+            let _ = channel.send(&InitReply::Failed(failure), &[]);
+            return 125;
+        }
+    };
+    match init.serve() {
+        Ok(()) | Err(End::Orphaned) => 0,
+        Err(End::Broken(error)) => {
+            // Standard error leads to the runner, which quotes it when it misses this process.
+            let words = format!("the init of {} failed: {error}", init.blueprint.service);
+            let _ = io::Write::write_all(&mut io::stderr(), words.as_bytes());
+            125
+        }
+    }
+}
+
+fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
+    let Birth { blueprint, site, channel, log, files, keeper_lives, host_clock } = birth;
+    match prepare(&blueprint, &site, files) {
+        Ok((ground, engine, null)) => Ok(Init {
+            channel,
+            keeper_lives,
+            engine,
+            log,
+            null,
+            ground,
+            blueprint,
+            host_clock,
+            main: None,
+            pid: None,
+        }),
+        Err(failure) => Err((channel, failure)),
+    }
+}
+
+type Prepared = (Result<Ground, String>, Engine, File);
+
+fn prepare(blueprint: &Blueprint, site: &Site, files: OwnedFd) -> Result<Prepared, Failure> {
+    fork::die_with_maker(0).doing(|| "tie the init to the sandbox".to_owned())?;
+    fork::forbid_inspection().doing(|| "protect the init".to_owned())?;
+    rustix::system::sethostname(blueprint.service.as_str().as_bytes())
+        .doing(|| "set the host name".to_owned())?;
+    let contents = notafter_sys::memfd::contents(files, MAX_FILES_BYTES)
+        .doing(|| "read the files of the service".to_owned())?;
+    let ground = launch::enter(blueprint, site, &contents)?;
+    let engine = Plain::new().map(Engine::Plain).doing(|| "listen for the ends of processes".to_owned())?;
+    // An unknown user leaves the init in the old root, and without anything to run there.
+    let null = File::open("/dev/null").doing(|| "open /dev/null".to_owned())?;
+    Ok((ground, engine, null))
+}
+
+struct Init {
+    channel: Channel,
+    keeper_lives: OwnedFd,
+    engine: Engine,
+    log: OwnedFd,
+    null: File,
+    ground: Result<Ground, String>,
+    blueprint: Blueprint,
+    host_clock: HostClock,
+    /// How the main process stands; none before it is started.
+    main: Option<MainState>,
+    /// The main process while it runs.
+    pid: Option<Pid>,
+}
+
+/// What a wait came to.
+enum Wait {
+    Ended(i32),
+    TimedOut,
+}
+
+const KEEPER: usize = 0;
+const RUNNER: usize = 1;
+const DEADLINE: usize = 2;
+
+impl Init {
+    fn serve(&mut self) -> Result<(), End> {
+        self.start_main();
+        let remarks = self.ground.as_ref().map(|ground| ground.remarks.clone()).unwrap_or_default();
+        self.answer(&InitReply::Started { remarks })?;
+        loop {
+            for happening in self.turn(None)? {
+                match happening {
+                    Happening::Ended { pid, code } => self.note_end(pid, code),
+                    Happening::Readable(KEEPER) => return Err(End::Orphaned),
+                    Happening::Readable(_) => self.serve_request()?,
+                }
+            }
+        }
+    }
+
+    fn turn(&mut self, deadline: Option<&Deadline>) -> Result<Vec<Happening>, End> {
+        let mut fds: Vec<BorrowedFd<'_>> = vec![self.keeper_lives.as_fd(), self.channel.as_fd()];
+        fds.extend(deadline.map(AsFd::as_fd));
+        Ok(self.engine.turn(&fds, None)?)
+    }
+
+    fn serve_request(&mut self) -> Result<(), End> {
+        let (request, mut fds) = self.channel.receive::<InitRequest>().map_err(|_| End::Orphaned)?;
+        let reply = match request {
+            InitRequest::Exec { command, within } => {
+                let output = fds.pop().ok_or(End::Orphaned)?;
+                self.exec(&command, within, &output)?
+            }
+            InitRequest::State => InitReply::State(self.state()),
+            InitRequest::Stop { grace } => self.stop(grace)?,
+        };
+        self.answer(&reply)
+    }
+
+    fn answer(&self, reply: &InitReply) -> Result<(), End> {
+        self.channel.send(reply, &[]).map_err(|_| End::Orphaned)
+    }
+
+    fn state(&self) -> MainState {
+        self.main.clone().unwrap_or(MainState::Idle)
+    }
+
+    fn start_main(&mut self) {
+        let Some(command) = self.blueprint.command.clone() else { return };
+        let log = match self.log.try_clone() {
+            Ok(log) => log,
+            Err(error) => {
+                self.main = Some(MainState::Unstartable { reason: error.to_string() });
+                return;
+            }
+        };
+        self.main = Some(match self.spawn(&command, &log) {
+            Ok(pid) => {
+                self.pid = Some(pid);
+                MainState::Running
+            }
+            Err(reason) => MainState::Unstartable { reason },
+        });
+    }
+
+    fn spawn(&mut self, command: &[String], output: &OwnedFd) -> Result<Pid, String> {
+        let ground = self.ground.as_ref().map_err(Clone::clone)?;
+        let argv = c_strings(command.iter().cloned())?;
+        if argv.is_empty() {
+            return Err("the command is empty".to_owned());
+        }
+        let env = c_strings(ground.env.iter().map(|(name, value)| format!("{name}={value}")))?;
+        let path = ground.env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value);
+        // Or /dev/stdout could not be opened again by the service's user.
+        let identity = &ground.identity;
+        if !identity.shows_as {
+            let (uid, gid) =
+                (rustix::fs::Uid::from_raw(identity.uid), rustix::fs::Gid::from_raw(identity.gid));
+            rustix::fs::fchown(output, Some(uid), Some(gid))
+                .map_err(|error| format!("cannot hand over its output: {error}"))?;
+        }
+        self.engine.spawn(&Program {
+            argv: &argv,
+            env: &env,
+            path,
+            workdir: &self.blueprint.workdir,
+            identity,
+            stdin: self.null.as_fd(),
+            output: output.as_fd(),
+        })
+    }
+
+    /// The end of a process. With the main process ends everything beside it, as in a container.
+    fn note_end(&mut self, pid: Pid, code: i32) {
+        if self.pid == Some(pid) {
+            self.pid = None;
+            self.main = Some(MainState::Ended { code, at: self.now() });
+            // As pid 1 of this namespace: every other process of it, and none outside.
+            let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+        }
+    }
+
+    fn now(&self) -> ClockReading {
+        (self.host_clock)()
+    }
+
+    fn exec(
+        &mut self,
+        command: &[String],
+        within: std::time::Duration,
+        output: &OwnedFd,
+    ) -> Result<InitReply, End> {
+        match &self.main {
+            Some(MainState::Ended { code, .. }) => {
+                let reason =
+                    format!("the main process of {} has ended with code {code}", self.blueprint.service);
+                return Ok(InitReply::Unstartable { reason });
+            }
+            Some(MainState::Unstartable { reason }) => {
+                return Ok(InitReply::Unstartable { reason: reason.clone() });
+            }
+            Some(MainState::Idle | MainState::Running) | None => {}
+        }
+        let pid = match self.spawn(command, output) {
+            Ok(pid) => pid,
+            Err(reason) => return Ok(InitReply::Unstartable { reason }),
+        };
+        let deadline = Deadline::after(within)?;
+        Ok(match self.wait_for(pid, &deadline)? {
+            Wait::Ended(code) => InitReply::Exited { code },
+            Wait::TimedOut => {
+                self.kill_session(pid)?;
+                InitReply::TimedOut
+            }
+        })
+    }
+
+    fn stop(&mut self, grace: std::time::Duration) -> Result<InitReply, End> {
+        if let Some(pid) = self.pid {
+            let deadline = Deadline::after(grace)?;
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+            if let Wait::TimedOut = self.wait_for(pid, &deadline)? {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                self.wait_for_end(pid)?;
+            }
+        }
+        Ok(InitReply::State(self.state()))
+    }
+
+    /// Waits until `pid` has ended or the deadline is over. No request may come meanwhile.
+    fn wait_for(&mut self, pid: Pid, deadline: &Deadline) -> Result<Wait, End> {
+        loop {
+            let mut outcome = None;
+            for happening in self.turn(Some(deadline))? {
+                match happening {
+                    Happening::Ended { pid: ended, code } => {
+                        self.note_end(ended, code);
+                        if ended == pid {
+                            outcome = Some(Wait::Ended(code));
+                        }
+                    }
+                    Happening::Readable(KEEPER | RUNNER) => return Err(End::Orphaned),
+                    Happening::Readable(DEADLINE) => outcome = outcome.or(Some(Wait::TimedOut)),
+                    Happening::Readable(_) => {}
+                }
+            }
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    fn wait_for_end(&mut self, pid: Pid) -> Result<(), End> {
+        loop {
+            for happening in self.turn(None)? {
+                match happening {
+                    Happening::Ended { pid: ended, code } => {
+                        self.note_end(ended, code);
+                        if ended == pid {
+                            return Ok(());
+                        }
+                    }
+                    Happening::Readable(_) => return Err(End::Orphaned),
+                }
+            }
+        }
+    }
+
+    /// Kills a command with everything that it started and that did not leave its session.
+    fn kill_session(&mut self, leader: Pid) -> Result<(), End> {
+        // The leader goes last: while it is there, unreaped, its id cannot name another session.
+        loop {
+            let members = session_members(leader)?;
+            if members.is_empty() {
+                break;
+            }
+            for member in members {
+                let _ = rustix::process::kill_process(member, Signal::KILL);
+            }
+        }
+        let _ = rustix::process::kill_process(leader, Signal::KILL);
+        self.wait_for_end(leader)
+    }
+}
+
+/// The live processes of a session, its leader left out.
+fn session_members(leader: Pid) -> io::Result<Vec<Pid>> {
+    let mut members = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) else {
+            continue; // it has just ended
+        };
+        // proc_pid_stat(5): pid (comm) state ppid pgrp session …; comm may hold anything.
+        let fields: Vec<&str> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
+        let session = fields.get(3).and_then(|field| field.parse().ok()).and_then(Pid::from_raw);
+        let is_zombie = matches!(fields.first(), Some(&("Z" | "X")));
+        if pid != leader && session == Some(leader) && !is_zombie {
+            members.push(pid);
+        }
+    }
+    Ok(members)
+}
+
+fn c_strings(strings: impl Iterator<Item = String>) -> Result<Vec<CString>, String> {
+    strings
+        .map(|text| CString::new(text).map_err(|_| "a zero byte in the command or environment".to_owned()))
+        .collect()
+}

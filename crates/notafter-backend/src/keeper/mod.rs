@@ -1,0 +1,11 @@
+//! The keeper: the one process of a sandbox that stands between the runner and the inits. It holds the namespaces,
+//! the volumes and the connections' way in, with one thread and no clock of its own.
+//!
+//! What must never happen here: outliving the runner, or leaving an init behind.
+
+mod connect;
+mod ground;
+mod serve;
+
+pub(crate) use serve::ARGUMENT;
+pub use serve::run_if_sandbox;

@@ -1,0 +1,206 @@
+//! The loop of the keeper.
+
+use super::connect::connect;
+use super::ground::{self, Ground};
+use crate::HostClock;
+use crate::init::{self, Birth, Site};
+use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest};
+use notafter_sys::fork::{self, Forked};
+use notafter_sys::namespaces::Namespaces;
+use rustix::process::{Pid, Signal};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// The hidden first argument by which the binary knows that it is to be a sandbox.
+pub(crate) const ARGUMENT: &str = "__sandbox";
+
+/// How long the rest of a message may take once its beginning is there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Turns this process into the keeper of a sandbox, for good, where its arguments say so; else returns at once.
+///
+/// Every binary that opens sandboxes calls this first in its `main`, before it has made any thread: the embedded back
+/// end starts its own executable again. `host_clock` tells the host's time.
+pub fn run_if_sandbox(host_clock: HostClock) {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some(ARGUMENT) {
+        return;
+    }
+    let code = match arguments.next().and_then(|parent| parent.parse().ok()) {
+        Some(parent) => keep(parent, host_clock),
+        None => 2,
+    };
+    fork::exit_now(code)
+}
+
+fn keep(parent: u32, host_clock: HostClock) -> i32 {
+    let prepared = fork::keep_descriptors_from_programs()
+        .and_then(|()| fork::die_with_maker(parent))
+        .and_then(|lives| if lives { take_channel() } else { Err(io::ErrorKind::UnexpectedEof.into()) });
+    let Ok(channel) = prepared else { return 125 };
+    match open(&channel, parent) {
+        Ok((ground, remarks)) => {
+            let Ok((keeper_lives, _life)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
+                return 125;
+            };
+            if channel.send(&KeeperReply::Ready { remarks }, &[]).is_err() {
+                return 125;
+            }
+            let instances = BTreeMap::new();
+            Keeper { channel, ground, host_clock, keeper_lives, _life, instances }.serve()
+        }
+        Err(failure) => {
+            let _ = channel.send(&KeeperReply::Failed(failure), &[]);
+            125
+        }
+    }
+}
+
+/// The socket to the runner came as standard input; /dev/null takes its place.
+fn take_channel() -> io::Result<Channel> {
+    let channel = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = std::fs::File::open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(Channel::from(channel))
+}
+
+fn open(channel: &Channel, parent: u32) -> Result<(Ground, Vec<String>), Failure> {
+    let lost = || "hear from the runner".to_owned();
+    let (request, _) = channel.receive::<KeeperRequest>().doing(lost)?;
+    let KeeperRequest::Open(premises) = request else {
+        return Err(Failure::new("open the sandbox", "the first request was another one"));
+    };
+    ground::unshare()?;
+    channel.send(&KeeperReply::Unshared, &[]).doing(lost)?;
+    let (request, _) = channel.receive::<KeeperRequest>().doing(lost)?;
+    let KeeperRequest::Mapped = request else {
+        return Err(Failure::new("open the sandbox", "the second request was another one"));
+    };
+    // The new capabilities may have cleared the arrangement.
+    if !fork::die_with_maker(parent).doing(lost)? {
+        return Err(Failure::new("open the sandbox", "the runner is gone"));
+    }
+    fork::forbid_inspection().doing(|| "protect the sandbox".to_owned())?;
+    let mut remarks = Vec::new();
+    let ground = Ground::lay(premises.scratch.as_deref(), &mut remarks)?;
+    Ok((ground, remarks))
+}
+
+struct Instance {
+    pid: Pid,
+    site: Site,
+}
+
+struct Keeper {
+    channel: Channel,
+    ground: Ground,
+    host_clock: HostClock,
+    /// For the inits: readable at the end of this process.
+    keeper_lives: OwnedFd,
+    /// Held by nobody else, and never written to.
+    _life: OwnedFd,
+    instances: BTreeMap<u32, Instance>,
+}
+
+/// On which side of a fork the keeper is.
+enum Side {
+    Init(Box<Birth>),
+    Keeper,
+}
+
+impl Keeper {
+    fn serve(mut self) -> i32 {
+        while let Ok((request, fds)) = self.channel.receive::<KeeperRequest>() {
+            let (reply, fd) = match request {
+                KeeperRequest::Close => {
+                    let remarks = self.close();
+                    let _ = self.channel.send(&KeeperReply::Closed { remarks }, &[]);
+                    return 0;
+                }
+                KeeperRequest::Connect { from, to, within } => match connect(from, to, within) {
+                    Ok(socket) => (KeeperReply::Connected, Some(socket)),
+                    Err(reason) => (KeeperReply::NotConnected(reason), None),
+                },
+                KeeperRequest::End { instance } => {
+                    let mut remarks = Vec::new();
+                    self.end(instance, &mut remarks);
+                    (KeeperReply::Ended { remarks }, None)
+                }
+                KeeperRequest::Launch { instance, blueprint } => {
+                    match self.launch(instance, *blueprint, fds) {
+                        Ok(Side::Init(birth)) => {
+                            // Nothing of the keeper may stay open in an init, its end of `_life` least of all.
+                            drop(self);
+                            return init::run(*birth);
+                        }
+                        Ok(Side::Keeper) => (KeeperReply::Launched, None),
+                        Err(failure) => (KeeperReply::Failed(failure), None),
+                    }
+                }
+                KeeperRequest::Open(_) | KeeperRequest::Mapped => {
+                    (KeeperReply::Failed(Failure::new("open the sandbox", "it is open already")), None)
+                }
+            };
+            let fds: Vec<BorrowedFd<'_>> = fd.iter().map(AsFd::as_fd).collect();
+            if self.channel.send(&reply, &fds).is_err() {
+                break;
+            }
+        }
+        self.close();
+        0
+    }
+
+    fn launch(&mut self, instance: u32, blueprint: Blueprint, fds: Vec<OwnedFd>) -> Result<Side, Failure> {
+        let action = || format!("start the init of {}", blueprint.service);
+        let Ok([channel, log, files]) = <[OwnedFd; 3]>::try_from(fds) else {
+            return Err(Failure::new(action(), "descriptors are missing"));
+        };
+        if self.instances.contains_key(&instance) {
+            return Err(Failure::new(action(), "its number is taken"));
+        }
+        let channel = Channel::from(channel);
+        channel.set_patience(Some(PATIENCE)).doing(action)?;
+        let keeper_lives = self.keeper_lives.try_clone().doing(action)?;
+        let site = self.ground.site(instance)?;
+        let own = Namespaces::PID.and(Namespaces::MOUNT).and(Namespaces::IPC).and(Namespaces::UTS);
+        match fork::fork_into(own).doing(action)? {
+            Forked::Child => {
+                let host_clock = self.host_clock;
+                Ok(Side::Init(Box::new(Birth {
+                    blueprint,
+                    site,
+                    channel,
+                    log,
+                    files,
+                    keeper_lives,
+                    host_clock,
+                })))
+            }
+            Forked::Parent(pid) => {
+                self.instances.insert(instance, Instance { pid, site });
+                Ok(Side::Keeper)
+            }
+        }
+    }
+
+    /// Kills an init and with it everything in its pid namespace; when it is reaped, all of that is gone.
+    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) {
+        let Some(Instance { pid, site }) = self.instances.remove(&instance) else { return };
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+        if let Err(error) = fork::reap(pid) {
+            remarks.push(format!("the end of an init could not be awaited: {error}"));
+        }
+        ground::clear_site(&site, remarks);
+    }
+
+    fn close(&mut self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for instance in self.instances.keys().copied().collect::<Vec<_>>() {
+            self.end(instance, &mut remarks);
+        }
+        self.ground.clear(&mut remarks);
+        remarks
+    }
+}

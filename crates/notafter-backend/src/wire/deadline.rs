@@ -1,0 +1,29 @@
+//! A deadline that can be polled, so that nobody has to read a clock.
+
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// Becomes readable when it is over, on the host's monotonic clock.
+#[derive(Debug)]
+pub(crate) struct Deadline(OwnedFd);
+
+impl Deadline {
+    pub(crate) fn after(span: Duration) -> io::Result<Self> {
+        let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
+        // Zero would disarm it.
+        let it_value = Timespec::try_from(span.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
+        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+        timerfd_settime(&fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
+        Ok(Self(fd))
+    }
+}
+
+impl AsFd for Deadline {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

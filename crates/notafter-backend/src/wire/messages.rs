@@ -1,0 +1,134 @@
+//! The requests and their answers.
+
+use super::Failure;
+use notafter_core::{ClockReading, ServiceName, VolumeName, VolumeState};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the keeper needs to set up.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Premises {
+    /// A directory of the host in which the sandbox makes one of its own; none keeps throw-away data in memory.
+    pub(crate) scratch: Option<PathBuf>,
+}
+
+/// A host name inside and its address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Host {
+    pub(crate) name: ServiceName,
+    pub(crate) address: Ipv4Addr,
+}
+
+/// Where a root tree comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Tree {
+    Empty,
+    Host,
+    Unpacked(PathBuf),
+}
+
+/// A file to be laid in; its bytes follow those of the files before it in the memory file of the launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileHead {
+    pub(crate) path: String,
+    pub(crate) mode: u32,
+    pub(crate) len_bytes: usize,
+}
+
+/// A volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VolumeHead {
+    pub(crate) name: VolumeName,
+    pub(crate) path: String,
+    pub(crate) state: VolumeState,
+}
+
+/// Everything that an init needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blueprint {
+    pub(crate) service: ServiceName,
+    pub(crate) tree: Tree,
+    /// Host path and absolute path inside.
+    pub(crate) binds: Vec<(PathBuf, String)>,
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) user: Option<String>,
+    pub(crate) workdir: String,
+    pub(crate) files: Vec<FileHead>,
+    pub(crate) volumes: Vec<VolumeHead>,
+    pub(crate) hosts: Vec<Host>,
+}
+
+/// From the runner to the keeper.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum KeeperRequest {
+    /// Ends everything, then itself: [`KeeperReply::Closed`].
+    Close,
+    /// [`KeeperReply::Connected`] with the socket, or [`KeeperReply::NotConnected`].
+    Connect { from: Option<IpAddr>, to: SocketAddr, within: Duration },
+    /// Ends an instance and removes its tree: [`KeeperReply::Ended`].
+    End { instance: u32 },
+    /// Starts an init: [`KeeperReply::Launched`]. With the init's socket, the log pipe, the memory file, and the
+    /// clock page where there is one.
+    Launch { instance: u32, blueprint: Box<Blueprint> },
+    /// The first request: [`KeeperReply::Unshared`].
+    Open(Premises),
+    /// The id maps are written: [`KeeperReply::Ready`].
+    Mapped,
+}
+
+/// From the keeper to the runner; [`Self::Failed`] answers any request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum KeeperReply {
+    Closed { remarks: Vec<String> },
+    Connected,
+    Ended { remarks: Vec<String> },
+    Failed(Failure),
+    Launched,
+    NotConnected(NoConnection),
+    Ready { remarks: Vec<String> },
+    Unshared,
+}
+
+/// Why no connection came about.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum NoConnection {
+    Other(String),
+    Refused,
+    TimedOut,
+}
+
+/// From the runner to an init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum InitRequest {
+    /// Runs a command: [`InitReply::Exited`], [`InitReply::TimedOut`], [`InitReply::Unstartable`]. With the pipe for
+    /// its output.
+    Exec { command: Vec<String>, within: Duration },
+    /// [`InitReply::State`].
+    State,
+    /// Asks the main process to end and waits for it, `grace` at most: [`InitReply::State`].
+    Stop { grace: Duration },
+}
+
+/// From an init to the runner. The first message comes unasked: [`Self::Failed`] or [`Self::Started`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum InitReply {
+    Exited { code: i32 },
+    Failed(Failure),
+    Started { remarks: Vec<String> },
+    State(MainState),
+    TimedOut,
+    Unstartable { reason: String },
+}
+
+/// How a main process stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum MainState {
+    Ended { code: i32, at: ClockReading },
+    Idle,
+    Running,
+    Unstartable { reason: String },
+}

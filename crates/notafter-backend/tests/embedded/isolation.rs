@@ -1,0 +1,103 @@
+//! What a service can see and do.
+
+use crate::scene::{LONG, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
+use notafter_backend::{ConnectFailure, ServiceState};
+
+pub(crate) const ALL: &[(&str, fn())] = &[
+    ("capabilities_are_at_most_those_of_docker", capabilities_are_at_most_those_of_docker),
+    ("orphans_are_reaped_by_the_init", orphans_are_reaped_by_the_init),
+    ("there_is_no_way_out", there_is_no_way_out),
+    ("two_sandboxes_do_not_meet", two_sandboxes_do_not_meet),
+    ("users_are_switched_to_for_good", users_are_switched_to_for_good),
+    ("what_is_inside_is_what_a_container_has", what_is_inside_is_what_a_container_has),
+];
+
+fn capabilities_are_at_most_those_of_docker() {
+    let mut sandbox = sandbox(&["a"]);
+    sandbox.launch(&idle("a")).unwrap();
+    let (_, status) = run(&mut *sandbox, "a", "grep -E '^(Cap|NoNewPrivs)' /proc/self/status; ulimit -c");
+    let expected = "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n\
+                    CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n0\n";
+    assert_eq!(status, expected);
+    // The init is out of reach, for its own user too.
+    let (_, output) =
+        run(&mut *sandbox, "a", "readlink /proc/1/exe; ls /proc/1/fd; kill -KILL 1; echo still here");
+    assert!(output.contains("ermission denied") && output.ends_with("still here\n"), "{output}");
+}
+
+fn users_are_switched_to_for_good() {
+    let mut sandbox = sandbox(&["a"]);
+    let mut spec = shell("a", "echo to-stdout > /dev/stdout; id -u; sleep 1000");
+    spec.user = Some("www-data".to_owned());
+    sandbox.launch(&spec).unwrap();
+    wait_for_log(&mut *sandbox, "a", "to-stdout\n33\n");
+    let script =
+        "id -u; id -g; echo $HOME; grep -E '^Cap(Eff|Prm|Bnd)' /proc/self/status; touch /tmp/x && echo wrote";
+    let (code, output) = run(&mut *sandbox, "a", script);
+    let expected = "33\n33\n/var/www\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n\
+                    CapBnd:\t00000000a80425fb\nwrote\n";
+    assert_eq!((code, output.as_str()), (0, expected));
+}
+
+fn what_is_inside_is_what_a_container_has() {
+    let mut sandbox = sandbox(&["a", "b"]);
+    sandbox.launch(&idle("a")).unwrap();
+    let (_, hosts) = run(&mut *sandbox, "a", "cat /etc/hosts; cat /etc/resolv.conf");
+    assert_eq!(
+        hosts,
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\ta\n127.0.1.2\tb\n"
+    );
+    let (_, dev) = run(
+        &mut *sandbox,
+        "a",
+        "ls /dev; stat -c %a /tmp /dev/shm; echo x > /dev/null; ls /sys /run | wc -l",
+    );
+    assert_eq!(
+        dev,
+        "fd\nfull\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n1777\n1777\n3\n"
+    );
+    // Only this service's processes: the init, the shell, and the pipeline.
+    let (_, processes) = run(&mut *sandbox, "a", "ls -d /proc/[0-9]* | wc -l");
+    assert!(processes.trim().parse::<u32>().unwrap() <= 4, "{processes}");
+    let (code, _) = run(
+        &mut *sandbox,
+        "a",
+        "test -w /proc/sys/kernel/hostname && echo evil > /proc/sys/kernel/core_pattern",
+    );
+    assert_ne!(code, 0);
+}
+
+fn there_is_no_way_out() {
+    let mut sandbox = sandbox(&["a"]);
+    sandbox.launch(&idle("a")).unwrap();
+    let script = "python3 -c \"import socket; socket.create_connection(('192.0.2.1', 80), timeout=5)\"";
+    let (code, output) = run(&mut *sandbox, "a", &format!("PATH=/usr/bin; {script}"));
+    assert_eq!(code, 1);
+    assert!(output.contains("Network is unreachable"), "{output}");
+}
+
+fn two_sandboxes_do_not_meet() {
+    let mut one = sandbox(&["a"]);
+    let mut two = sandbox(&["a"]);
+    one.launch(&server("a", 8080, "one")).unwrap();
+    wait_for_log(&mut *one, "a", "listening");
+    assert_eq!(two.connect(None, "a", 8080, LONG).unwrap().unwrap_err(), ConnectFailure::Refused);
+    // The same port, and the same paths in the same tree.
+    two.launch(&server("a", 8080, "two")).unwrap();
+    wait_for_log(&mut *two, "a", "listening");
+    run(&mut *one, "a", "echo one > /etc/mark");
+    assert_eq!(run(&mut *two, "a", "cat /etc/mark 2> /dev/null; echo nothing"), (0, "nothing\n".to_owned()));
+    one.close();
+    assert_eq!(two.state(&name("a")).unwrap(), ServiceState::Running);
+}
+
+fn orphans_are_reaped_by_the_init() {
+    let mut sandbox = sandbox(&["a"]);
+    sandbox.launch(&idle("a")).unwrap();
+    // Two hundred grandchildren whose parents are gone when they end.
+    let script = "for i in $(seq 200); do (sleep 0 &) ; done; sleep 0.2; grep -h '^State' /proc/[0-9]*/status | grep -c Z";
+    let (_, zombies) = run(&mut *sandbox, "a", script);
+    assert_eq!(zombies, "0\n");
+    sandbox.launch(&shell("a", "exit 0")).unwrap();
+    assert_eq!(wait_for_end(&mut *sandbox, "a"), 0);
+}

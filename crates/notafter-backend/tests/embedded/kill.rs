@@ -1,0 +1,171 @@
+//! Whatever dies, nothing stays behind.
+
+use crate::scene::{embedded, name, sandbox, server, shell, wait_for_log};
+use notafter_backend::{Backend, Error, SandboxSpec};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+pub(crate) const ALL: &[(&str, fn())] = &[
+    ("a_killed_init_is_an_error_and_spares_the_others", a_killed_init_spares_the_others),
+    ("a_killed_keeper_is_an_error_and_leaves_nothing", a_killed_keeper_leaves_nothing),
+    ("a_killed_runner_leaves_nothing", a_killed_runner_leaves_nothing),
+    ("closing_leaves_nothing", closing_leaves_nothing),
+    ("scratch_on_disk_is_removed", scratch_on_disk_is_removed),
+];
+
+/// The argument that makes this binary a runner to be killed.
+const VICTIM: &str = "__victim";
+
+/// Every process whose command line holds `marker`.
+fn marked(marker: &str) -> Vec<Pid> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| {
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            String::from_utf8_lossy(&line).contains(marker).then_some(pid)
+        })
+        .collect()
+}
+
+/// Every keeper and init of the runner `pid`: a fork keeps the keeper's command line.
+fn keepers_of(pid: u32) -> Vec<Pid> {
+    marked(&format!("__sandbox\0{pid}\0"))
+}
+
+fn wait_until_gone(what: impl Fn() -> Vec<Pid>) {
+    for _ in 0..500 {
+        if what().is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("left behind: {:?}", what());
+}
+
+/// A marker that no other process has.
+fn marker(test: &str) -> String {
+    format!("notafter-{test}-{}", std::process::id())
+}
+
+fn looping(service: &str, marker: &str) -> notafter_backend::LaunchSpec {
+    shell(
+        service,
+        &format!("setsid sh -c 'while :; do sleep 1; done; : {marker}' & echo up; sleep 1000; : {marker}"),
+    )
+}
+
+/// Plays a runner with two sandboxes until it is killed, where the arguments say so.
+pub(crate) fn run_if_victim() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, victim, marker] = arguments.as_slice() else { return };
+    if victim != VICTIM {
+        return;
+    }
+    let mut sandboxes = [sandbox(&["a", "b"]), sandbox(&["a"])];
+    for sandbox in &mut sandboxes {
+        sandbox.launch(&looping("a", marker)).unwrap();
+        wait_for_log(&mut **sandbox, "a", "up");
+    }
+    sandboxes[0].launch(&looping("b", marker)).unwrap();
+    wait_for_log(&mut *sandboxes[0], "b", "up");
+    std::io::Write::write_all(&mut std::io::stdout(), b"ready\n").unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn a_killed_runner_leaves_nothing() {
+    let marker = marker("runner");
+    let mut victim =
+        Command::new("/proc/self/exe").args([VICTIM, &marker]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(victim.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    assert!(marked(&marker).len() >= 7 && keepers_of(victim.id()).len() == 5);
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    wait_until_gone(|| marked(&marker));
+    wait_until_gone(|| keepers_of(victim.id()));
+}
+
+fn closing_leaves_nothing() {
+    let marker = marker("close");
+    let mut sandbox = sandbox(&["a"]);
+    sandbox.launch(&looping("a", &marker)).unwrap();
+    wait_for_log(&mut *sandbox, "a", "up");
+    assert!(!marked(&marker).is_empty());
+    let remarks = sandbox.close();
+    // At once: closing waits for the end.
+    assert_eq!(marked(&marker), []);
+    assert!(remarks.iter().all(|remark| !remark.contains("could not")), "{remarks:?}");
+}
+
+fn a_killed_keeper_leaves_nothing() {
+    let marker = marker("keeper");
+    let mut sandbox = sandbox(&["a"]);
+    sandbox.launch(&looping("a", &marker)).unwrap();
+    wait_for_log(&mut *sandbox, "a", "up");
+    // The keeper is the parent of the init.
+    let init = init_above(marked(&marker).into_iter().next().unwrap());
+    let keeper = parent(init);
+    kill_process(keeper, Signal::KILL).unwrap();
+    wait_until_gone(|| marked(&marker));
+    let error = sandbox.state(&name("a")).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error:?}");
+    assert!(matches!(sandbox.launch(&shell("b", "")), Err(Error::Lost { .. })));
+    assert!(!sandbox.close().is_empty());
+}
+
+fn a_killed_init_spares_the_others() {
+    let marker = marker("init");
+    let mut sandbox = sandbox(&["a", "b"]);
+    sandbox.launch(&server("b", 8080, "b")).unwrap();
+    sandbox.launch(&looping("a", &marker)).unwrap();
+    wait_for_log(&mut *sandbox, "a", "up");
+    let init = init_above(marked(&marker).into_iter().next().unwrap());
+    kill_process(init, Signal::KILL).unwrap();
+    wait_until_gone(|| marked(&marker));
+    let error = sandbox.state(&name("a")).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error:?}");
+    wait_for_log(&mut *sandbox, "b", "listening");
+    sandbox.connect(None, "b", 8080, Duration::from_secs(5)).unwrap().unwrap();
+    // Launching again mends it.
+    sandbox.launch(&looping("a", &marker)).unwrap();
+    wait_for_log(&mut *sandbox, "a", "up");
+}
+
+fn scratch_on_disk_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let spec =
+        SandboxSpec { hosts: vec![name("a")], clock: None, scratch: Some(directory.path().to_owned()) };
+    let mut sandbox = embedded().open(&spec).unwrap();
+    sandbox
+        .launch(&shell("a", "dd if=/dev/zero of=/etc/big bs=1M count=4 2> /dev/null; echo up; sleep 1000"))
+        .unwrap();
+    wait_for_log(&mut *sandbox, "a", "up");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+    let remarks = sandbox.close();
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{remarks:?}");
+}
+
+/// The parent of a process, in this pid namespace.
+fn parent(pid: Pid) -> Pid {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+    let rest = stat.rsplit_once(") ").unwrap().1;
+    Pid::from_raw(rest.split(' ').nth(1).unwrap().parse().unwrap()).unwrap()
+}
+
+/// The init above `pid`: the first ancestor that is a keeper's fork.
+fn init_above(pid: Pid) -> Pid {
+    let mut pid = pid;
+    loop {
+        pid = parent(pid);
+        let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap();
+        if String::from_utf8_lossy(&line).contains("__sandbox") {
+            return pid;
+        }
+    }
+}
