@@ -5,6 +5,7 @@ use crate::error::{During, Error};
 use crate::nanos::Nanos;
 use notafter_core::{ClockReading, UnixTime};
 use notafter_sys::page::{SharedPage, Wall};
+use notafter_sys::timers;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -23,7 +24,7 @@ impl ClockPage {
     /// # Errors
     /// [`Error::System`].
     pub fn held_at(wall: UnixTime) -> Result<Self, Error> {
-        Self::create(|_| Wall::Held(Nanos::from_secs(wall.as_secs()).to_timespec()))
+        Self::create(Wall::Held(Nanos::from_secs(wall.as_secs()).to_timespec()))
     }
 
     /// A clock whose wall time shows `wall` now and goes on from there.
@@ -31,14 +32,13 @@ impl ClockPage {
     /// # Errors
     /// [`Error::System`].
     pub fn flowing_from(wall: UnixTime) -> Result<Self, Error> {
-        Self::create(|clock| {
-            Wall::Offset((Nanos::from_secs(wall.as_secs()) - clock.real_wall()).to_timespec())
-        })
+        // Counted from the coarse clock, which lags behind by up to a tick: none of the clocks shows an earlier time.
+        let coarse = timers::read_clock(libc::CLOCK_REALTIME_COARSE).during("clock_gettime")?;
+        Self::create(Wall::Offset((Nanos::from_secs(wall.as_secs()) - coarse.into()).to_timespec()))
     }
 
-    fn create(wall: impl FnOnce(&Clock) -> Wall) -> Result<Self, Error> {
+    fn create(wall: Wall) -> Result<Self, Error> {
         let mut page = SharedPage::create().during("memfd_create")?;
-        let wall = wall(&Clock::through(page.load()));
         page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
         let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
         Ok(Self { page, identity: (metadata.dev(), metadata.ino()) })

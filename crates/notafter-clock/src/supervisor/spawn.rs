@@ -4,6 +4,7 @@ use super::engine::{Happening, Supervisor};
 use crate::error::{During, Error};
 use notafter_sys::bpf::Instruction;
 use notafter_sys::child::{self, Program};
+use notafter_sys::fork::{self, Forked};
 use notafter_sys::notify::{self, Listener, NewPrivileges};
 use notafter_sys::signals;
 use std::convert::Infallible;
@@ -11,6 +12,7 @@ use std::ffi::CString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 /// What to execute.
@@ -61,19 +63,11 @@ impl Supervisor {
     /// [`Error::System`] where the process cannot be made, its preparation fails, or the filter is refused.
     pub fn spawn(&mut self, launch: Launch<'_>) -> Result<i32, Error> {
         let (mut ours, theirs) = UnixStream::pair().during("socketpair")?;
-        let filter = self.filter.clone();
-        let ours_fd = ours.as_raw_fd();
-        let pid = child::fork_into(move || {
-            nix::unistd::close(ours_fd)?;
-            let failed = become_program(launch, &filter, &theirs);
-            let Err((stage, error)) = failed;
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            let mut message = vec![stage];
-            message.extend(errno.to_le_bytes());
-            (&theirs).write_all(&message)?;
-            Err(error)
-        })
-        .during("fork")?;
+        let pid = match fork::fork().during("fork")? {
+            Forked::Child => start_anew(launch, &self.filter, &theirs),
+            Forked::Parent(pid) => pid.as_raw_nonzero().get(),
+        };
+        drop(theirs);
         ours.set_read_timeout(Some(Duration::from_secs(10))).during("setsockopt")?;
         let mut message = [0; 5];
         // Either the number of its listener, or the stage that failed and why.
@@ -120,6 +114,17 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Runs in the new process. Whatever goes wrong there ends it; its parent has been told why.
+fn start_anew(launch: Launch<'_>, filter: &[Instruction], socket: &UnixStream) -> ! {
+    let become_it = || become_program(launch, filter, socket);
+    if let Ok(Err((stage, error))) = panic::catch_unwind(AssertUnwindSafe(become_it)) {
+        let mut message = vec![stage];
+        message.extend(error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
+        let _ = (&*socket).write_all(&message); // without a parent nobody asks
+    }
+    fork::exit_now(125)
 }
 
 /// Runs in the new process, up to its exec.

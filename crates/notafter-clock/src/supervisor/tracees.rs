@@ -113,18 +113,20 @@ impl Supervisor {
     /// A traced thread stands still because it was asked to, or because its process is stopped.
     pub(super) fn at_interrupt(&mut self, stopped: Stopped) {
         let tid = stopped.tid();
-        let Some(tracee) = self.tracees.0.remove(&tid) else {
-            let _ = stopped.detach(0); // gone: its end will be reported
-            return;
+        let done = match self.tracees.0.remove(&tid).map(|tracee| tracee.purpose) {
+            Some(Purpose::EndWait(wait)) => self.finish_wait(stopped, &wait),
+            Some(Purpose::Rewrite(wait)) => self.issue_rewritten(stopped, wait),
+            // Every end of a single step, this one too, leaves a SIGTRAP behind, which only its tracer may see.
+            Some(purpose @ Purpose::Rewritten { .. }) => stopped.resume(0).map(|running| {
+                self.tracees.0.insert(tid, Tracee { purpose, running });
+            }),
+            Some(Purpose::Exec) | None => stopped.detach(0),
         };
-        let done = match tracee.purpose {
-            Purpose::EndWait(wait) => self.finish_wait(stopped, &wait),
-            Purpose::Exec => stopped.detach(0),
-            Purpose::Rewrite(wait) => self.issue_rewritten(stopped, wait),
-            Purpose::Rewritten { own, wait, over } => {
-                self.leave_rewritten(stopped, &own, over.then_some(&wait), 0)
-            }
-        };
+        self.unless_gone(tid, done);
+    }
+
+    /// A thread that was killed while it stood still will be reported as ended.
+    fn unless_gone(&mut self, tid: i32, done: io::Result<()>) {
         if let Err(error) = done {
             if error.raw_os_error() != Some(libc::ESRCH) {
                 self.ledger.fault(tid, format!("a stopped thread cannot be handled: {error}"));
@@ -136,19 +138,15 @@ impl Supervisor {
     pub(super) fn at_signal(&mut self, stopped: Stopped, signal: i32) {
         let tid = stopped.tid();
         let done = match self.tracees.0.remove(&tid).map(|tracee| tracee.purpose) {
-            Some(Purpose::Rewritten { own, .. }) => {
+            Some(Purpose::Rewritten { own, wait, over }) => {
                 let stepped = signal == libc::SIGTRAP;
-                self.leave_rewritten(stopped, &own, None, if stepped { 0 } else { signal })
+                self.leave_rewritten(stopped, &own, over.then_some(&wait), if stepped { 0 } else { signal })
             }
             // The signal decides what becomes of the call, as it would natively: it fails, or is issued again and
             // put before the supervisor anew.
             Some(Purpose::EndWait(_) | Purpose::Exec | Purpose::Rewrite(_)) | None => stopped.detach(signal),
         };
-        if let Err(error) = done {
-            if error.raw_os_error() != Some(libc::ESRCH) {
-                self.ledger.fault(tid, format!("a stopped thread cannot be let go: {error}"));
-            }
-        }
+        self.unless_gone(tid, done);
     }
 
     fn finish_wait(&mut self, stopped: Stopped, wait: &Wait) -> io::Result<()> {
@@ -218,17 +216,12 @@ impl Supervisor {
     ) -> io::Result<()> {
         let mut registers = stopped.registers()?;
         let result = registers.rax.cast_signed();
-        for register in [
-            |registers: &mut Registers| &mut registers.rdi,
-            |registers| &mut registers.rsi,
-            |registers| &mut registers.rdx,
-            |registers| &mut registers.r10,
-            |registers| &mut registers.r8,
-            |registers| &mut registers.r9,
-        ] as [fn(&mut Registers) -> &mut u64; 6]
-        {
-            *register(&mut registers) = *register(&mut own.clone());
-        }
+        registers.rdi = own.rdi;
+        registers.rsi = own.rsi;
+        registers.rdx = own.rdx;
+        registers.r10 = own.r10;
+        registers.r8 = own.r8;
+        registers.r9 = own.r9;
         if let Some(wait) = over.filter(|wait| is_interrupted(result, wait)) {
             registers.rax = wait.form.on_timeout.cast_unsigned();
             registers.orig_rax = u64::MAX;
