@@ -1,0 +1,40 @@
+//! Instants on the command line: the grammar of scenario files, counted from now.
+
+use crate::Error;
+use crate::time::{Base, InstantText};
+use notafter_core::UnixTime;
+
+/// Reads an RFC 3339 instant, or one counted from `now` (the host's), such as `+1y` or `now - 90d`.
+///
+/// # Errors
+/// [`Error::NotAnInstant`].
+pub fn instant(text: &str, now: UnixTime) -> Result<UnixTime, Error> {
+    let read = InstantText::parse(text).ok().and_then(|instant| match instant.base {
+        Base::At(at) => instant.from_base(at),
+        Base::Implied | Base::Now => instant.from_base(now),
+        // A command line declares no credentials, start or support window.
+        Base::Edge { .. } | Base::Issued | Base::Start | Base::SupportEnd => None,
+    });
+    read.ok_or_else(|| Error::NotAnInstant { text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_count_from_now() {
+        let now = UnixTime::parse("2024-02-29T12:00:00Z").unwrap();
+        for (text, expected) in [
+            ("+1y", "2025-02-28T12:00:00Z"),
+            ("-1d", "2024-02-28T12:00:00Z"),
+            ("now", "2024-02-29T12:00:00Z"),
+            ("2018-12-06T00:00:00Z", "2018-12-06T00:00:00Z"),
+        ] {
+            assert_eq!(instant(text, now).unwrap().to_string(), expected, "{text}");
+        }
+        for text in ["", "tomorrow", "start", "x.not_after", "+99999999y"] {
+            assert!(instant(text, now).is_err(), "{text}");
+        }
+    }
+}

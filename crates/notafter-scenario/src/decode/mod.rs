@@ -1,0 +1,10 @@
+//! Text → nodes → raw structs, with the place of everything and without stopping at the first error.
+
+mod decoder;
+mod failure;
+mod node;
+mod values;
+
+pub(crate) use decoder::Decoder;
+pub(crate) use node::read;
+pub(crate) use values::{Entries, Keyword, Located, OneOrMany, TextOr};

@@ -1,0 +1,14 @@
+//! Raw structs → core's types: names that are declared, instants that are fixed, values within bounds.
+
+mod checks;
+mod credentials;
+mod files;
+mod images;
+mod instants;
+mod policy;
+mod probes;
+mod scenario;
+mod scope;
+mod services;
+
+pub use scenario::parse;

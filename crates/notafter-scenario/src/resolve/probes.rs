@@ -1,0 +1,211 @@
+//! Probes: how a check looks.
+
+use super::scope::{Scope, Target};
+use crate::Code;
+use crate::decode::{Keyword, Located};
+use crate::diagnostic::{Draft, Span};
+use crate::raw::{RawHttps, RawProbe, RawTls};
+use notafter_core::{CredentialName, HttpMethod, Probe, ServiceName, TlsTerms, TlsTrust, Verify};
+
+/// The keys of the TLS side, which two kinds of probe share.
+struct RawTerms<'r> {
+    trust: Option<&'r Located<String>>,
+    identity: Option<&'r Located<String>>,
+    verify: Option<&'r Located<Keyword<Verify>>>,
+    server_name: Option<&'r Located<String>>,
+}
+
+impl<'r> From<&'r RawTls> for RawTerms<'r> {
+    fn from(raw: &'r RawTls) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+        }
+    }
+}
+
+impl<'r> From<&'r RawHttps> for RawTerms<'r> {
+    fn from(raw: &'r RawHttps) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+        }
+    }
+}
+
+impl Scope<'_> {
+    pub(super) fn probe(&self, probe: &Located<RawProbe>, from: Option<&ServiceName>) -> Option<Probe> {
+        let (raw, span) = probe.get()?;
+        let inside = |service: &Option<Located<String>>| self.inside(service.as_ref(), from, span);
+        Some(match raw {
+            RawProbe::Alive(raw) => Probe::Alive { service: inside(&raw.service)? },
+            RawProbe::Exec(raw) => {
+                let (service, command) = (inside(&raw.service), self.command(&raw.command));
+                Probe::Exec { service: service?, command: command? }
+            }
+            RawProbe::Http(raw) => {
+                let (host, port, path) = self.url(&raw.url, "http", 80)?;
+                Probe::Http { host, port, path, method: method(raw.method.as_ref()), tls: None }
+            }
+            RawProbe::Https(raw) => {
+                let (url, terms) = (self.url(&raw.url, "https", 443), self.terms(&raw.into(), span));
+                let ((host, port, path), tls) = (url?, Some(terms?));
+                Probe::Http { host, port, path, method: method(raw.method.as_ref()), tls }
+            }
+            RawProbe::Log(raw) => {
+                let (service, contains) = (inside(&raw.service), self.needle(&raw.contains));
+                Probe::Log { service: service?, contains: contains? }
+            }
+            RawProbe::Tcp(raw) => {
+                let (text, span) = raw.address.get()?;
+                let (host, port) = self.authority(text, span, None)?;
+                Probe::Tcp { host, port }
+            }
+            RawProbe::Tls(raw) => {
+                let (text, at) = raw.address.get()?;
+                let (address, terms) = (self.authority(text, at, None), self.terms(&raw.into(), span));
+                let (host, port) = address?;
+                Probe::Tls { host, port, terms: terms? }
+            }
+        })
+    }
+
+    /// The service that a probe looks into.
+    fn inside(
+        &self,
+        service: Option<&Located<String>>,
+        from: Option<&ServiceName>,
+        probe: Span,
+    ) -> Option<ServiceName> {
+        match (service, from) {
+            (Some(service), _) => self.reference(Target::Service, service),
+            (None, Some(from)) => Some(from.clone()),
+            (None, None) => self.fail(
+                Draft::new(Code::MissingKey, probe, "nothing says which service to look into")
+                    .help("give the check a `from`, or the probe a `service`"),
+            ),
+        }
+    }
+
+    fn terms(&self, raw: &RawTerms<'_>, probe: Span) -> Option<TlsTerms> {
+        let verify = match raw.verify {
+            Some(verify) => verify.value?.0,
+            None => Verify::default(),
+        };
+        let trust = match raw.trust {
+            Some(trust) => Some(TlsTrust::Credential(self.trust_anchor(trust)?)),
+            None => None,
+        };
+        match (raw.trust, verify) {
+            (Some(trust), Verify::Off) => {
+                let at = raw.verify.map_or(probe, |verify| verify.span);
+                return self.fail(
+                    Draft::new(
+                        Code::VerifyOffWithTrust,
+                        at,
+                        "with `verify: off` nothing is trusted, so `trust` says nothing",
+                    )
+                    .context(trust.span, "this would be ignored"),
+                );
+            }
+            (None, Verify::Strict | Verify::Webpki) => {
+                return self.fail(
+                    Draft::new(Code::MissingTrust, probe, "nothing says which CA this probe trusts")
+                        .help("give `trust: NAME`; a probe with `verify: off` exercises no credential"),
+                );
+            }
+            (Some(_), Verify::Strict | Verify::Webpki) | (None, Verify::Off) => {}
+        }
+        let identity = match raw.identity {
+            Some(identity) => Some(self.reference(Target::Credential, identity)?),
+            None => None,
+        };
+        let server_name = match raw.server_name {
+            Some(name) => Some(self.dns_name(name)?),
+            None => None,
+        };
+        Some(TlsTerms { trust, identity, verify, server_name })
+    }
+
+    fn trust_anchor(&self, trust: &Located<String>) -> Option<CredentialName> {
+        let name: CredentialName = self.reference(Target::Credential, trust)?;
+        if self.is_leaf(name.as_str()) {
+            let message = format!("`{name}` is no CA, so nothing can be trusted because of it");
+            return self.fail(Draft::new(Code::NotACa, trust.span, message));
+        }
+        Some(name)
+    }
+
+    /// Host, port and path of `SCHEME://HOST[:PORT][/PATH]`.
+    fn url(&self, url: &Located<String>, scheme: &str, default_port: u16) -> Option<(String, u16, String)> {
+        let (text, span) = url.get()?;
+        let bad = |why: &str| {
+            self.fail(
+                Draft::new(Code::BadUrl, span, format!("`{text}` {why}"))
+                    .help(format!("write `{scheme}://SERVICE:PORT/PATH`")),
+            )
+        };
+        let Some(rest) = text.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) else {
+            return bad(&format!("does not begin with `{scheme}://`"));
+        };
+        if !rest.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return bad("holds blanks or characters beyond ASCII");
+        }
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        if path.contains('#') {
+            return bad("has a fragment, which no server ever sees");
+        }
+        if authority.contains('@') {
+            return bad("carries a user, which would end up in reports");
+        }
+        let (host, port) = self.authority(authority, span, Some((default_port, scheme)))?;
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        Some((host, port, format!("{slash}{path}")))
+    }
+
+    /// Host and port of `HOST:PORT`, the host a service; a URL brings its default port.
+    fn authority(&self, text: &str, span: Span, url: Option<(u16, &str)>) -> Option<(String, u16)> {
+        let (code, form) = match url {
+            Some((_, scheme)) => (Code::BadUrl, format!("{scheme}://SERVICE:PORT/PATH")),
+            None => (Code::BadAddress, "SERVICE:PORT".to_owned()),
+        };
+        let bad = |why: &str| {
+            self.fail(Draft::new(code, span, format!("`{text}` {why}")).help(format!("write `{form}`")))
+        };
+        let (host, port) = match (text.rsplit_once(':'), url) {
+            (Some((host, port)), _) => (host, Some(port)),
+            (None, Some(_)) => (text, None),
+            (None, None) => return bad("names no port"),
+        };
+        if host.is_empty() {
+            return bad("names no host");
+        }
+        let port = match (port, url) {
+            (Some(port), _) => match port.parse::<u16>() {
+                Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => number,
+                _ => return bad("has no port from 1 to 65535"),
+            },
+            (None, Some((default, _))) => default,
+            (None, None) => return bad("names no port"),
+        };
+        if !self.declared(Target::Service).contains(host) {
+            let draft = Draft::new(Code::UnknownHost, span, format!("`{host}` is no host of this scenario"));
+            return self.fail(
+                draft.help(
+                    self.suggestion(Target::Service, host)
+                        .unwrap_or_else(|| "hosts are the names of services".to_owned()),
+                ),
+            );
+        }
+        Some((host.to_owned(), port))
+    }
+}
+
+fn method(raw: Option<&Located<Keyword<HttpMethod>>>) -> HttpMethod {
+    raw.and_then(|method| method.value).map_or(HttpMethod::default(), |method| method.0)
+}

@@ -1,0 +1,173 @@
+//! The whole: text in, scenario or diagnostics out.
+
+use super::instants::{Place, Timeline};
+use super::scope::{Scope, Target};
+use crate::decode::{Decoder, Located, read};
+use crate::diagnostic::{Draft, Lines, Sink, Span};
+use crate::raw::RawScenario;
+use crate::time::{Amount, Base, Sign};
+use crate::{Code, Context, Diagnostics, MAX_BYTES, Source};
+use notafter_core::{Scenario, Start, UnixTime};
+use serde::Deserialize;
+use std::collections::HashMap;
+
+/// The version of the format that this crate reads.
+const VERSION: i64 = 1;
+
+/// Reads the text of a scenario. Pure: time and environment come from `context`, files are not opened.
+///
+/// # Errors
+/// Everything that is wrong with the text, as far as it can be told at once.
+pub fn parse(source: &Source, context: &Context<'_>) -> Result<Scenario, Diagnostics> {
+    let lines = Lines::of(&source.text);
+    let sink = Sink::default();
+    match read_and_resolve(source, context, &lines, &sink) {
+        Some(scenario) if sink.is_empty() => Ok(scenario),
+        _ => Err(sink.into_diagnostics(source, &lines)),
+    }
+}
+
+fn read_and_resolve(source: &Source, context: &Context<'_>, lines: &Lines, sink: &Sink) -> Option<Scenario> {
+    if source.text.len() > MAX_BYTES {
+        let message = format!("a scenario is at most {MAX_BYTES} bytes long");
+        sink.report(Draft::new(Code::TooLarge, Span::default(), message));
+        return None;
+    }
+    let node = read(source, context, sink)?;
+    // The decoder of a located value reports what is wrong with it, so there is no other error.
+    let raw = Located::<RawScenario>::deserialize(Decoder { node: &node, sink }).ok()?;
+    let raw = raw.value?;
+    let scope = Scope::new(source, lines, sink, &raw);
+    scope.scenario(&raw, node.span, context)
+}
+
+impl Scope<'_> {
+    fn scenario(&self, raw: &RawScenario, whole: Span, context: &Context<'_>) -> Option<Scenario> {
+        self.version(raw, whole);
+        let name = self.required(raw.name.as_ref(), "name", whole).and_then(|name| self.name(name));
+        let (start, mut timeline) = self.window(raw, whole, context.now);
+        let credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
+        let builds = self.builds(raw.builds.as_ref());
+        let candidate = self.candidate(raw, whole, &builds, context.candidate.as_ref());
+        let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
+        let services = self.services(self.required(raw.services.as_ref(), "services", whole), named);
+        let checks = self.required(raw.checks.as_ref(), "checks", whole);
+        let checks = self.checks(checks, &timeline);
+        let policy = self.policy(raw.policy.as_ref(), &timeline);
+        let replay = self.replay(raw.replay.as_ref(), &timeline);
+        let budget = raw.budget.as_ref();
+        let budget = budget.and_then(|budget| self.positive_duration(budget, Code::BudgetNotPositive));
+        Some(Scenario {
+            name: name?,
+            directory: self.directory(),
+            start: start?,
+            horizon: timeline.horizon,
+            candidate: candidate?,
+            budget,
+            builds,
+            credentials,
+            services: services?,
+            checks,
+            policy,
+            replay,
+        })
+    }
+
+    /// A key that must be there; serde would stop at the first that is not.
+    fn required<'r, T>(&self, value: Option<&'r T>, key: &str, whole: Span) -> Option<&'r T> {
+        if value.is_none() {
+            self.report(Draft::new(Code::MissingKey, whole, format!("`{key}` is missing")));
+        }
+        value
+    }
+
+    fn version(&self, raw: &RawScenario, whole: Span) {
+        let version = self.required(raw.notafter.as_ref(), "notafter", whole).and_then(Located::get);
+        if let Some((version, span)) = version
+            && *version != VERSION
+        {
+            let message = format!("version {version} of the format is not known");
+            self.report(
+                Draft::new(Code::UnsupportedVersion, span, message)
+                    .help(format!("this notafter reads version {VERSION}")),
+            );
+        }
+    }
+
+    /// Start and end of the support window. What cannot be told is replaced by a guess, so that the reading can go
+    /// on; it has been reported then, and no scenario will come out.
+    fn window(&self, raw: &RawScenario, whole: Span, now: UnixTime) -> (Option<Start>, Timeline) {
+        let mut timeline = Timeline { now, start: now, horizon: now, validity: HashMap::new() };
+        let start = match &raw.start {
+            None => Some(Start::Now(now)),
+            Some(text) => self.start(text, &timeline),
+        };
+        timeline.start = start.map_or(now, Start::instant);
+        let horizon = self
+            .required(raw.support.as_ref(), "support", whole)
+            .and_then(|support| self.horizon(support, start.is_some(), &timeline));
+        timeline.horizon = horizon.unwrap_or_else(|| timeline.start.plus_secs(366 * 86_400));
+        (start.filter(|_| horizon.is_some()), timeline)
+    }
+
+    fn start(&self, text: &Located<String>, timeline: &Timeline) -> Option<Start> {
+        let instant = self.instant_text(text)?;
+        let at = self.fix(&instant, text.span, Place::Start, timeline)?;
+        let is_now = instant.base == Base::Now && instant.terms.is_empty();
+        Some(if is_now { Start::Now(at) } else { Start::Fixed(at) })
+    }
+
+    fn horizon(
+        &self,
+        support: &Located<String>,
+        start_is_known: bool,
+        timeline: &Timeline,
+    ) -> Option<UnixTime> {
+        let (text, span) = support.get()?;
+        let negative = text.strip_prefix('-').is_some_and(|rest| Amount::parse(rest).is_ok());
+        let amount = Amount::parse(text);
+        if negative || amount.is_ok_and(Amount::is_zero) {
+            return self.fail(Draft::new(
+                Code::SupportNotPositive,
+                span,
+                "a release that need not run needs no gate",
+            ));
+        }
+        if let Ok(amount) = amount {
+            if !amount.is_whole_seconds() {
+                return self.fail(Draft::new(
+                    Code::BadDuration,
+                    span,
+                    "a support window is whole seconds long",
+                ));
+            }
+            return amount.applied_to(timeline.start, Sign::Plus).or_else(|| {
+                let message = format!("{} + {text} lies beyond the year 9999", timeline.start);
+                self.fail(Draft::new(Code::InstantOutOfRange, span, message))
+            });
+        }
+        if text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains(['-', ':', ' ']) {
+            let _ = self.amount(text, span);
+            return None;
+        }
+        let end = self.instant(support, Place::Support, timeline)?;
+        if end <= timeline.start && start_is_known {
+            let message = format!("the support window ends at {end}, and begins at {}", timeline.start);
+            return self.fail(
+                Draft::new(Code::WindowInThePast, span, message)
+                    .help("say how long the release must live: `support: 2y`"),
+            );
+        }
+        Some(end)
+    }
+
+    /// The service under release must be one of the scenario's.
+    pub(super) fn candidate_service(
+        &self,
+        raw: &RawScenario,
+        whole: Span,
+    ) -> Option<notafter_core::ServiceName> {
+        let candidate = self.required(raw.candidate.as_ref(), "candidate", whole)?;
+        self.reference(Target::Service, candidate)
+    }
+}

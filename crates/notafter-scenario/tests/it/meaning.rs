@@ -1,0 +1,204 @@
+//! What a right scenario means.
+
+use crate::base::{BASE, NOW, at, edited, read, read_with};
+use notafter_core::{
+    EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario, Start, Verify, Waived,
+    X509Issuer,
+};
+use notafter_scenario::{Error, MAX_BYTES, Palette, load};
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn right(text: &str) -> Scenario {
+    read(text).unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(Palette::Plain)))
+}
+
+#[test]
+fn start_and_window() {
+    for (start, support, begins, ends) in [
+        ("start: now", "support: 1y", Start::Now(at(NOW)), "2027-06-01T12:00:00Z"),
+        ("start: now - 7d", "support: 7d", Start::Fixed(at("2026-05-25T12:00:00Z")), NOW),
+        (
+            "start: -7d",
+            "support: start + 1mo",
+            Start::Fixed(at("2026-05-25T12:00:00Z")),
+            "2026-06-25T12:00:00Z",
+        ),
+        (
+            "start: 2018-11-01T00:00:00Z",
+            "support: 2019-01-01T00:00:00Z",
+            Start::Fixed(at("2018-11-01T00:00:00Z")),
+            "2019-01-01T00:00:00Z",
+        ),
+    ] {
+        let scenario =
+            right(&BASE.replace("start: 2018-11-01T00:00:00Z", start).replace("support: 2y", support));
+        assert_eq!((scenario.start, scenario.horizon), (begins, at(ends)), "{start}, {support}");
+    }
+    let scenario = right(&edited("start: 2018-11-01T00:00:00Z\n", ""));
+    assert_eq!(scenario.start, Start::Now(at(NOW)), "now is the default");
+}
+
+#[test]
+fn validities_may_refer_to_each_other_in_any_order() {
+    let text = edited("until: \"support.end + 1y\"", "until: \"site.not_after + 1d\"");
+    let scenario = right(&text);
+    assert_eq!(scenario.credentials[1].x509.not_before, at("2018-10-31T23:00:00Z"));
+    assert_eq!(scenario.credentials[1].x509.not_after, at("2019-01-29T23:00:00Z"));
+    assert_eq!(scenario.credentials[0].x509.not_after, at("2019-01-30T23:00:00Z"));
+}
+
+#[test]
+fn issuers() {
+    let text = edited(
+        "credentials:\n",
+        "credentials:\n  sub: { x509: { ca: intermediate, issuer: root, subject: \"CN=Sub\", validity: { from: start, for: 1y } } }\n  own: { x509: { self_signed: true, subject: \"CN=own\", ip: [\"::1\"], key: rsa2048, validity: { from: start, for: 1y } } }\n",
+    );
+    let issuers: Vec<X509Issuer> =
+        right(&text).credentials.into_iter().map(|credential| credential.x509.issuer).collect();
+    assert!(matches!(
+        &issuers[..],
+        [X509Issuer::Intermediate(_), X509Issuer::SelfSigned, X509Issuer::Root, X509Issuer::IssuedBy(_)]
+    ));
+}
+
+#[test]
+fn services_start_after_what_they_need() {
+    let order = |text: &str| -> Vec<String> {
+        right(text).services.iter().map(|service| service.name.to_string()).collect()
+    };
+    assert_eq!(order(BASE), ["db", "node"]);
+    assert_eq!(order(&edited("needs: [db]", "after: [db]")), ["db", "node"]);
+    assert_eq!(order(&edited("    needs: [db]\n", "")), ["node", "db"], "the order of the file");
+}
+
+#[test]
+fn the_candidate_and_its_builds() {
+    let build = |choice| read_with(BASE, choice).unwrap().candidate.build;
+    assert_eq!(build(None), None, "two builds and no choice");
+    assert_eq!(build(Some("node=1.15")).unwrap().image, ImageRef::Rootfs(PathBuf::from("./v1.15")));
+    let given = build(Some("node=cargo:package/bin-2")).unwrap();
+    assert_eq!(given.name.as_str(), "cargo-package-bin-2");
+    assert_eq!(given.image.to_string(), "cargo:package/bin-2");
+    assert_eq!(build(Some("node=host")).unwrap().image, ImageRef::Host);
+
+    let only = BASE.replace("  \"1.15\": \"rootfs:./v1.15\"\n", "");
+    assert_eq!(right(&only).candidate.build.unwrap().name.as_str(), "1.14", "the only build needs no choice");
+}
+
+#[test]
+fn builds_may_be_numbers() {
+    let text = BASE.replace("\"1.14\": ", "1.10: ").replace("build: \"1.14\"", "build: \"1.10\"");
+    assert_eq!(right(&text).builds[0].name.as_str(), "1.10");
+}
+
+#[test]
+fn variables_reach_every_value() {
+    let text = edited("image: host", "image: \"${IMAGE}\"").replace("port: 8443", "port: \"${PORT}\"");
+    let scenario = right(&text);
+    assert_eq!(scenario.services[0].image, Some(ImageRef::Rootfs(PathBuf::from("/srv/tree"))));
+    assert_eq!(scenario.services[1].ready, Some(ReadyProbe::Tcp(8443)));
+    let secret = &scenario.services[1].env["TOKEN"];
+    assert_eq!(*secret, EnvValue::Secret("NODE_TOKEN".to_owned()), "never looked up");
+}
+
+#[test]
+fn files_and_their_modes() {
+    let text = edited(
+        "/etc/node/tls.pem: { chain: site }",
+        "/etc/node/: { ca.pem: { certificate: root }, motd: { content: \"a $${b}\", mode: \"0640\" } }\n      /etc/x: { source: x.conf }",
+    )
+    .replace(", mode: \"0400\"", "");
+    let scenario = right(&text);
+    let files: Vec<(&str, u32, Option<&str>)> = scenario.services[1]
+        .files
+        .iter()
+        .map(|file| (file.path.as_str(), file.mode, file.folder.as_deref()))
+        .collect();
+    assert_eq!(
+        files,
+        [
+            ("/etc/node/ca.pem", 0o644, Some("/etc/node")),
+            ("/etc/node/motd", 0o640, Some("/etc/node")),
+            ("/etc/x", 0o644, None),
+            ("/etc/node/tls.key", 0o600, None),
+        ]
+    );
+    assert_eq!(scenario.services[1].files[1].source, MountedSource::Content("a ${b}".to_owned()));
+}
+
+#[test]
+fn probes() {
+    let probe = |text: &str| {
+        let check = format!("  other: {{ from: db, probe: {text}, expect: {{ works: {{}} }} }}\n\npolicy:\n");
+        right(&edited("\npolicy:\n", &check)).checks.pop().unwrap().probe
+    };
+    assert!(matches!(probe("{ alive: {} }"), Probe::Alive { service } if service.as_str() == "db"));
+    assert!(
+        matches!(probe("{ log: { service: node, contains: up } }"), Probe::Log { service, .. } if service.as_str() == "node")
+    );
+    assert!(matches!(probe("{ tcp: { address: \"db:5432\" } }"), Probe::Tcp { port: 5432, .. }));
+    let Probe::Http { port, path, .. } = probe("{ http: { url: \"http://node?q=1\", method: HEAD } }") else {
+        panic!()
+    };
+    assert_eq!((port, path.as_str()), (80, "/?q=1"));
+    let off = probe("{ tls: { address: \"node:8443\", verify: off, server_name: example.org } }");
+    let terms = off.tls().unwrap();
+    assert_eq!((terms.verify, terms.server_name.as_deref()), (Verify::Off, Some("example.org")));
+}
+
+#[test]
+fn expectations_in_any_order_cover_all_time() {
+    let text = edited(
+        "{ works: { status: 200 } }",
+        "[{ after: site.not_after, works: { status: 503 } }, { through: site.not_after, works: {} }]",
+    );
+    let scenario = right(&text);
+    let end = at("2019-01-29T23:00:00Z");
+    let expected = |at| scenario.checks[0].expectation_at(at).unwrap().expectation.clone();
+    assert!(matches!(expected(end), Expectation::Works(works) if works.status.is_none()));
+    assert!(matches!(expected(end.plus_secs(1)), Expectation::Works(works) if works.status == Some(503)));
+}
+
+#[test]
+fn limits_have_defaults() {
+    let scenario = right(BASE);
+    assert_eq!(scenario.services[0].ready_within, Duration::from_secs(30));
+    assert_eq!(scenario.services[1].ready_within, Duration::from_secs(5));
+    assert_eq!(
+        (scenario.checks[0].within, scenario.checks[0].settle),
+        (Duration::from_secs(10), Duration::ZERO)
+    );
+}
+
+#[test]
+fn waivers() {
+    let digits = "AB:".repeat(31) + "AB";
+    let text = edited("code: flaky", &format!("fingerprint: \"{digits}\""));
+    let waiver = right(&text).policy.waivers.remove(0);
+    assert!(matches!(waiver.waives, Waived::Fingerprint(print) if print.short() == "abababab"));
+    assert_eq!(waiver.until, at("2020-11-01T00:00:00Z"));
+}
+
+#[test]
+fn the_schema_names_every_part() {
+    let schema = notafter_scenario::schema();
+    for key in ["notafter", "support", "services", "checks", "policy", "replay"] {
+        assert!(schema["properties"][key].is_object(), "{key}");
+    }
+    assert_eq!(
+        schema["required"],
+        serde_json::json!(["notafter", "name", "support", "candidate", "services", "checks"])
+    );
+    assert_eq!(schema["additionalProperties"], false);
+    insta::assert_json_snapshot!("schema", schema);
+}
+
+#[test]
+fn files_are_found_and_bounded() {
+    let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    assert!(matches!(load(&data), Err(Error::Unreadable { .. })), "no scenario.yaml in it");
+    assert_eq!(load(&data.join("nginx-mtls.yaml")).unwrap().directory, data);
+    assert!(matches!(load(std::path::Path::new("/dev/zero")), Err(Error::TooLarge { .. })));
+    assert_eq!(MAX_BYTES, 1 << 20);
+}
