@@ -3,24 +3,27 @@
 use crate::attribute::{ATTRIBUTES, Attribute, StringType};
 use rcgen::{DistinguishedName, DnType, DnValue};
 
+/// A character, and whether a backslash stood before it: then it separates nothing.
+type Escaped = (char, bool);
+
 /// Parses a subject. The error is a lower-case fragment.
 pub(super) fn parse(text: &str) -> Result<DistinguishedName, String> {
     let mut name = DistinguishedName::new();
-    for part in split(text)? {
-        let (label, value) = part
-            .text
-            .split_once('=')
-            .ok_or_else(|| format!("`{}` is not of the form CN=value", part.text))?;
-        let attribute = find(label.trim())?;
+    for part in unescape(text)?.split(|character| *character == (',', false)) {
+        let mut sides = part.splitn(2, |character| *character == ('=', false));
+        let (Some(label), Some(value)) = (sides.next(), sides.next()) else {
+            return Err(format!("`{}` is not of the form CN=value", trimmed(part)));
+        };
+        let attribute = find(&trimmed(label))?;
         let kind = DnType::from_oid(attribute.oid);
         if name.get(&kind).is_some() {
             return Err(format!("it names {} twice", attribute.label));
         }
-        let value = part.trimmed(value);
+        let value = trimmed(value);
         if value.is_empty() {
             return Err(format!("{} is empty", attribute.label));
         }
-        name.push(kind, dn_value(attribute, value)?);
+        name.push(kind, dn_value(attribute, &value)?);
     }
     Ok(name)
 }
@@ -44,45 +47,30 @@ fn dn_value(attribute: &Attribute, value: &str) -> Result<DnValue, String> {
     }
 }
 
-/// `label=value` without escapes, and how many bytes at its end were escaped, so are not to be trimmed.
-struct Part {
-    text: String,
-    keep: usize,
-}
-
-impl Part {
-    /// The value without the blanks around it, unless they were escaped.
-    fn trimmed<'a>(&self, value: &'a str) -> &'a str {
-        let kept = value.len().saturating_sub(self.text.len() - self.keep);
-        let (fixed, loose) = value.split_at(kept);
-        let value = &value[..fixed.len() + loose.trim_end().len()];
-        value.trim_start()
-    }
-}
-
-/// Splits at commas that are not escaped.
-fn split(text: &str) -> Result<Vec<Part>, String> {
-    let mut parts = vec![];
-    let mut part = Part { text: String::new(), keep: 0 };
+fn unescape(text: &str) -> Result<Vec<Escaped>, String> {
+    let mut unescaped = vec![];
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        match character {
-            ',' => parts.push(std::mem::replace(&mut part, Part { text: String::new(), keep: 0 })),
-            '\\' => {
-                match characters.next() {
-                    Some(escaped @ (',' | '\\' | '+' | '"' | ';' | '<' | '>' | '#' | '=' | ' ')) => {
-                        part.text.push(escaped);
-                    }
-                    _ => return Err("`\\` stands before a character that needs no escape".to_owned()),
+        unescaped.push(match character {
+            '\\' => match characters.next() {
+                Some(escaped @ (',' | '\\' | '+' | '"' | ';' | '<' | '>' | '#' | '=' | ' ')) => {
+                    (escaped, true)
                 }
-                part.keep = part.text.len();
-            }
+                _ => return Err("`\\` stands before a character that needs no escape".to_owned()),
+            },
             '+' => return Err("`+` is not supported: write one attribute after the other".to_owned()),
-            other => part.text.push(other),
-        }
+            other => (other, false),
+        });
     }
-    parts.push(part);
-    Ok(parts)
+    Ok(unescaped)
+}
+
+/// Without the blanks around it, but with those that were escaped.
+fn trimmed(text: &[Escaped]) -> String {
+    let blank = (' ', false);
+    let begin = text.iter().position(|character| *character != blank).unwrap_or(text.len());
+    let end = text.iter().rposition(|character| *character != blank).map_or(begin, |last| last + 1);
+    text[begin..end].iter().map(|(character, _)| character).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +93,7 @@ mod tests {
         assert_eq!(values("CN=hss").unwrap(), ["hss"]);
         assert_eq!(values("CN=hss, O=Example AB").unwrap(), ["hss", "Example AB"]);
         assert_eq!(values("cn=a=b").unwrap(), ["a=b"]);
-        assert_eq!(values("O=Example\\, Inc.,CN=x\\ ").unwrap(), ["Example, Inc.", "x "]);
+        assert_eq!(values("O=Example\\, Inc.,CN=\\ x\\ ,OU= y ").unwrap(), ["Example, Inc.", " x ", "y"]);
     }
 
     #[test]

@@ -120,6 +120,14 @@ fn chains_leave_the_root_out() {
 }
 
 #[test]
+fn subjects_are_read_back_as_they_were_written() {
+    let mut written = spec("odd", X509Issuer::SelfSigned, KeyAlgorithm::Ed25519);
+    written.x509.subject = r#"C=SE,DC=example,CN=\#1 \"a\, b\+c\" \<d\\e\>\ ,OU=Zürich=x"#.to_owned();
+    let pki = generate(std::slice::from_ref(&written)).unwrap();
+    assert_eq!(pki.issued(&name("odd")).unwrap().credential().subject, written.x509.subject);
+}
+
+#[test]
 fn a_self_signed_leaf_is_its_own_issuer() {
     let pki = generate(&[spec("alone", X509Issuer::SelfSigned, KeyAlgorithm::Ed25519)]).unwrap();
     let credential = pki.issued(&name("alone")).unwrap().credential();
