@@ -2,6 +2,7 @@
 
 use super::devices;
 use super::host_tree;
+use super::kernel_view;
 use super::tree::RootTree;
 use super::users::{self, User};
 use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree};
@@ -98,11 +99,7 @@ pub(super) fn enter(
             .doing(|| format!("mount a volume at {}", target.display()))?;
     }
     devices::populate(&tree.root().join("dev"), &mut remarks)?;
-    mounts::proc(&tree.root().join("proc")).doing(|| {
-        "mount /proc (a container whose own /proc is masked does not allow it: give it `--security-opt \
-         systempaths=unconfined`)"
-            .to_owned()
-    })?;
+    kernel_view::mount(&tree.root().join("proc"))?;
     mounts::pivot_into(tree.root()).doing(|| "enter the root tree".to_owned())?;
     Ok(Ok(Ground { identity: identity(&user, site), env: environment(blueprint, &user), remarks }))
 }
@@ -142,7 +139,7 @@ fn identity(user: &User, site: &Site) -> Identity {
 
 fn lay_in(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, owner: (u32, u32)) -> Result<(), Failure> {
     tree.lay_directory("/tmp", 0o1777)?;
-    for directory in ["/run", "/proc", "/dev", "/etc"] {
+    for directory in ["/run", "/proc", "/sys", "/dev", "/etc"] {
         tree.need_directory(directory)?;
     }
     let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();

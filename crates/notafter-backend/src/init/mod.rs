@@ -9,6 +9,7 @@
 mod devices;
 mod engine;
 mod host_tree;
+mod kernel_view;
 mod launch;
 mod plain;
 mod serve;

@@ -315,7 +315,9 @@ impl Init {
 
     /// Kills a command with everything that it started and that did not leave its session.
     fn kill_session(&mut self, leader: Pid) -> Result<(), End> {
-        // The leader goes last: while it is there, unreaped, its id cannot name another session.
+        // The leader goes first, so that it cannot react to the rest; until it is reaped, which happens only below,
+        // its id cannot name another session.
+        let _ = rustix::process::kill_process(leader, Signal::KILL);
         loop {
             let members = session_members(leader)?;
             if members.is_empty() {
@@ -325,7 +327,6 @@ impl Init {
                 let _ = rustix::process::kill_process(member, Signal::KILL);
             }
         }
-        let _ = rustix::process::kill_process(leader, Signal::KILL);
         self.wait_for_end(leader)
     }
 }
