@@ -3,12 +3,15 @@
 use crate::StyleSheet;
 use crate::page::{Align, Column, Page, Row, Table};
 use crate::words::{
-    Stop, candidate, checked_instants, count, credential, distance, list, motion, purpose, stops,
+    Stop, boundaries, candidate, checked_instants, count, credential, distance, edges_changing, list, motion,
+    purpose, stops,
 };
-use notafter_core::{Case, CaseClock, Edge, Inventory, Purpose, RunRecord, Step, UnixTime};
+use notafter_core::{Case, CaseClock, Inventory, Purpose, RunRecord, Step, UnixTime};
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Edges between two stops that are listed one by one.
+const EDGES: usize = 6;
 /// Where the text beside an instant begins.
 const STOP_COLUMN: usize = 24;
 
@@ -27,13 +30,13 @@ pub fn write(
     let scenario = &record.scenario;
     let instants: BTreeSet<UnixTime> = cases.iter().flat_map(checked_instants).collect();
     let start = scenario.start.instant();
-    let edges = record.inventory.edges_between(start, scenario.horizon);
+
     let text = format!(
         "{} on {} for {}; {} between {} and {} ({})",
         count(cases.len(), "case"),
         count(instants.len(), "instant"),
         candidate(scenario),
-        count(edges.len(), "known boundary"),
+        count(boundaries(record).len(), "known boundary"),
         start,
         scenario.horizon,
         distance(scenario.start, scenario.horizon),
@@ -92,30 +95,22 @@ fn stops_of(page: &mut Page<'_>, inventory: &Inventory, case: &Case) -> fmt::Res
     for stop in stops(case) {
         let at = stop.at.map_or_else(|| "the host's time".to_owned(), |at| at.to_string());
         let mut label = at.as_str();
-        for edge in crossed(inventory, before, stop.at) {
+        let edges = match (before, stop.at) {
+            (Some(from), Some(to)) => edges_changing(inventory, from, to),
+            _ => Vec::new(),
+        };
+        for edge in edges.iter().take(EDGES) {
             let text = format!("beyond {} of {}", edge.kind, credential(inventory, edge.credential));
             page.item(STOP_COLUMN, label, 2, &text)?;
             label = "";
+        }
+        if edges.len() > EDGES {
+            page.item(STOP_COLUMN, "", 2, &format!("and {}", count(edges.len() - EDGES, "more edge")))?;
         }
         page.item(STOP_COLUMN, label, 2, &actions(&stop))?;
         before = stop.at;
     }
     Ok(())
-}
-
-/// Edges whose changed state begins after `from` and not after `to`: none before the clock has moved.
-fn crossed(inventory: &Inventory, from: Option<UnixTime>, to: Option<UnixTime>) -> Vec<Edge> {
-    let (Some(from), Some(to)) = (from, to) else {
-        return Vec::new();
-    };
-    let mut edges: Vec<Edge> = inventory
-        .credentials
-        .iter()
-        .flat_map(notafter_core::Credential::edges)
-        .filter(|edge| edge.changed_at() > from && edge.changed_at() <= to)
-        .collect();
-    edges.sort();
-    edges
 }
 
 fn actions(stop: &Stop<'_>) -> String {

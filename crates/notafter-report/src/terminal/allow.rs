@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::page::Page;
-use crate::words::{candidate, checked_instants, count, credential, distance, list};
+use crate::words::{boundaries, candidate, checked_instants, count, credential, distance, list};
 use notafter_core::{
     CaseClock, ClockWitness, Coverage, Edge, Outcome, RunRecord, Touch, UnixTime, WitnessBasis,
 };
@@ -97,14 +97,13 @@ fn processes(record: &RunRecord) -> String {
 }
 
 fn crossed(page: &mut Page<'_>, record: &RunRecord, coverage: &Coverage) -> fmt::Result {
-    let scenario = &record.scenario;
     let exercised = |edge: &Edge| {
         coverage
             .entries
             .iter()
             .any(|entry| entry.credential == edge.credential && entry.touch == Touch::Exercised)
     };
-    let mut crossed = record.inventory.edges_between(scenario.start.instant(), scenario.horizon);
+    let mut crossed = boundaries(record);
     crossed.retain(exercised);
     if crossed.is_empty() {
         return page.field("crossed", "no edge: nothing that a check uses begins or ends in the window");

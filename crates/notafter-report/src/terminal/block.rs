@@ -79,25 +79,21 @@ pub(super) fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding
 }
 
 fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Result {
-    let culprit = finding.culprit.map(|fingerprint| (fingerprint, record.inventory.find(fingerprint)));
-    match culprit {
-        Some((_, Some(culprit))) => {
-            page.section_with("because", &cause(culprit, finding))?;
-            certificate(page, record, culprit, finding)?;
-        }
+    if finding.bracket.is_none() && finding.culprit.is_none() && finding.evidence.is_empty() {
+        return Ok(());
+    }
+    page.section_with("because", &cause(finding))?;
+    match finding.culprit.map(|fingerprint| (fingerprint, record.inventory.find(fingerprint))) {
+        Some((_, Some(culprit))) => certificate(page, record, culprit, finding)?,
         Some((fingerprint, None)) => {
-            page.section_with("because", "a certificate that the inventory does not hold")?;
-            page.field("fingerprint", &fingerprint.to_string())?;
+            page.field("fingerprint", &format!("{fingerprint}, which the inventory does not hold"))?;
         }
-        None if finding.bracket.is_some() => {
-            page.section_with(
-                "because",
-                "unexplained: no credential that the gate knows changes then; look for a licence, a \
-                 date written into the code, or a credential made in memory",
-            )?;
-        }
-        None if finding.evidence.is_empty() => {}
-        None => page.section("because")?,
+        None if finding.evidence.is_empty() => page.field(
+            "look for",
+            "a licence, a date written into the code, or a credential made in memory: nothing in the files or on \
+             the wire changes then",
+        )?,
+        None => {}
     }
     for (index, evidence) in finding.evidence.iter().enumerate() {
         let text = told(record, finding, evidence);
@@ -106,18 +102,10 @@ fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
     Ok(())
 }
 
-/// What happens to the culprit, and where it lies, in a few words.
-fn cause(culprit: &Credential, finding: &Finding) -> String {
-    let lies = match (culprit.places.first(), &culprit.origin) {
-        (Some(place), _) => format!("in the files of {}", place.service),
-        (None, Origin::Declared(name)) => format!("that the scenario declares as {name}"),
-        (None, Origin::Embedded | Origin::Served) => "that a service shows".to_owned(),
-    };
-    match edge_of(finding).map(|edge| edge.kind) {
-        Some(EdgeKind::NotAfter) => format!("a certificate {lies} has expired by then"),
-        Some(EdgeKind::NotBefore) => format!("a certificate {lies} begins to be valid then"),
-        None => format!("a certificate {lies} is to blame"),
-    }
+/// What the summary says beyond the headline: `X breaks at T: cause; what hides it`.
+fn cause(finding: &Finding) -> String {
+    let cause = finding.summary.split_once(": ").map_or(finding.summary.as_str(), |(_, cause)| cause);
+    clip(cause, 400).into_owned()
 }
 
 fn certificate(
@@ -168,6 +156,7 @@ fn edge_of(finding: &Finding) -> Option<&Edge> {
 
 /// Evidence as a reader would say it.
 fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
+    let it = if finding.culprit.is_some() { "it" } else { "a certificate" };
     match evidence {
         Evidence::Coincidence { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
@@ -184,14 +173,15 @@ fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
                 None => format!("the failure coincides with {whose}, {}", edge.at),
             }
         }
-        Evidence::SeenOnTheWire { reason } => format!("the probe refused it by name: {}", clip(reason, 200)),
+        Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
         Evidence::NamedInLog { service, line } => {
             let line = log_line(line);
-            let shown = finding.services.first() == Some(service) && shown_lines(finding).1.contains(&line);
+            let shown = finding.services.first() == Some(service)
+                && shown_lines(finding).1.iter().any(|shown| shown.trim() == line.trim());
             if shown {
-                format!("{service} names it in its log, below")
+                format!("{service} names {it} in its log, below")
             } else {
-                format!("{service} names it in its log: {line}")
+                format!("{service} names {it} in its log: {line}")
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use notafter_core::{Finding, Scenario};
 
-/// File names that a scenario's directory stands for.
-const DEFAULT_FILES: [&str; 2] = ["scenario.yaml", "scenario.yml"];
+/// The file that a directory stands for.
+const DEFAULT_FILE: &str = "/scenario.yaml";
 
 /// The words of `notafter gate PATH --candidate S=B --case ID`; options and their values stay together.
 pub(super) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
@@ -24,11 +24,9 @@ pub(super) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
 fn path(scenario: &Scenario) -> String {
     let file = scenario.checks.first().map(|check| check.location.file.as_str());
     match file {
-        Some(file) => match file.rsplit_once('/') {
-            Some((directory, name)) if DEFAULT_FILES.contains(&name) && !directory.is_empty() => {
-                directory.to_owned()
-            }
-            _ => file.to_owned(),
+        Some(file) => match file.strip_suffix(DEFAULT_FILE) {
+            Some(directory) if !directory.is_empty() => directory.to_owned(),
+            Some(_) | None => file.to_owned(),
         },
         None => scenario.directory.display().to_string(),
     }

@@ -6,7 +6,7 @@ use super::report::Report;
 use crate::explain::explain;
 use crate::page::Page;
 use crate::words::{candidate, case_error, list};
-use notafter_core::{Finding, RunRecord, Severity};
+use notafter_core::{CaseError, Finding, RunRecord, Severity};
 use std::fmt;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
@@ -41,7 +41,9 @@ fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
         let services: Vec<&str> = finding.services.iter().map(|service| service.as_str()).collect();
         page.field("services", &list(&services))?;
     }
-    if let Some(error) = case.and_then(|case| case.error.as_ref()) {
+    if let Some(error) = case.and_then(|case| case.error.as_ref())
+        && !says(&finding.summary, error)
+    {
         page.field("reason", &case_error(error))?;
     }
     asked(page, finding)?;
@@ -49,8 +51,29 @@ fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
     page.section(&format!("what {} means", finding.code))?;
     page.paragraph(2, 0, &format!("{} {}", explanation.meaning, explanation.why))?;
     page.section("what to do next")?;
-    page.paragraph(2, 0, finding.help.as_deref().unwrap_or(explanation.mend))?;
+    if let Some(help) = &finding.help {
+        page.paragraph(2, 0, &sentence(help))?;
+    }
+    page.paragraph(2, 0, explanation.mend)?;
     page.paragraph(2, 0, "Until then treat this as a block; exit code 3 tells CI so.")?;
     page.section("see it again")?;
     page.command(&repeating(&record.scenario, finding))
+}
+
+/// A fragment as a sentence among others.
+fn sentence(fragment: &str) -> String {
+    let mut chars = fragment.chars();
+    let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", chars.as_str())
+}
+
+/// Whether the headline has told already why the gate could not look.
+fn says(summary: &str, error: &CaseError) -> bool {
+    match error {
+        CaseError::Harness { message: reason } | CaseError::Unshifted { reason, .. } => {
+            summary.contains(reason.as_str())
+        }
+        CaseError::BudgetExceeded { .. } | CaseError::Interrupted => true,
+        CaseError::NativeImpossible => false,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::page::{Align, Column, Page, Row, Table, clip};
-use crate::words::{candidate, case_error, checked_instants, count, credential, purpose};
+use crate::words::{boundaries, candidate, case_error, checked_instants, count, credential, purpose};
 use notafter_core::{CaseClock, CaseRecord, Coverage, Decision, Inventory, Outcome, Severity, Span, Touch};
 use std::fmt;
 
@@ -40,7 +40,7 @@ fn notes(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
             }
         }
         if let Some(waived) = &note.waived {
-            text.push_str(&format!("; waived: {}", clip(waived, 300)));
+            text.push_str(&format!("; waived by {}", clip(waived, 300)));
         }
         page.paragraph(2, 2, &text)?;
     }
@@ -68,8 +68,7 @@ fn coverage(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let sum = format!("{} of {} exercised", coverage.exercised(), count(total, "expiring credential"));
     page.section_with("coverage", &sum)?;
     let inventory = &report.record.inventory;
-    let scenario = &report.record.scenario;
-    let edges = inventory.edges_between(scenario.start.instant(), scenario.horizon);
+    let edges = boundaries(report.record);
     for entry in coverage.entries.iter().take(MAX_ROWS) {
         let touch = match entry.touch {
             Touch::Exercised => "exercised",

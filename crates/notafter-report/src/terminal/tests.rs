@@ -53,8 +53,12 @@ fn several_findings_each_have_their_say() {
         path: "/etc/keys/store.p12".to_owned(),
         reason: "locked: none of 4 passwords opens it".to_owned(),
     });
-    let mut unexplained =
-        sample::finding(FindingCode::BreaksInWindow, Severity::Block, "portal-answers fails");
+    let mut unexplained = sample::finding(
+        FindingCode::BreaksInWindow,
+        Severity::Block,
+        "mvno-portal breaks between 2019-01-01T00:00:00Z and 2019-02-01T00:00:00Z: no known credential changes \
+         there (unexplained)",
+    );
     unexplained.bracket = Some(Bracket {
         last_pass: sample::instant("2019-01-01T00:00:00Z"),
         first_fail: sample::instant("2019-02-01T00:00:00Z"),
@@ -73,7 +77,7 @@ fn several_findings_each_have_their_say() {
     ));
     let mut waived =
         sample::finding(FindingCode::CredentialNotCrossed, Severity::Note, "no check crossed CN=hss");
-    waived.waived = Some("by ops@example.net until 2027-01-01T00:00:00Z: replaced in May".to_owned());
+    waived.waived = Some("ops@example.net until 2027-01-01T00:00:00Z: replaced in May".to_owned());
     verdict.findings.push(waived);
     verdict
         .coverage

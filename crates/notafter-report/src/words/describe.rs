@@ -3,8 +3,8 @@
 use super::{count, list};
 use crate::page::{clip, log_line};
 use notafter_core::{
-    Answer, CaseError, Connection, Container, Fingerprint, Inventory, Place, Purpose, Refusal, RefusalLayer,
-    Scenario, Seen, Service, ServiceEnd, Span, Start, UnixTime,
+    Answer, CaseError, Connection, Container, Credential, Edge, Fingerprint, Inventory, Place, Purpose,
+    Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service, ServiceEnd, Span, Start, UnixTime,
 };
 use std::time::Duration;
 
@@ -35,6 +35,23 @@ pub(crate) fn credential(inventory: &Inventory, fingerprint: Fingerprint) -> Str
         None => "a certificate that the inventory does not hold".to_owned(),
     };
     format!("{name} ({})", fingerprint.short())
+}
+
+/// Edges that change something inside the support window, in time order.
+pub(crate) fn boundaries(record: &RunRecord) -> Vec<Edge> {
+    edges_changing(&record.inventory, record.scenario.start.instant(), record.scenario.horizon)
+}
+
+/// Edges whose changed state begins after `after` and not after `through`, in time order.
+pub(crate) fn edges_changing(inventory: &Inventory, after: UnixTime, through: UnixTime) -> Vec<Edge> {
+    let mut edges: Vec<Edge> = inventory
+        .credentials
+        .iter()
+        .flat_map(Credential::edges)
+        .filter(|edge| edge.changed_at() > after && edge.changed_at() <= through)
+        .collect();
+    edges.sort();
+    edges
 }
 
 /// `sgsn-mme:/sgsn-mme-1-14, 412 bytes of DER at offset 0x1234 of an ELF file`.
@@ -109,7 +126,7 @@ pub(crate) fn last_line(output: &str) -> Option<String> {
 /// What came back, on one line.
 pub(crate) fn seen(seen: &Seen) -> String {
     match seen {
-        Seen::Absent { reason } => clip(reason, MAX_TEXT).into_owned(),
+        Seen::Absent { reason } => format!("nothing there: {}", clip(reason, MAX_TEXT)),
         Seen::Answered(answer) => answered(answer),
         Seen::Refused(refusal) => refused(refusal),
     }
@@ -132,13 +149,13 @@ fn answered(answer: &Answer) -> String {
 
 fn refused(refusal: &Refusal) -> String {
     let who = match refusal.layer {
-        RefusalLayer::Application => "the service answered with a refusal",
-        RefusalLayer::Service => "the service refused the connection",
-        RefusalLayer::Verifier => "the probe refused what the service showed",
+        RefusalLayer::Application => "refused by the answer of the service",
+        RefusalLayer::Service => "refused by the service",
+        RefusalLayer::Verifier => "refused by the verifier",
     };
     let alert = refusal.alert.as_ref().map_or_else(String::new, |alert| {
-        let from = if alert.from_service { "the service" } else { "the probe" };
-        format!(" (TLS alert {} from {from})", clip(&alert.name, 40))
+        let way = if alert.from_service { "from" } else { "to" };
+        format!(" (alert {} {way} the service)", clip(&alert.name, 40))
     });
     format!("{who}: {}{alert}", clip(&refusal.reason, MAX_TEXT))
 }

@@ -5,8 +5,8 @@ mod plural;
 mod stops;
 
 pub(crate) use describe::{
-    candidate, case_error, connections, credential, distance, duration, ended, last_line, place, place_short,
-    purpose, seen, stands_for, subject, survivor,
+    boundaries, candidate, case_error, connections, credential, distance, duration, edges_changing, ended,
+    last_line, place, place_short, purpose, seen, stands_for, subject, survivor,
 };
 pub(crate) use plural::{count, list};
 pub(crate) use stops::{Stop, checked_instants, motion, stops};
