@@ -14,12 +14,40 @@ const HABIT: u32 = 3;
 const LONGEST_HOUSEKEEPING: Duration = Duration::from_secs(3_600);
 /// A first wait of at most this length may belong to a request that is under way.
 const LONGEST_REQUEST: Duration = Duration::from_secs(600);
-/// Time never jumps further, so that housekeepers that count their ticks get on.
-const LONGEST_JUMP: Duration = Duration::from_secs(3_600);
+/// While there are housekeepers time jumps no further than a part of the motion, within these bounds, so that those
+/// that count their ticks get on.
+const HOUSEKEEPING_JUMPS: u32 = 24;
+const HOUSEKEEPING_JUMP: (Duration, Duration) = (Duration::from_secs(3_600), Duration::from_secs(86_400));
 /// Shorter jumps are not worth it: real time gets there.
 const SHORTEST_JUMP: Duration = Duration::from_millis(1);
 /// After so many jumps in one motion, everything that waits for at most an hour counts as housekeeping.
 const MANY_JUMPS: u32 = 2_000;
+
+/// A sleep of at most this length is a pause of something that is not done: real time gets there.
+const FIDGET: Duration = Duration::from_millis(20);
+
+/// How still the guests are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stillness {
+    /// Something runs or waits for a disk.
+    Busy,
+    /// Something sleeps so briefly that it is not done, or for ever does nothing else.
+    Fidgeting,
+    /// Everything sleeps.
+    Asleep,
+}
+
+/// How still the guests of these surveys are.
+#[must_use]
+pub fn stillness(surveys: &[Survey]) -> Stillness {
+    if surveys.iter().any(|survey| !survey.busy.is_empty()) {
+        Stillness::Busy
+    } else if surveys.iter().flat_map(|survey| &survey.waiters).any(|waiter| waiter.length <= FIDGET) {
+        Stillness::Fidgeting
+    } else {
+        Stillness::Asleep
+    }
+}
 
 /// How far time may jump at once.
 ///
@@ -33,8 +61,13 @@ pub fn next_jump(surveys: &[Survey], to_go: Duration, jumps: u32) -> Duration {
     };
     let under_way = waiters().any(|waiter| waiter.length <= LONGEST_REQUEST && !keeps_house(waiter));
     let targets = waiters().filter(|waiter| under_way || !keeps_house(waiter));
-    let next = targets.map(|waiter| waiter.remaining).min().unwrap_or(LONGEST_JUMP);
-    next.clamp(SHORTEST_JUMP, LONGEST_JUMP).min(to_go)
+    let next = targets.map(|waiter| waiter.remaining).min().unwrap_or(to_go);
+    let longest = if waiters().any(keeps_house) {
+        (to_go / HOUSEKEEPING_JUMPS).clamp(HOUSEKEEPING_JUMP.0, HOUSEKEEPING_JUMP.1)
+    } else {
+        to_go
+    };
+    next.min(longest).max(SHORTEST_JUMP).min(to_go)
 }
 
 #[cfg(test)]
@@ -60,11 +93,12 @@ mod tests {
             (&[(2, 2, 1), (5, 5, 1)][..], secs(2)),
             // A housekeeper alone does not hold time up, and gets its turn once an hour.
             (&[(1, 1, 9)], secs(3_600)),
+            // Without one, nothing is lost by going to the end at once.
+            (&[], DAY),
             // A request under way does: the handler behind it may look like a housekeeper.
             (&[(2, 2, 9), (5, 5, 1)], secs(2)),
             // A job that comes back every day is a target each time.
             (&[(1, 1, 9), (900, 86_400, 9)], secs(900)),
-            (&[], secs(3_600)),
         ] {
             assert_eq!(next_jump(&survey(waiters), DAY, 0), expected, "{waiters:?}");
         }
@@ -74,6 +108,6 @@ mod tests {
     fn a_motion_never_overshoots_and_never_stands_still() {
         assert_eq!(next_jump(&survey(&[(50, 50, 1)]), Duration::from_secs(7), 0), Duration::from_secs(7));
         assert_eq!(next_jump(&survey(&[(0, 50, 1)]), DAY, 0), SHORTEST_JUMP);
-        assert_eq!(next_jump(&survey(&[(1, 1, 1)]), DAY, MANY_JUMPS), LONGEST_JUMP);
+        assert_eq!(next_jump(&survey(&[(1, 1, 1)]), DAY, MANY_JUMPS), HOUSEKEEPING_JUMP.0);
     }
 }
