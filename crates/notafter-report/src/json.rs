@@ -47,7 +47,7 @@ pub fn write(sink: &mut impl fmt::Write, record: &RunRecord, verdict: &Verdict) 
     sink.write_str(&safe).map_err(Error::Sink)
 }
 
-/// Reads what [`write`] wrote, by this version or an older one.
+/// Reads what [`write()`] wrote, by this version or an older one.
 ///
 /// # Errors
 /// [`Error::TooLarge`], [`Error::NotJson`], [`Error::NotARecord`], [`Error::NewerVersion`],
