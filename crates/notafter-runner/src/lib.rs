@@ -1,1 +1,31 @@
-//! Cases to events: schedules, owns cleanup, reads the host's clock.
+//! Cases to events: resolves images, makes credentials, takes stock, runs cases in sandboxes and tells what happened.
+//!
+//! The only part of the pipeline that touches the world, and the only one that reads the host's clock. It owns the
+//! cleanup: whatever a case opened is closed when the case ends, in whichever way.
+//!
+//! What must never happen here: formatting for people; judging; a secret in an event; going on with a case whose
+//! processes are not proven to have seen the shifted clock.
+#![forbid(unsafe_code)]
+
+mod allowance;
+mod case;
+mod error;
+mod host_clock;
+mod images;
+mod interrupt;
+mod keep;
+mod run;
+mod secrets;
+mod single;
+mod stage;
+mod stocktake;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use error::{Blame, Error};
+pub use host_clock::{Stopwatch, host_now, unix_now};
+pub use images::Images;
+pub use interrupt::Interrupt;
+pub use run::{Options, plan, run};

@@ -1,0 +1,8 @@
+//! One case: a sandbox, its services, the steps, and what was seen.
+
+mod looks;
+mod network;
+mod run;
+mod services;
+
+pub(crate) use run::{CaseEnd, run};

@@ -1,0 +1,156 @@
+//! Looks over the network: what is kept of connections between the checkpoints of a case.
+
+use super::looks::Look;
+use super::run::{CaseRun, harness};
+use crate::host_clock::Stopwatch;
+use notafter_backend::Sandbox;
+use notafter_core::{
+    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, ServiceName, TlsTerms, TlsTrust,
+};
+use notafter_pki::Pki;
+use notafter_probe::{ConnectFailure, Connector, Held, Identity, Prober, Resumed, Timing, TlsMaterial};
+use std::collections::BTreeMap;
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Everything that outlives one look, by check.
+#[derive(Default)]
+pub(super) struct Sessions(BTreeMap<CheckName, Session>);
+
+struct Session {
+    /// Where its connections begin and end: a restart there ends them.
+    ends: Vec<String>,
+    prober: Prober,
+    held: Option<Held>,
+    resumed: Option<Resumed>,
+}
+
+impl Sessions {
+    /// Forgets the connections and sessions to and from a service that is started anew: an operator's restart, not
+    /// the service, ended them.
+    pub(super) fn forget(&mut self, service: &ServiceName) {
+        for session in self.0.values_mut() {
+            if session.ends.iter().any(|end| end == service.as_str()) {
+                session.held = None;
+                session.resumed = None;
+            }
+        }
+    }
+
+    /// Forgets the held connection of a check once it is over, so that the next checkpoint holds a new one.
+    pub(super) fn let_go(&mut self, check: &CheckName) {
+        if let Some(session) = self.0.get_mut(check)
+            && session.held.as_ref().is_some_and(is_over)
+        {
+            session.held = None;
+        }
+    }
+
+    /// Whether the connection that `check` holds is over, so that another look over it cannot end otherwise.
+    pub(super) fn is_over(&self, check: &CheckName) -> bool {
+        self.0.get(check).and_then(|session| session.held.as_ref()).is_some_and(is_over)
+    }
+}
+
+fn is_over(held: &Held) -> bool {
+    held.opened().is_some() && !held.is_open()
+}
+
+impl CaseRun<'_> {
+    pub(super) fn look_network(&mut self, check: &Check, connection: Connection) -> Result<Look, CaseError> {
+        if !self.sessions.0.contains_key(&check.name) {
+            let session = Session::new(check, self.stage.pki)?;
+            self.sessions.0.insert(check.name.clone(), session);
+        }
+        let Some(session) = self.sessions.0.get_mut(&check.name) else {
+            let message = format!("check {} has no prober", check.name);
+            return Err(CaseError::Harness { message });
+        };
+        let watch = Stopwatch::start();
+        let timing = Timing {
+            now: self.sandbox.now().second,
+            host: &|| watch.elapsed(),
+            within: self.stage.allowance.at_most(check.within),
+        };
+        let look = session.look(connection, &mut Network(self.sandbox.as_mut()), &timing);
+        self.stage.allowance.ask()?; // the budget may have cut the look short
+        look
+    }
+}
+
+impl Session {
+    fn new(check: &Check, pki: &Pki) -> Result<Self, CaseError> {
+        let material = match check.probe.tls() {
+            Some(terms) => material(terms, pki).map_err(|error| harness(&error))?,
+            None => TlsMaterial::default(),
+        };
+        let prober =
+            Prober::new(&check.probe, check.from.as_ref(), material).map_err(|error| harness(&error))?;
+        let from = check.from.iter().map(ToString::to_string);
+        let ends = from.chain([check.probe.target().to_owned()]).collect();
+        Ok(Self { ends, prober, held: None, resumed: None })
+    }
+
+    fn look(
+        &mut self,
+        connection: Connection,
+        network: &mut Network<'_>,
+        timing: &Timing<'_>,
+    ) -> Result<Look, CaseError> {
+        let look = match connection {
+            Connection::Fresh => self.prober.fresh(network, timing),
+            Connection::Held => match &mut self.held {
+                Some(held) => held.look(network, timing),
+                None => self.prober.held().and_then(|held| self.held.insert(held).look(network, timing)),
+            },
+            Connection::Resumed => match &mut self.resumed {
+                Some(resumed) => resumed.look(network, timing),
+                None => self
+                    .prober
+                    .resumed()
+                    .and_then(|resumed| self.resumed.insert(resumed).look(network, timing)),
+            },
+        };
+        let look = look.map_err(|error| harness(&error))?;
+        let opened = match connection {
+            Connection::Held => self.held.as_ref().and_then(Held::opened).map(ClockReading::at),
+            Connection::Fresh | Connection::Resumed => None,
+        };
+        Ok(Look { seen: look.seen, served: look.served, opened })
+    }
+}
+
+fn material(terms: &TlsTerms, pki: &Pki) -> Result<TlsMaterial, notafter_pki::Error> {
+    let trust_anchors = match &terms.trust {
+        Some(TlsTrust::Credential(name)) => vec![pki.issued(name)?.certificate_der().clone()],
+        None => Vec::new(),
+    };
+    let identity = terms.identity.as_ref().map(|name| identity(name, pki)).transpose()?;
+    Ok(TlsMaterial { trust_anchors, identity })
+}
+
+fn identity(name: &CredentialName, pki: &Pki) -> Result<Identity, notafter_pki::Error> {
+    let issued = pki.issued(name)?;
+    Ok(Identity { chain: issued.chain_der().to_vec(), key: issued.key().to_der() })
+}
+
+/// The sandbox's network, as probes want it.
+struct Network<'a>(&'a mut dyn Sandbox);
+
+impl Connector for Network<'_> {
+    fn connect(
+        &mut self,
+        from: Option<&ServiceName>,
+        host: &str,
+        port: u16,
+        within: Duration,
+    ) -> Result<Result<TcpStream, ConnectFailure>, Box<dyn std::error::Error + Send + Sync>> {
+        use notafter_backend::ConnectFailure as Failure;
+        Ok(self.0.connect(from, host, port, within)?.map_err(|failure| match failure {
+            Failure::Other(reason) => ConnectFailure::Other(reason),
+            Failure::Refused => ConnectFailure::Refused,
+            Failure::TimedOut => ConnectFailure::TimedOut,
+            Failure::UnknownHost(host) => ConnectFailure::UnknownHost(host),
+        }))
+    }
+}

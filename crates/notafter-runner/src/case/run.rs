@@ -1,0 +1,168 @@
+//! A case from its first launch to the end of its sandbox.
+
+use super::network::Sessions;
+use super::services::Standing;
+use crate::keep::Keep;
+use crate::stage::Stage;
+use notafter_backend::{Backend, Sandbox, SandboxSpec};
+use notafter_core::{Case, CaseClock, CaseError, ClockWitness, Event, Motion, ServiceName, Step, UnixTime};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How long a motion of the clock may take, on the host's clock.
+const LONGEST_MOTION: Duration = Duration::from_secs(120);
+
+/// What a case came to, beside what was seen in it.
+pub(crate) struct CaseEnd {
+    /// Why the gate could not look.
+    pub(crate) error: Option<CaseError>,
+    /// What the back end could not clean or enforce.
+    pub(crate) remarks: Vec<String>,
+}
+
+/// A case while it runs. Errors of its methods end it: the gate could not look.
+pub(super) struct CaseRun<'a> {
+    pub(super) stage: &'a Stage<'a>,
+    pub(super) case: &'a Case,
+    pub(super) sandbox: Box<dyn Sandbox>,
+    pub(super) standing: BTreeMap<ServiceName, Standing>,
+    /// Services of which a main process ran.
+    pub(super) ran: BTreeSet<ServiceName>,
+    /// How much of each service's log earlier checkpoints have seen, in bytes written since its last launch.
+    pub(super) log_marks: BTreeMap<ServiceName, u64>,
+    pub(super) sessions: Sessions,
+    /// Index of the step that runs.
+    pub(super) step: usize,
+    /// Where wall time is meant to stand, on the candidate's clock.
+    pub(super) planned: UnixTime,
+    pub(super) keep: Option<&'a Keep>,
+    witnessed: BTreeSet<ClockWitness>,
+    emit: &'a mut dyn FnMut(Event),
+}
+
+/// Runs `case` and reports everything that happens in it but its beginning and its end.
+pub(crate) fn run(
+    stage: &Stage<'_>,
+    case: &Case,
+    backend: &dyn Backend,
+    keep: Option<&Keep>,
+    emit: &mut dyn FnMut(Event),
+) -> CaseEnd {
+    let clock = match case.clock {
+        CaseClock::Native => None,
+        CaseClock::Shifted(at) => Some(at),
+    };
+    let hosts = stage.scenario.services.iter().map(|service| service.name.clone()).collect();
+    let opened = stage
+        .allowance
+        .ask()
+        .and_then(|()| backend.open(&SandboxSpec { hosts, clock, scratch: None }).map_err(|e| harness(&e)));
+    let sandbox = match opened {
+        Ok(sandbox) => sandbox,
+        Err(error) => return CaseEnd { error: Some(error), remarks: Vec::new() },
+    };
+    let planned = clock.unwrap_or_else(|| sandbox.now().second);
+    let mut run = CaseRun {
+        stage,
+        case,
+        sandbox,
+        standing: BTreeMap::new(),
+        ran: BTreeSet::new(),
+        log_marks: BTreeMap::new(),
+        sessions: Sessions::default(),
+        step: 0,
+        planned,
+        keep,
+        witnessed: BTreeSet::new(),
+        emit,
+    };
+    // A motion or a wait that the budget cut short shows as another error; the budget is the reason.
+    let result = run.play().map_err(|error| stage.allowance.ask().err().unwrap_or(error));
+    run.keep_logs();
+    CaseEnd { error: result.err(), remarks: run.sandbox.close() }
+}
+
+impl CaseRun<'_> {
+    fn play(&mut self) -> Result<(), CaseError> {
+        let services: Vec<_> = self.stage.scenario.services.iter().collect();
+        self.start(&services)?;
+        let case = self.case;
+        for (index, step) in case.steps.iter().enumerate() {
+            self.stage.allowance.ask()?;
+            self.step = index;
+            self.note_ends()?;
+            match step {
+                Step::Check { checks } => self.check(checks)?,
+                Step::Move { motion, to } => self.shift(*motion, *to)?,
+                Step::Restart { services } => self.restart(services)?,
+            }
+            self.note_ends()?;
+        }
+        self.sweep()?;
+        self.demand_witnesses()
+    }
+
+    pub(super) fn emit(&mut self, event: Event) {
+        (self.emit)(event);
+    }
+
+    fn shift(&mut self, motion: Motion, to: UnixTime) -> Result<(), CaseError> {
+        let within = self.stage.allowance.at_most(LONGEST_MOTION);
+        let moved = self.sandbox.move_clock(motion, to, within).map_err(|error| harness(&error))?;
+        self.planned = to;
+        let (case, now) = (self.case.id.clone(), self.sandbox.now());
+        if now.second != to {
+            let message = format!("the clock stands at {now} after a motion to {to}");
+            return Err(CaseError::Harness { message });
+        }
+        self.emit(Event::Moved { case, now, jumps: moved.jumps, woken: moved.woken });
+        Ok(())
+    }
+
+    /// Collects the proofs so far.
+    ///
+    /// # Errors
+    /// [`CaseError::Unshifted`] for the first process that has none.
+    pub(super) fn sweep(&mut self) -> Result<(), CaseError> {
+        let report = self.sandbox.witnesses().map_err(|error| harness(&error))?;
+        for witness in report.witnesses {
+            if self.witnessed.insert(witness.clone()) {
+                let case = self.case.id.clone();
+                self.emit(Event::Witnessed { case, witness });
+            }
+        }
+        match report.unproven.into_iter().next() {
+            None => Ok(()),
+            Some(gap) => Err(CaseError::Unshifted { service: gap.service, pid: gap.pid, reason: gap.reason }),
+        }
+    }
+
+    /// A back end that forgets a service must not make a case pass: each one that ran needs a proof of its own.
+    fn demand_witnesses(&self) -> Result<(), CaseError> {
+        if self.case.clock == CaseClock::Native {
+            return Ok(());
+        }
+        let proven = |name: &ServiceName| self.witnessed.iter().any(|witness| witness.service == *name);
+        match self.ran.iter().find(|name| !proven(name)) {
+            None => Ok(()),
+            Some(name) => Err(CaseError::Unshifted {
+                service: name.clone(),
+                pid: None,
+                reason: "it ran, and there is no proof for any of its processes".to_owned(),
+            }),
+        }
+    }
+
+    /// Logs of services are kept as they stand when their processes are about to go.
+    fn keep_logs(&mut self) {
+        let names: Vec<ServiceName> = self.standing.keys().cloned().collect();
+        for name in names {
+            self.keep_log(&name);
+        }
+    }
+}
+
+/// The error of a back end with all of its causes.
+pub(super) fn harness(error: &dyn std::error::Error) -> CaseError {
+    CaseError::Harness { message: crate::error::chain(error) }
+}

@@ -1,0 +1,175 @@
+//! Why a run cannot begin, or cannot go on. What happens inside a case is no error but a [`CaseError`].
+//!
+//! [`CaseError`]: notafter_core::CaseError
+
+use notafter_core::{CaseId, CheckName, Connection, ServiceName, SourceLocation};
+use std::path::PathBuf;
+
+/// Who can mend an error; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The gate or the machine under it: inconclusive.
+    Harness,
+    /// The scenario or the command line.
+    User,
+}
+
+/// Why a run cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A check asks for a kind of connection that its probe does not have.
+    #[error(
+        "{location}: check {check} asks for {connection} connections, which a probe of kind `{kind}` does not have"
+    )]
+    ConnectionUnsupported {
+        /// The check.
+        check: CheckName,
+        /// What it asks for.
+        connection: Connection,
+        /// The kind of its probe.
+        kind: &'static str,
+        /// Where the scenario declares it.
+        location: SourceLocation,
+    },
+    /// A file of a service cannot be read.
+    #[error("{location}: file {} of service {service} cannot be read", path.display())]
+    FileUnreadable {
+        /// The file on the host.
+        path: PathBuf,
+        /// The service.
+        service: ServiceName,
+        /// Where the scenario names it.
+        location: SourceLocation,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of a service is larger than the gate lays into root trees.
+    #[error("{location}: file {} of service {service} is larger than {limit_mib} MiB", path.display())]
+    FileTooLarge {
+        /// The file on the host.
+        path: PathBuf,
+        /// The service.
+        service: ServiceName,
+        /// The limit in MiB.
+        limit_mib: u64,
+        /// Where the scenario names it.
+        location: SourceLocation,
+    },
+    /// The files of a service cannot be scanned.
+    #[error("{location}: the files of service {service} cannot be scanned")]
+    Inventory {
+        /// The service.
+        service: ServiceName,
+        /// Where the scenario declares it.
+        location: SourceLocation,
+        /// Why.
+        #[source]
+        source: notafter_inventory::Error,
+    },
+    /// A directory to keep things in is not usable.
+    #[error("{} cannot take what is to be kept", path.display())]
+    Keep {
+        /// The directory or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A directory to keep things in holds something already.
+    #[error("{} is not empty; what is kept there would mix with it", path.display())]
+    KeepNotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A service has nothing to run.
+    #[error("{location}: service {service} has no image; choose a build for it")]
+    NoImage {
+        /// The service.
+        service: ServiceName,
+        /// Where the scenario declares it.
+        location: SourceLocation,
+    },
+    /// A declared credential cannot be made.
+    #[error("the credentials of the scenario cannot be made")]
+    Pki(#[source] notafter_pki::Error),
+    /// The plan names a case twice: going on would never end.
+    #[error("the plan asks for case {case} again; this is a bug in the gate")]
+    PlanRepeats {
+        /// The case.
+        case: CaseId,
+    },
+    /// A secret is not in the environment.
+    #[error("{location}: service {service} needs the secret {variable}, which is not in the environment")]
+    SecretMissing {
+        /// The variable.
+        variable: String,
+        /// The service.
+        service: ServiceName,
+        /// Where the scenario declares the service.
+        location: SourceLocation,
+    },
+    /// A secret is no text.
+    #[error("{location}: the secret {variable} is not UTF-8")]
+    SecretNotText {
+        /// The variable.
+        variable: String,
+        /// Where the scenario declares the service.
+        location: SourceLocation,
+    },
+    /// Signals cannot be caught.
+    #[error("SIGINT, SIGTERM and SIGHUP cannot be caught")]
+    Signals {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The plan has no such case.
+    #[error("the plan has no case {case}; it has {}", list(known))]
+    UnknownCase {
+        /// What was asked for.
+        case: CaseId,
+        /// The cases of the plan.
+        known: Vec<CaseId>,
+    },
+}
+
+impl Error {
+    /// Who can mend it.
+    #[must_use]
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::PlanRepeats { .. } | Self::Signals { .. } => Blame::Harness,
+            Self::ConnectionUnsupported { .. }
+            | Self::FileTooLarge { .. }
+            | Self::FileUnreadable { .. }
+            | Self::Inventory { .. }
+            | Self::Keep { .. }
+            | Self::KeepNotEmpty { .. }
+            | Self::NoImage { .. }
+            | Self::Pki(_)
+            | Self::SecretMissing { .. }
+            | Self::SecretNotText { .. }
+            | Self::UnknownCase { .. } => Blame::User,
+        }
+    }
+}
+
+fn list(cases: &[CaseId]) -> String {
+    match cases {
+        [] => "none".to_owned(),
+        _ => cases.iter().map(CaseId::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// An error and all of its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

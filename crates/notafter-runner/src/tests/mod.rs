@@ -1,0 +1,8 @@
+//! The runner on the scripted back end.
+
+mod connections;
+mod doubt;
+mod kept;
+mod lives;
+mod looks;
+mod scene;
