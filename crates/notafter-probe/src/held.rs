@@ -80,24 +80,29 @@ impl Held {
     }
 
     fn look_again(&mut self, mut line: Box<Line>, timing: &Timing<'_>) -> Result<Look, Error> {
-        let seen = match line.idle()? {
-            Idle::Alert(alert) => alert_refusal(alert, "on the held connection"),
-            Idle::Closed => absent("the service has closed the held connection"),
-            Idle::Spoke if matches!(self.target.question, Question::Http(_)) => {
-                absent("the service wrote to the idle held connection, as one does that gives it up")
+        let deadline = timing.deadline();
+        // What counts as the answer where nothing is asked.
+        let (idle, unasked) = match &self.target.question {
+            Question::Connect => (line.idle_for_a_moment(deadline), Some(Answer::Connected)),
+            Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
+            Question::Http(_) => (line.idle_now()?, None),
+        };
+        let (seen, state) = match (idle, unasked) {
+            (Idle::Alert(alert), _) => {
+                (alert_refusal(alert, "on the held connection"), LineState::ClosedByService)
             }
-            Idle::Open | Idle::Spoke => {
-                let (seen, state) = match self.target.question {
-                    Question::Connect => (answered(Answer::Connected), LineState::Open),
-                    Question::Handshake => (answered(Answer::Handshake), LineState::Open),
-                    Question::Http(_) => line.ask(&self.target, KeepOpen::Yes, timing.deadline())?,
-                };
-                self.keep(line, state, &seen);
-                return Ok(Look::plain(seen, state));
+            (Idle::Closed, _) => {
+                (absent("the service has closed the held connection"), LineState::ClosedByService)
+            }
+            (Idle::Open | Idle::Spoke, Some(answer)) => (answered(answer), LineState::Open),
+            (Idle::Open, None) => line.ask(&self.target, KeepOpen::Yes, deadline)?,
+            (Idle::Spoke, None) => {
+                let reason = "the service wrote to the idle held connection, as one does that gives it up";
+                (absent(reason), LineState::ClosedByService)
             }
         };
-        self.state = State::Over(over(&seen));
-        Ok(Look::plain(seen, LineState::ClosedByService))
+        self.keep(line, state, &seen);
+        Ok(Look::plain(seen, state))
     }
 
     fn keep(&mut self, line: Box<Line>, state: LineState, seen: &Seen) {

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How much an idle connection is listened to in one look.
 const MAX_IDLE_BYTES: usize = 1024 * 1024;
 
+/// How long an idle connection is listened to; longer than Nagle's algorithm and delayed acknowledgements hold back.
+const MOMENT: Duration = Duration::from_millis(60);
+
 /// Longest that closing a connection politely may take.
 const GOODBYE: Duration = Duration::from_millis(50);
 
@@ -178,14 +181,17 @@ impl Line {
     }
 
     /// Listens without waiting.
-    pub(crate) fn idle(&mut self) -> Result<Idle, Error> {
+    pub(crate) fn idle_now(&mut self) -> Result<Idle, Error> {
         self.stream.set_nonblocking(true)?;
-        let idle = match &mut self.tls {
-            Some(session) => idle_tls(session, &mut &self.stream),
-            None => idle_plain(&mut &self.stream),
-        };
+        let idle = listen(self.tls.as_mut(), &mut &self.stream);
         self.stream.set_nonblocking(false)?;
         Ok(idle)
+    }
+
+    /// Listens for a moment: what the service has just sent may still be on its way.
+    pub(crate) fn idle_for_a_moment(&mut self, deadline: Deadline<'_>) -> Idle {
+        let mut wire = Timed::new(&self.stream, deadline.no_longer_than(MOMENT));
+        listen(self.tls.as_mut(), &mut wire)
     }
 
     /// Sends `close_notify`, so that the service need not take the end for an attack.
@@ -223,26 +229,34 @@ fn trouble_after_handshake(
     }
 }
 
-fn idle_plain(stream: &mut &TcpStream) -> Idle {
-    let mut spoke = false;
+fn listen(session: Option<&mut ClientConnection>, wire: &mut dyn Read) -> Idle {
+    match session {
+        Some(session) => listen_tls(session, wire),
+        None => listen_plain(wire),
+    }
+}
+
+/// Whether reading ended because there is nothing more for now.
+fn is_silence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock)
+}
+
+fn listen_plain(wire: &mut dyn Read) -> Idle {
     let mut buffer = [0; 4096];
     let mut heard = 0;
     while heard < MAX_IDLE_BYTES {
-        match stream.read(&mut buffer) {
+        match wire.read(&mut buffer) {
             Ok(0) => return Idle::Closed,
-            Ok(read) => {
-                heard += read;
-                spoke = true;
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Ok(read) => heard += read,
+            Err(error) if is_silence(&error) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return Idle::Closed,
         }
     }
-    if spoke { Idle::Spoke } else { Idle::Open }
+    if heard > 0 { Idle::Spoke } else { Idle::Open }
 }
 
-fn idle_tls(session: &mut ClientConnection, stream: &mut &TcpStream) -> Idle {
+fn listen_tls(session: &mut ClientConnection, mut wire: &mut dyn Read) -> Idle {
     let mut spoke = false;
     let mut buffer = [0; 4096];
     let mut heard = 0;
@@ -250,10 +264,10 @@ fn idle_tls(session: &mut ClientConnection, stream: &mut &TcpStream) -> Idle {
         while session.reader().read(&mut buffer).is_ok_and(|read| read > 0) {
             spoke = true;
         }
-        match session.read_tls(stream) {
+        match session.read_tls(&mut wire) {
             Ok(0) => return Idle::Closed,
             Ok(read) => heard += read,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if is_silence(&error) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return Idle::Closed,
         }

@@ -203,6 +203,9 @@ impl Source<'_> {
     fn head(&mut self) -> Result<Head, Failure> {
         let mut searched = 0;
         loop {
+            if !could_be_http(self.pending()) {
+                return Err(Failure::nonsense("it does not begin with HTTP/1"));
+            }
             // The end is looked for where it can newly be, so that a service that drips bytes costs no more.
             if let Some(end) = end_of_head(self.pending(), searched) {
                 let head = parse_head(&self.pending()[..end])?;
@@ -214,9 +217,6 @@ impl Source<'_> {
                 return Err(Failure::nonsense(format!("its head is longer than {MAX_HEAD_BYTES} bytes")));
             }
             let started = !self.pending().is_empty();
-            if !could_be_http(self.pending()) {
-                return Err(Failure::nonsense("it does not begin with HTTP/1"));
-            }
             match self.fill() {
                 Ok(Some(())) => {}
                 Ok(None) if started => return Err(Failure::nonsense("it breaks off within its head")),

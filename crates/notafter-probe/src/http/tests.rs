@@ -69,7 +69,7 @@ fn broken_answers_are_told_apart() {
         ("HTTP/1.1 200 OK\r\nX", "it breaks off within its head"),
         ("HTTP/2.0 200 OK\r\n\r\n", "it does not begin with HTTP/1"),
         ("hello", "it does not begin with HTTP/1"),
-        ("HTTP/1.1 2xx OK\r\n\r\n", "invalid HTTP status code"),
+        ("HTTP/1.1 2xx OK\r\n\r\n", "invalid response status"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", "it breaks off, 1 bytes before its end"),
         ("HTTP/1.1 200 OK\r\nContent-Length: +3\r\n\r\nhi", "its Content-Length is no number"),
         ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nhi", "its Content-Length is no number"),

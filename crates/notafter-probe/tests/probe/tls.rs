@@ -127,16 +127,19 @@ fn an_unknown_issuer_is_refused() {
     let other = Ca::root(long()).intermediate(long()); // has another name, and may serve as an anchor
     let server = Server::tls(plain_config(&leaf), serve_silence);
     for verify in [Verify::Strict, Verify::Webpki] {
-        let seen = look(&tls_probe(server.port, verify), trusting(&Ca::root(long())), day(1));
+        let seen = look(&tls_probe(server.port, verify), trusting(&other), day(1));
         let refused = refusal(&seen);
         assert_eq!((refused.layer, refused.culprit), (RefusalLayer::Verifier, None));
         assert_eq!(alert(refused), Some(("unknown_ca", false)));
-        assert!(
-            refused.reason.starts_with("no chain leads from certificate CN=front ("),
-            "{}",
-            refused.reason
-        );
+        let expected = "no chain leads from certificate CN=front (";
+        assert!(refused.reason.starts_with(expected), "{}", refused.reason);
         assert_eq!(seen.served.len(), 1);
+
+        let namesake = look(&tls_probe(server.port, verify), trusting(&Ca::root(long())), day(1));
+        let refused = refusal(&namesake);
+        assert_eq!((refused.layer, refused.culprit), (RefusalLayer::Verifier, None));
+        assert_eq!(alert(refused), Some(("decrypt_error", false)));
+        assert!(refused.reason.ends_with("is not signed by the issuer that it names"), "{}", refused.reason);
     }
 }
 
