@@ -1,39 +1,14 @@
-//! Children that run code of this program before they become another one.
+//! Becoming another program, and reaching into the table of descriptors of another process.
 //!
 //! # Safety
-//! Unsafe code forks. The child of a process with several threads may only make async-signal-safe calls; here it may
-//! do anything, because a process with several threads is refused.
-#![allow(unsafe_code, reason = "fork has no safe wrapper")]
+//! Unsafe code makes system calls with plain numbers and takes ownership of descriptors that the kernel has just
+//! returned.
+#![allow(unsafe_code, reason = "pidfd_getfd has no safe wrapper")]
 
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-
-/// Forks a child that runs `main` and then, where `main` returns, exits with 125. Returns the child's process id.
-///
-/// # Errors
-/// `ResourceBusy` where this process has more than one thread; those of fork(2).
-pub fn fork_into(main: impl FnOnce() -> io::Result<Infallible>) -> io::Result<i32> {
-    let threads = std::fs::read_dir("/proc/self/task")?.count();
-    if threads != 1 {
-        return Err(io::Error::new(
-            io::ErrorKind::ResourceBusy,
-            "a process with several threads cannot fork safely",
-        ));
-    }
-    // SAFETY: this process has one thread, so the child finds every lock free and may run ordinary code.
-    let pid = unsafe { libc::fork() };
-    match pid {
-        ..0 => Err(io::Error::last_os_error()),
-        0 => {
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(main));
-            // SAFETY: ends the child at once, without running exit handlers that belong to the parent.
-            unsafe { libc::_exit(125) }
-        }
-        pid => Ok(pid),
-    }
-}
 
 /// What to execute.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Signals: blocking them, being woken by them, and sending those that a timer would send.
 //!
 //! # Safety
-//! Unsafe code makes the rt_sigqueueinfo(2) calls, with a pointer to a live `siginfo_t`.
+//! Unsafe code makes the rt_sigqueueinfo(2) calls, with a pointer to a live `siginfo_t`, and restores default
+//! dispositions.
 #![allow(unsafe_code, reason = "queueing a signal with timer information has no safe wrapper")]
 
 use std::io;
@@ -9,6 +10,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// A signal that has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its number.
+    pub signal: i32,
+    /// Whether the kernel sent it, as a terminal's driver does, and not a process.
+    pub by_kernel: bool,
+}
 
 /// A descriptor that becomes readable when one of the chosen signals arrives; they are blocked from then on.
 #[derive(Debug)]
@@ -26,11 +36,12 @@ impl SignalWatch {
         Ok(Self(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?))
     }
 
-    /// Takes the signals that have arrived, by number.
-    pub fn take(&mut self) -> Vec<i32> {
+    /// Takes the signals that have arrived.
+    pub fn take(&mut self) -> Vec<Arrived> {
         let mut taken = Vec::new();
         while let Ok(Some(info)) = self.0.read_signal() {
-            taken.extend(i32::try_from(info.ssi_signo));
+            let signal = i32::try_from(info.ssi_signo).unwrap_or(0);
+            taken.push(Arrived { signal, by_kernel: info.ssi_code > 0 });
         }
         taken
     }
@@ -40,6 +51,16 @@ impl AsFd for SignalWatch {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Gives a signal its default disposition.
+///
+/// # Errors
+/// `EINVAL` for SIGKILL and SIGSTOP.
+pub fn restore_default(signal: Signal) -> io::Result<()> {
+    // SAFETY: the default disposition runs no code of this process.
+    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    Ok(())
 }
 
 /// Unblocks every signal in the calling thread.
@@ -118,7 +139,7 @@ mod tests {
         let me = nix::unistd::gettid().as_raw();
         let pid = nix::unistd::getpid().as_raw();
         send_timer_signal(Recipient::Thread { pid, tid: me }, libc::SIGUSR1, 3, 9).unwrap();
-        assert_eq!(watch.take(), [libc::SIGUSR1]);
+        assert_eq!(watch.take(), [Arrived { signal: libc::SIGUSR1, by_kernel: false }]);
         assert!(watch.take().is_empty());
     }
 }

@@ -140,6 +140,16 @@ impl Stopped {
     }
 }
 
+/// Whether this process has a child or traces a thread, ended or not.
+#[must_use]
+pub fn has_any() -> bool {
+    // SAFETY: an all-zero `siginfo_t` is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: `info` is a live `siginfo_t`, which is what waitid fills.
+    unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) == 0 }
+}
+
 fn request(request: libc::c_uint, tid: Pid, signal: i32) -> io::Result<()> {
     let none = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: DETACH and CONT take a thread id and a signal's number, and touch no memory of this process.
