@@ -27,8 +27,8 @@ pub struct UnixTime(i64);
 impl UnixTime {
     /// `99991231235959Z`: what RFC 5280 §4.1.2.5 writes for "no well-defined expiration date".
     pub const NO_EXPIRY: Self = Self(253_402_300_799);
-    /// -9999-01-02T00:00:00Z, the earliest that calendars here can show.
-    pub const MIN: Self = Self(-377_705_030_400);
+    /// -9999-01-02T01:59:59Z, the earliest that calendars here can show.
+    pub const MIN: Self = Self(-377_705_023_201);
 
     /// From seconds since the epoch.
     ///
@@ -183,6 +183,8 @@ mod tests {
         assert_eq!(text, "9999-12-31T23:59:59Z");
         assert_eq!(UnixTime::parse(&text).unwrap(), UnixTime::NO_EXPIRY);
         assert_eq!(UnixTime::NO_EXPIRY.plus_secs(i64::MAX), UnixTime::NO_EXPIRY);
+        assert_eq!(UnixTime::MIN.to_string(), "-009999-01-02T01:59:59Z");
+        assert_eq!(UnixTime::parse(&UnixTime::MIN.to_string()).unwrap(), UnixTime::MIN);
     }
 
     #[test]

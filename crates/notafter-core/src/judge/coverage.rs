@@ -54,7 +54,7 @@ fn crosses(record: &RunRecord, walk: &[Checkpoint<'_>], edge: &Edge, credential:
             .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
             .filter(|(_, look)| look.check.name == check.name)
             .collect();
-        let before = looks.iter().filter(|(at, _)| *at < changed).next_back();
+        let before = looks.iter().rfind(|(at, _)| *at < changed);
         let after = looks.iter().find(|(at, _)| *at >= changed);
         before.is_some_and(|(_, look)| look.met == Some(true))
             && after.is_some_and(|(_, look)| look.met.is_some())

@@ -16,6 +16,8 @@ pub(crate) struct Boundary {
     pub(crate) edges: Vec<Edge>,
     /// Whether one of them belongs to the candidate and is no mere trust anchor.
     pub(crate) own: bool,
+    /// Whether a check expects something else from here on.
+    pub(crate) expected: bool,
 }
 
 impl Boundary {
@@ -24,22 +26,42 @@ impl Boundary {
         self.first.plus_secs(-1)
     }
 
+    /// Every instant inside it at which a new state begins.
+    pub(crate) fn changes(&self) -> Vec<UnixTime> {
+        let mut changes: Vec<UnixTime> = self.edges.iter().map(Edge::changed_at).collect();
+        changes.extend([self.first, self.last]);
+        changes.sort();
+        changes.dedup();
+        changes
+    }
+
     fn absorb(&mut self, other: Self) {
         self.last = other.last;
         self.edges.extend(other.edges);
         self.own |= other.own;
+        self.expected |= other.expected;
     }
 }
 
-/// Every boundary in (`after`, `through`], in time order; edges less than 2 s apart are one.
+/// Every boundary in (`after`, `through`], in time order; edges less than 2 s apart are one. Where a check expects
+/// something else from an instant on, that instant is one too.
 pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Boundary> {
-    let mut found: Vec<Boundary> = Vec::new();
-    for edge in edges_in(record, after, through) {
+    let edges = edges_in(record, after, through).into_iter().map(|edge| {
         let at = edge.changed_at();
         let own = record.inventory.find(edge.credential).is_some_and(|credential| is_own(record, credential));
-        let next = Boundary { first: at, last: at, edges: vec![edge], own };
+        Boundary { first: at, last: at, edges: vec![edge], own, expected: false }
+    });
+    let spans = record.scenario.checks.iter().flat_map(|check| &check.expect);
+    let changes = spans
+        .filter_map(|span| span.after.map(|after| after.plus_secs(1)))
+        .filter(|at| *at > after && *at <= through)
+        .map(|at| Boundary { first: at, last: at, edges: Vec::new(), own: false, expected: true });
+    let mut all: Vec<Boundary> = edges.chain(changes).collect();
+    all.sort_by_key(|boundary| boundary.first);
+    let mut found: Vec<Boundary> = Vec::new();
+    for next in all {
         match found.last_mut() {
-            Some(last) if at.secs_since(last.last) < 2 => last.absorb(next),
+            Some(last) if next.first.secs_since(last.last) < 2 => last.absorb(next),
             _ => found.push(next),
         }
     }
@@ -74,7 +96,7 @@ mod tests {
 
     fn boundary(at: i64, own: bool) -> Boundary {
         let at = UnixTime::clamped(at);
-        Boundary { first: at, last: at, edges: Vec::new(), own }
+        Boundary { first: at, last: at, edges: Vec::new(), own, expected: false }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::boundary::Boundary;
 use super::known::{Known, Wanted};
-use super::plan::{case_id, cold, instant_id};
+use super::plan::{DWELL_SECS, case_id, cold, instant_id};
 use crate::{Case, CaseId, Purpose, RunRecord, UnixTime};
 use std::collections::BTreeMap;
 
@@ -31,13 +31,43 @@ pub(crate) enum Repeat {
     Unknown,
 }
 
-/// Where to look first: a failure that something else has shown.
+/// Where to look first: a failure of the walk.
 #[derive(Debug, Clone)]
 pub(crate) struct Hint {
     /// When it failed.
     pub(crate) at: UnixTime,
+    /// When it had passed before.
+    pub(crate) last_pass: Option<UnixTime>,
     /// The boundary most likely behind it.
     pub(crate) boundary: Option<Boundary>,
+    /// Whether the failing case itself names a credential of that boundary.
+    pub(crate) named: bool,
+}
+
+impl Hint {
+    /// Fresh starts that tell most about it; what is known already is left out.
+    fn instants(&self, points: &Points) -> Vec<UnixTime> {
+        let earliest = points.keys().next().copied();
+        let open = |at: &UnixTime| !points.contains_key(at) && earliest.is_none_or(|first| *at > first);
+        let dwells = |b: &Boundary| b.first <= self.at && self.at <= b.last.plus_secs(DWELL_SECS);
+        // The later of two instants tells something only where the earlier one passes.
+        let pair = |earlier: UnixTime, later: UnixTime| match points.get(&earlier) {
+            None if open(&earlier) => Some(earlier),
+            Some((false, _)) => None,
+            None | Some((true, _)) => Some(later),
+        };
+        match &self.boundary {
+            Some(boundary) if self.named || dwells(boundary) => {
+                pair(boundary.before(), boundary.last).into_iter().filter(open).collect()
+            }
+            Some(boundary) if boundary.before() == self.at => {
+                // The last valid second: OpenSSL refuses in it, and nothing does so one second earlier.
+                let next = pair(self.at.plus_secs(-1), self.at).or(self.last_pass);
+                next.into_iter().filter(open).collect()
+            }
+            Some(_) | None => self.last_pass.into_iter().chain([self.at]).filter(open).collect(),
+        }
+    }
 }
 
 /// The failing instant nearest the beginning and the passing one nearest before it.
@@ -47,42 +77,47 @@ fn bracket(points: &Points) -> Option<(Option<UnixTime>, UnixTime)> {
     Some((last_pass, first_fail))
 }
 
-/// The instants to try next, none when the break is known to the second or there is none.
-pub(super) fn next_instants(points: &Points, hint: Option<&Hint>, boundaries: &[Boundary]) -> Vec<UnixTime> {
-    let unknown = |at: &UnixTime| !points.contains_key(at);
+/// What to try next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Search {
+    /// The break is known to the second, or there is none.
+    Done,
+    /// Instants that the walk or known edges suggest.
+    Suggested(Vec<UnixTime>),
+    /// The middle of an interval in which nothing is known to change.
+    Seconds(UnixTime),
+}
+
+pub(super) fn search(points: &Points, hint: Option<&Hint>, boundaries: &[Boundary]) -> Search {
     if let Some(hint) = hint {
-        let earliest = points.keys().next().copied();
-        let pair: Vec<UnixTime> = hint
-            .boundary
-            .iter()
-            .flat_map(|boundary| [boundary.before(), boundary.last])
-            .filter(|at| unknown(at) && earliest.is_none_or(|earliest| *at > earliest))
-            .collect();
-        if !pair.is_empty() {
-            return pair;
+        let instants = hint.instants(points);
+        if !instants.is_empty() {
+            return Search::Suggested(instants);
         }
         let explained = bracket(points).is_some_and(|(_, first_fail)| first_fail <= hint.at);
-        if !explained && unknown(&hint.at) {
-            return vec![hint.at];
+        if !explained && !points.contains_key(&hint.at) {
+            return Search::Suggested(vec![hint.at]);
         }
     }
-    let Some((Some(low), high)) = bracket(points) else { return Vec::new() };
-    if high.secs_since(low) <= 1 { Vec::new() } else { vec![between(low, high, boundaries)] }
+    match bracket(points) {
+        Some((Some(low), high)) if high.secs_since(low) > 1 => between(low, high, boundaries),
+        Some(_) | None => Search::Done,
+    }
 }
 
 /// One instant inside (`low`, `high`), the most telling first: the second before a known edge that fails, then the
-/// middle of the known edges, then the middle of the seconds.
-fn between(low: UnixTime, high: UnixTime, boundaries: &[Boundary]) -> UnixTime {
-    let changes: Vec<UnixTime> =
-        boundaries.iter().flat_map(|b| b.edges.iter().map(|edge| edge.changed_at())).collect();
+/// middle of the known edges, then the middle of the seconds. Assumes one transition inside.
+fn between(low: UnixTime, high: UnixTime, boundaries: &[Boundary]) -> Search {
+    let changes: Vec<UnixTime> = boundaries.iter().flat_map(Boundary::changes).collect();
     // OpenSSL refuses in the last valid second already.
     if changes.iter().any(|at| high == *at || high == at.plus_secs(-1)) {
-        return high.plus_secs(-1);
+        return Search::Suggested(vec![high.plus_secs(-1)]);
     }
-    let inside: Vec<UnixTime> = changes.into_iter().filter(|at| *at > low && *at < high).collect();
+    let inside: Vec<UnixTime> =
+        boundaries.iter().map(|b| b.first).filter(|at| *at > low && *at < high).collect();
     match inside.get(inside.len() / 2) {
-        Some(at) => *at,
-        None => low.plus_secs(high.secs_since(low) / 2),
+        Some(at) => Search::Suggested(vec![*at]),
+        None => Search::Seconds(low.plus_secs(high.secs_since(low) / 2)),
     }
 }
 
@@ -108,37 +143,66 @@ pub(super) fn investigate(
     boundaries: &[Boundary],
 ) -> Result<Option<ColdBreak>, Waiting> {
     loop {
-        let instants = next_instants(points, hint, boundaries);
-        if instants.is_empty() {
-            break;
-        }
-        let mut waiting = false;
-        let mut lost = false;
-        for at in instants {
-            match known.want_to_search(cold_at(known.record, at, boundaries)) {
-                Wanted::Missing => waiting = true,
-                Wanted::Lost => lost = true,
-                Wanted::Ran(ran) => {
-                    points.insert(at, (ran.failure.is_none(), ran.id().clone()));
+        let instants = match search(points, hint, boundaries) {
+            Search::Done => break,
+            Search::Suggested(instants) => instants,
+            Search::Seconds(at) => {
+                // A long search for what was a fluke would be a waste; two failing starts are none.
+                let alone = points.values().filter(|(passed, _)| !passed).count() < 2;
+                if alone && !matches!(last_repeat(known, points)?, Some((_, Repeat::Failed))) {
+                    break;
                 }
+                vec![at]
             }
-        }
-        if waiting {
+        };
+        let wanted: Vec<(UnixTime, Wanted<'_>)> = instants
+            .into_iter()
+            .map(|at| (at, known.want_to_search(cold_at(known.record, at, boundaries))))
+            .collect();
+        if wanted.iter().any(|(_, wanted)| matches!(wanted, Wanted::Missing)) {
             return Err(Waiting);
         }
-        if lost {
+        if wanted.iter().any(|(_, wanted)| matches!(wanted, Wanted::Lost)) {
             break;
+        }
+        for (at, wanted) in wanted {
+            if let Wanted::Ran(ran) = wanted {
+                points.insert(at, (ran.failure.is_none(), ran.id().clone()));
+            }
         }
     }
     let Some((last_pass, first_fail)) = bracket(points) else { return Ok(None) };
     let case = points[&first_fail].1.clone();
-    let repeat = repeat(known, &case)?;
-    let repeat = match repeat {
+    let repeat = match last_repeat(known, points)? {
+        Some((id, Repeat::Passed)) if id != case => {
+            return Ok(Some(ColdBreak { last_pass, first_fail, case: id, repeat: Repeat::Passed }));
+        }
+        _ => repeat_of(known, &case)?,
+    };
+    Ok(Some(ColdBreak { last_pass, first_fail, case, repeat }))
+}
+
+/// How the repetition of a failing fresh start came out: of one that was repeated already, else of the earliest.
+fn last_repeat(known: &mut Known<'_>, points: &Points) -> Result<Option<(CaseId, Repeat)>, Waiting> {
+    let failing: Vec<CaseId> =
+        points.values().filter(|(passed, _)| !passed).map(|(_, id)| id.clone()).collect();
+    let repeated = failing.iter().rev().find(|id| known.record.case(&again(id)).is_some());
+    match repeated.or(failing.first()).cloned() {
+        None => Ok(None),
+        Some(id) => repeat_of(known, &id).map(|repeat| Some((id, repeat))),
+    }
+}
+
+fn repeat_of(known: &mut Known<'_>, id: &CaseId) -> Result<Repeat, Waiting> {
+    Ok(match repeat(known, id)? {
         None => Repeat::Unknown,
         Some(ran) if ran.failure.is_some() => Repeat::Failed,
         Some(_) => Repeat::Passed,
-    };
-    Ok(Some(ColdBreak { last_pass, first_fail, case, repeat }))
+    })
+}
+
+fn again(id: &CaseId) -> CaseId {
+    case_id(&format!("{id}-again"))
 }
 
 /// Answers are missing; the next cases bring them.
@@ -152,7 +216,7 @@ pub(super) fn repeat<'a>(
 ) -> Result<Option<Box<super::known::Ran<'a>>>, Waiting> {
     let Some(first) = known.record.case(id) else { return Ok(None) };
     let case = Case {
-        id: case_id(&format!("{id}-again")),
+        id: again(id),
         purpose: Purpose::Repeat(id.clone()),
         reason: format!("{id} once more, to tell a failure from a fluke"),
         clock: first.case.clock,

@@ -8,7 +8,7 @@ use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, cold_at_horizon, controls, walk};
 use crate::attribute::named;
-use crate::checkpoint::checkpoints;
+use crate::checkpoint::{Failure, checkpoints};
 use crate::{Case, CaseClock, CaseError, CaseId, Purpose, RunRecord, UnixTime};
 use std::collections::BTreeSet;
 
@@ -119,10 +119,10 @@ fn breaks(
         }
     }
     let boundaries = boundaries(record, start, horizon);
-    let hint = walked
-        .failure
-        .as_ref()
-        .map(|failure| Hint { at: failure.at, boundary: suspect(record, walked, failure.at, &boundaries) });
+    let hint = walked.failure.as_ref().map(|failure| {
+        let (boundary, named) = suspect(record, walked, failure, &boundaries);
+        Hint { at: failure.at, last_pass: failure.last_pass, boundary, named }
+    });
     found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
     let explained = match (&found.cold, &hint) {
         (Some(cold), Some(hint)) => cold.first_fail <= hint.at,
@@ -135,15 +135,26 @@ fn breaks(
     Ok(())
 }
 
-/// The boundary most likely behind a failure at `at`: one that the failing case names, else the nearest before it.
-fn suspect(record: &RunRecord, walked: &Ran<'_>, at: UnixTime, boundaries: &[Boundary]) -> Option<Boundary> {
+/// The boundary most likely behind `failure`, and whether the failing case itself names it: else it is the
+/// nearest before.
+fn suspect(
+    record: &RunRecord,
+    walked: &Ran<'_>,
+    failure: &Failure,
+    boundaries: &[Boundary],
+) -> (Option<Boundary>, bool) {
     let named = named(record, walked.record);
-    let past: Vec<&Boundary> = boundaries.iter().filter(|boundary| boundary.before() <= at).collect();
-    past.iter()
-        .rev()
-        .find(|boundary| boundary.edges.iter().any(|edge| named.contains(&edge.credential)))
-        .or_else(|| past.last())
-        .map(|boundary| (*boundary).clone())
+    // A restart belongs to a boundary that lies behind; the next one may be a second away.
+    let is_past = |boundary: &&Boundary| match failure.restarted.is_empty() {
+        true => boundary.before() <= failure.at,
+        false => boundary.last <= failure.at,
+    };
+    let past: Vec<&Boundary> = boundaries.iter().filter(is_past).collect();
+    let names = |boundary: &Boundary| boundary.edges.iter().any(|edge| named.contains(&edge.credential));
+    match past.iter().rev().find(|boundary| names(boundary)) {
+        Some(boundary) => (Some((*boundary).clone()), true),
+        None => (past.last().map(|boundary| (*boundary).clone()), false),
+    }
 }
 
 /// Whether a boundary became known after the walk was planned, and the walk did not happen to stop there.

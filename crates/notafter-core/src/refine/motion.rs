@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 const MAX_ROUNDS: usize = 7;
 /// Points of one round while time elapses, and where each point restarts services.
 const POINTS: usize = 30;
-const RESTART_POINTS: usize = 15;
+const RESTART_POINTS: usize = 20;
 /// Known edges that one round looks at to the second.
 const EDGES_PER_ROUND: usize = 8;
 
@@ -122,8 +122,7 @@ fn narrow(
 /// Instants strictly inside (`low`, `high`): around the known edges nearest its end, then evenly spread.
 fn points(low: UnixTime, high: UnixTime, boundaries: &[Boundary], count: usize) -> Vec<UnixTime> {
     let inside = |at: &UnixTime| *at > low && *at < high;
-    let changes: BTreeSet<UnixTime> =
-        boundaries.iter().flat_map(|b| b.edges.iter().map(|edge| edge.changed_at())).collect();
+    let changes: BTreeSet<UnixTime> = boundaries.iter().flat_map(Boundary::changes).collect();
     let near = changes.iter().rev().filter(|at| at.secs_since(low) > 0 && at.secs_since(high) <= 1);
     let mut found: BTreeSet<UnixTime> = near
         .take(EDGES_PER_ROUND)

@@ -20,7 +20,7 @@ fn suspects(record: &RunRecord, failing: &Ran<'_>, control: UnixTime) -> Vec<Edg
         .filter(|(_, edge)| edge.kind == EdgeKind::NotAfter)
         .map(|(own, edge)| (named.contains(&edge.credential), own, edge))
         .collect();
-    ranked.sort_by(|a, b| (b.0, b.1, b.2.at, b.2).cmp(&(a.0, a.1, a.2.at, a.2)));
+    ranked.sort_by_key(|(named, own, edge)| std::cmp::Reverse((*named, *own, edge.at, *edge)));
     let mut edges: Vec<Edge> = ranked.into_iter().map(|(_, _, edge)| edge).collect();
     edges.dedup_by_key(|edge| edge.at);
     edges.truncate(MAX_TRIES);

@@ -9,7 +9,7 @@ use crate::{
 /// The control stands at most this long after `start`.
 const CONTROL_AT_MOST_SECS: i64 = 86_400;
 /// After a boundary time elapses for so long that every daily timer fires once.
-const DWELL_SECS: i64 = 25 * 3_600;
+pub(super) const DWELL_SECS: i64 = 25 * 3_600;
 
 /// An id of letters that [`CaseId`] accepts by construction.
 pub(super) fn case_id(text: &str) -> CaseId {
@@ -119,6 +119,10 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
     };
     for (index, stop) in stops.iter().enumerate() {
         let limit = stops.get(index + 1).map_or(horizon, Boundary::before).max(stop.last);
+        if stop.expected {
+            // In the last second of a span either answer is accepted; the one before it shows which is given.
+            go(&mut steps, &mut now, Pace::Leap, stop.before().plus_secs(-1));
+        }
         go(&mut steps, &mut now, Pace::Leap, stop.before());
         let across = if stop.last.secs_since(stop.before()) > DWELL_SECS { Pace::Leap } else { Pace::Walk };
         go(&mut steps, &mut now, across, stop.last);
@@ -142,7 +146,7 @@ mod tests {
     fn ids_are_names() {
         for (at, id) in [
             (UnixTime::parse("2018-12-06T04:30:00Z").unwrap(), "cold-2018-12-06T043000Z"),
-            (UnixTime::MIN, "cold--009999-01-02T000000Z"),
+            (UnixTime::MIN, "cold--009999-01-02T015959Z"),
             (UnixTime::NO_EXPIRY, "cold-9999-12-31T235959Z"),
         ] {
             assert_eq!(instant_id("cold", at).as_str(), id);

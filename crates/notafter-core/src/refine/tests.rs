@@ -1,1 +1,300 @@
+use super::world::{DAY, Ill, World, at, certificate, held_by, start};
+use crate::*;
+use proptest::prelude::*;
 
+const END: &str = "2018-12-06T04:29:59Z";
+const BROKEN: &str = "2018-12-06T04:30:00Z";
+
+fn dies(from: &str) -> Ill {
+    Ill::Dies { from: at(from), at_start: true, watchdog: Some(3_600), log: "my certificate has ended" }
+}
+
+fn embedded() -> Credential {
+    certificate(1, "CN=node software", at(END))
+}
+
+/// What a world must come to.
+struct Expected {
+    decision: Decision,
+    code: Option<FindingCode>,
+    breaks_at: Option<&'static str>,
+    exact: bool,
+    culprit: Option<u8>,
+    launches: usize,
+}
+
+fn allow(launches: usize) -> Expected {
+    Expected { decision: Decision::Allow, code: None, breaks_at: None, exact: false, culprit: None, launches }
+}
+
+fn block(breaks_at: &'static str, culprit: Option<u8>, launches: usize) -> Expected {
+    Expected {
+        decision: Decision::Block,
+        code: Some(FindingCode::BreaksInWindow),
+        breaks_at: Some(breaks_at),
+        exact: true,
+        culprit,
+        launches,
+    }
+}
+
+fn inconclusive(code: FindingCode, launches: usize) -> Expected {
+    Expected {
+        decision: Decision::Inconclusive,
+        code: Some(code),
+        breaks_at: None,
+        exact: false,
+        culprit: None,
+        launches,
+    }
+}
+
+fn ids(record: &RunRecord) -> Vec<&str> {
+    record.cases.iter().map(|case| case.case.id.as_str()).collect()
+}
+
+#[track_caller]
+fn check(what: &str, world: &World, expected: &Expected) -> (RunRecord, Verdict) {
+    let (record, verdict) = world.gate();
+    let shown = format!("{what}: {:?}\n{:#?}", ids(&record), verdict.findings);
+    assert_eq!(verdict.decision, expected.decision, "{shown}");
+    let worst = verdict.findings.first().filter(|finding| finding.severity > Severity::Note);
+    assert_eq!(worst.map(|finding| finding.code), expected.code, "{shown}");
+    if let Some(breaks_at) = expected.breaks_at {
+        let bracket = worst.unwrap().bracket.unwrap();
+        assert_eq!(bracket.first_fail, at(breaks_at), "{shown}");
+        assert_eq!(bracket.is_exact(), expected.exact, "{shown}");
+        let culprit = expected.culprit.map(|seed| Fingerprint::from_bytes([seed; 32]));
+        assert_eq!(worst.unwrap().culprit, culprit, "{shown}");
+    }
+    assert!(record.cases.len() <= expected.launches, "{} launches, {shown}", record.cases.len());
+    assert!(refine(&record).is_empty());
+    (record, verdict)
+}
+
+#[test]
+fn worlds_come_to_their_verdicts() {
+    let held = Ill::RefusesNew { from: at(BROKEN), culprit: Some(Fingerprint::from_bytes([1; 32])) };
+    let gap = Ill::Gap { from: at(BROKEN), to: at("2018-12-20T00:00:00Z") };
+    let second_licence = {
+        let mut licence = certificate(2, "CN=licence 2", at("2025-01-01T00:00:00Z"));
+        licence.not_before = at("2018-12-20T00:00:00Z");
+        licence
+    };
+    let at_start_only = Ill::Dies { from: at(BROKEN), at_start: true, watchdog: None, log: "" };
+    let by_watchdog_only =
+        Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(1), log: "CN=node software" };
+    let table = [
+        ("all is well", World::new(), allow(3)),
+        ("a certificate ends and nothing minds", World::new().holding([embedded()]), allow(3)),
+        ("the outage", World::new().holding([embedded()]).ill(dies(BROKEN)), block(BROKEN, Some(1), 6)),
+        ("at its last second", World::new().holding([embedded()]).ill(dies(END)), block(END, Some(1), 7)),
+        ("at start only", World::new().holding([embedded()]).ill(at_start_only), block(BROKEN, Some(1), 6)),
+        ("held sessions hide it", World::new().holding([embedded()]).ill(held), block(BROKEN, Some(1), 6)),
+        (
+            "a gap between two licences",
+            World::new().holding([embedded(), second_licence]).ill(gap),
+            block(BROKEN, Some(1), 6),
+        ),
+        (
+            "only the process that lives on",
+            World::new().holding([embedded()]).ill(by_watchdog_only),
+            block(BROKEN, Some(1), 8),
+        ),
+        (
+            "a date in the code",
+            World::new().ill(dies("2019-07-04T12:34:56Z")),
+            block("2019-07-04T12:34:56Z", None, 32),
+        ),
+        (
+            "a date in the code, between edges",
+            World::new().holding([embedded()]).ill(dies("2019-07-04T12:34:56Z")),
+            block("2019-07-04T12:34:56Z", None, 32),
+        ),
+        (
+            "only fresh starts fail",
+            World::new().holding([embedded()]).ill(Ill::ColdFails { from: at(BROKEN) }),
+            block(BROKEN, Some(1), 6),
+        ),
+        (
+            "only aged restarts fail",
+            World::new().ill(Ill::AgedFails { from: at("2019-07-04T12:34:56Z") }),
+            block("2019-07-04T12:34:56Z", None, 12),
+        ),
+        (
+            "a leap is too much",
+            World::new().holding([embedded()]).ill(Ill::JumpIntolerant { longest: 7 * DAY }),
+            inconclusive(FindingCode::JumpIntolerant, 14),
+        ),
+        (
+            "a fluke in control",
+            World::new().ill(Ill::Fluke { launch: 0 }),
+            inconclusive(FindingCode::ControlFails, 1),
+        ),
+        (
+            "a fluke at the horizon",
+            World::new().ill(Ill::Fluke { launch: 2 }),
+            inconclusive(FindingCode::Flaky, 32),
+        ),
+        ("it never worked", World::new().ill(Ill::NeverWorks), inconclusive(FindingCode::ControlFails, 1)),
+        (
+            "it never worked, and something ended before",
+            World::new().holding([certificate(3, "CN=old", at("2018-10-25T00:00:00Z"))]).ill(Ill::NeverWorks),
+            inconclusive(FindingCode::ControlFails, 2),
+        ),
+        ("idle sessions are closed", World::new().holding([embedded()]).ill(Ill::LosesSessions), allow(3)),
+        (
+            "the register falls with its own certificate",
+            World::new()
+                .holding([held_by("hss", certificate(4, "CN=hss", at(END)))])
+                .ill(Ill::HssRefuses { from: at(BROKEN) }),
+            block(BROKEN, Some(4), 6),
+        ),
+    ];
+    for (what, world, expected) in &table {
+        check(what, world, expected);
+    }
+}
+
+#[test]
+fn a_certificate_made_in_memory_is_named_by_what_the_failing_case_served() {
+    for ill in [Ill::InMemory { life: 365 * DAY }, Ill::InVolume { life: 365 * DAY }] {
+        let (record, verdict) = World::new().ill(ill).gate();
+        let worst = &verdict.findings[0];
+        assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
+        assert_eq!(worst.bracket.unwrap().first_fail, at("2019-11-01T00:00:01Z"));
+        assert!(worst.bracket.unwrap().is_exact());
+        let culprit = record.inventory.find(worst.culprit.unwrap()).unwrap();
+        assert_eq!(culprit.subject, "CN=made here");
+        assert_eq!(worst.still_working.len(), 1, "{worst:#?}");
+        assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+    }
+}
+
+#[test]
+fn the_plan_says_what_runs_and_why() {
+    let mut record = RunRecord::new(World::new().scenario, start());
+    let foreign = held_by("hss", certificate(4, "CN=hss", at("2019-01-01T00:00:00Z")));
+    record.inventory = World::new().holding([embedded(), foreign]).inventory;
+    let mut shown = String::new();
+    for case in plan(&record) {
+        let clock = match case.clock {
+            CaseClock::Native => "native".to_owned(),
+            CaseClock::Shifted(at) => at.to_string(),
+        };
+        shown += &format!("{} at {clock}: {}\n", case.id, case.reason);
+        for step in &case.steps {
+            shown += &match step {
+                Step::Check { checks } => format!("  check {}\n", checks.len()),
+                Step::Move { motion, to } => format!("  {motion:?} to {to}\n"),
+                Step::Restart { services } => format!("  restart {}\n", services.len()),
+            };
+        }
+    }
+    insta::assert_snapshot!(shown);
+    assert_eq!(
+        refine(&record),
+        plan(&record)[..1],
+        "controls come first, so that the walk knows what they saw"
+    );
+}
+
+#[test]
+fn a_native_control_runs_only_where_simulated_time_begins_now() {
+    let now = World::new().with(|scenario| scenario.start = Start::Now(start()));
+    let first =
+        |world: &World| ids(&world.record()).into_iter().take(2).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(first(&World::new()), ["control", "walk"]);
+    assert_eq!(first(&now), ["control-native", "control"]);
+    check("all is well now", &now, &allow(4));
+}
+
+#[test]
+fn no_search_goes_on_for_ever() {
+    let all = (0..200).map(|n| {
+        let mut many = certificate(0, "CN=many", start().plus_secs((i64::from(n) + 3) * 3 * DAY));
+        many.fingerprint = Fingerprint::from_bytes([n; 32]);
+        held_by("hss", many)
+    });
+    let world = World::new().holding(all).with(|scenario| scenario.horizon = at("2048-11-01T00:00:00Z"));
+    let broken = world.ill(dies("2047-07-04T12:34:56Z"));
+    let expected = block("2047-07-04T12:34:56Z", None, 40);
+    let (record, verdict) = check("a late break behind many edges", &broken, &expected);
+    let walk = record.case(&CaseId::new("walk").unwrap()).unwrap();
+    assert!(walk.case.reason.ends_with("200 boundaries grouped into 64 stops"), "{}", walk.case.reason);
+    assert_eq!(verdict.coverage.entries.len(), 200);
+}
+
+/// A break that a fresh start or a walk can see.
+fn visible(kind: u8, from: UnixTime) -> Ill {
+    match kind {
+        0 => Ill::Dies { from, at_start: true, watchdog: Some(3_600), log: "" },
+        1 => Ill::Dies { from, at_start: true, watchdog: None, log: "" },
+        2 => Ill::RefusesNew { from, culprit: None },
+        _ => Ill::HssRefuses { from },
+    }
+}
+
+/// Between the start and the horizon of the worlds here, clear of the control.
+fn instants() -> impl Strategy<Value = i64> {
+    2 * DAY..729 * DAY
+}
+
+fn holding(ends: &[i64]) -> World {
+    let certificates = ends
+        .iter()
+        .zip(1..)
+        .map(|(end, seed)| certificate(seed, &format!("CN=number {seed}"), start().plus_secs(*end)));
+    World::new().holding(certificates)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_break_at_a_known_edge_is_found_in_few_launches(
+        ends in prop::collection::vec(instants(), 1..9),
+        which in any::<prop::sample::Index>(),
+        kind in 0u8..4,
+        early in 0i64..2,
+    ) {
+        let from = start().plus_secs(ends[which.index(ends.len())] + early);
+        let (record, verdict) = holding(&ends).ill(visible(kind, from)).gate();
+        prop_assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
+        let bracket = verdict.findings[0].bracket.unwrap();
+        prop_assert_eq!(bracket.first_fail, from);
+        prop_assert!(bracket.is_exact());
+        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+    }
+
+    #[test]
+    fn a_break_at_no_known_edge_is_found_to_the_second(
+        ends in prop::collection::vec(instants(), 0..9),
+        from in instants(),
+        kind in 0u8..4,
+    ) {
+        let from = start().plus_secs(from);
+        let (record, verdict) = holding(&ends).ill(visible(kind, from)).gate();
+        prop_assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
+        let bracket = verdict.findings[0].bracket.unwrap();
+        prop_assert_eq!(bracket.first_fail, from);
+        prop_assert!(bracket.is_exact());
+        // 26 halvings of two years, the plan, the walk's and the edges' suggestions, the repetition.
+        prop_assert!(record.cases.len() <= 35, "{} {:?}", record.cases.len(), ids(&record));
+    }
+
+    #[test]
+    fn what_does_not_break_is_not_blocked(ends in prop::collection::vec(instants(), 0..9), late in 1i64..100) {
+        let after = at("2020-11-01T00:00:00Z").plus_secs(late);
+        let (record, verdict) = holding(&ends).ill(visible(0, after)).gate();
+        prop_assert_eq!(verdict.decision, Decision::Allow, "{:?}", ids(&record));
+        prop_assert_eq!(record.cases.len(), 3);
+    }
+
+    #[test]
+    fn no_fluke_allows_or_blocks(ends in prop::collection::vec(instants(), 0..4), launch in 0usize..3) {
+        let (record, verdict) = holding(&ends).ill(Ill::Fluke { launch }).gate();
+        prop_assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
+        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+    }
+}
