@@ -130,14 +130,14 @@ impl Line {
                 Exchange::Failed(error) => self.trouble(target, &error, deadline)?,
             },
         };
-        match (keep, state) {
-            (KeepOpen::Yes, LineState::Open) => Ok((seen, state)),
-            (KeepOpen::No, LineState::Open) | (_, LineState::Closed) => {
-                self.say_goodbye(deadline);
-                Ok((seen, LineState::Closed))
-            }
-            (_, LineState::ClosedByService) => Ok((seen, state)),
+        let state = match keep {
+            KeepOpen::No if matches!(seen, Seen::Answered(_)) => LineState::Closed,
+            KeepOpen::No | KeepOpen::Yes => state,
+        };
+        if state != LineState::Open {
+            self.say_goodbye(deadline);
         }
+        Ok((seen, state))
     }
 
     /// In TLS 1.3 the client is done before the service has looked at its certificate: waits for a sign.
@@ -194,7 +194,7 @@ impl Line {
         listen(self.tls.as_mut(), &mut wire)
     }
 
-    /// Sends `close_notify`, so that the service need not take the end for an attack.
+    /// Sends `close_notify`, so that the service need not take the end for an attack. It may have gone by then.
     fn say_goodbye(&mut self, deadline: Deadline<'_>) {
         if let Some(session) = &mut self.tls {
             session.send_close_notify();

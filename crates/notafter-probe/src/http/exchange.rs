@@ -1,7 +1,7 @@
 //! One question and its answer.
 
 use super::request::Request;
-use super::response::{Failure, read_response};
+use super::response::{Failure, Response, read_response};
 use crate::line::KeepOpen;
 use std::io::{self, Read, Write};
 
@@ -22,11 +22,7 @@ pub(crate) enum Exchange {
 pub(crate) fn exchange(wire: &mut (impl Read + Write), request: &Request, keep: KeepOpen) -> Exchange {
     let sent = wire.write_all(&request.to_bytes(keep)).and_then(|()| wire.flush());
     match read_response(wire, request.method) {
-        Ok(response) => Exchange::Answered {
-            status: response.status,
-            body: response.body,
-            reusable: response.reusable && keep == KeepOpen::Yes,
-        },
+        Ok(Response { status, body, reusable }) => Exchange::Answered { status, body, reusable },
         // A service may answer and close before it has read the request; only without an answer does it matter that
         // the request could not be sent.
         Err(Failure::Closed) => sent.map_or_else(Exchange::Failed, |()| Exchange::Closed),

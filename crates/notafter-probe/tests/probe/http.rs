@@ -4,7 +4,7 @@ use crate::pki::{Ca, day, long};
 use crate::server::{Server, config, plain_config, serve_http};
 use crate::support::{alert, http_probe, https_probe, look, refusal, trusting, trusting_as};
 use notafter_core::{Answer, RefusalLayer, Seen};
-use notafter_probe::{Error, Prober, TlsMaterial};
+use notafter_probe::{Error, LineState, Prober, TlsMaterial};
 use rustls::version::{TLS12, TLS13};
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn answered(status: u16) -> Seen {
 fn plain_http_is_answered() {
     let server = Server::start(|mut stream| serve_http(&mut stream));
     let seen = look(&http_probe(server.port, "/"), TlsMaterial::default(), day(1));
-    assert_eq!(seen.seen, answered(200));
+    assert_eq!((seen.seen, seen.line), (answered(200), LineState::Closed));
     assert!(seen.served.is_empty() && seen.handshake.is_none());
 }
 
