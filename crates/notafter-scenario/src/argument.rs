@@ -10,8 +10,8 @@ use notafter_core::UnixTime;
 /// [`Error::NotAnInstant`].
 pub fn instant(text: &str, now: UnixTime) -> Result<UnixTime, Error> {
     let read = InstantText::parse(text).ok().and_then(|instant| match instant.base {
-        Base::At(at) => instant.from_base(at),
-        Base::Implied | Base::Now => instant.from_base(now),
+        Base::At(at) => instant.counted_from(at),
+        Base::Implied | Base::Now => instant.counted_from(now),
         // A command line declares no credentials, start or support window.
         Base::Edge { .. } | Base::Issued | Base::Start | Base::SupportEnd => None,
     });

@@ -1,7 +1,7 @@
 //! `${NAME}` and `${NAME:-default}` in values.
 
+use crate::Code;
 use crate::diagnostic::{Draft, Span};
-use crate::{Code, MAX_BYTES};
 
 /// The value of a variable, where it is defined.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -30,7 +30,9 @@ impl ExpandError {
         match self {
             Self::Malformed => Draft::new(Code::BadVariable, span, "`${` without a variable's name and `}`")
                 .help("write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign"),
-            Self::TooLong => Draft::new(Code::BadVariable, span, "this value becomes too long"),
+            Self::TooLong => {
+                Draft::new(Code::BadVariable, span, "with this value the scenario becomes too long")
+            }
             Self::Undefined { name } => {
                 Draft::new(Code::UndefinedVariable, span, format!("variable `{name}` is not set"))
                     .help(format!("set it in the environment, or give a default: `${{{name}:-…}}`"))
@@ -41,7 +43,11 @@ impl ExpandError {
 
 /// Replaces `${NAME}` by the variable's value, `${NAME:-default}` by the default where it is unset or empty, and `$$`
 /// by `$`. Any other `$` stands for itself; what is put in is not looked at again.
-pub(crate) fn expand(text: &str, lookup: Lookup<'_>) -> Result<(String, Expansion), ExpandError> {
+pub(crate) fn expand(
+    text: &str,
+    lookup: Lookup<'_>,
+    max_bytes: usize,
+) -> Result<(String, Expansion), ExpandError> {
     let mut expanded = String::with_capacity(text.len());
     let mut expansion = Expansion::Literal;
     let mut rest = text;
@@ -59,7 +65,7 @@ pub(crate) fn expand(text: &str, lookup: Lookup<'_>) -> Result<(String, Expansio
         } else {
             expanded.push('$');
         }
-        if expanded.len() > MAX_BYTES {
+        if expanded.len() > max_bytes {
             return Err(ExpandError::TooLong);
         }
     }
@@ -113,16 +119,17 @@ mod tests {
             ("${NONE:-}", ""),
             ("$${A} $host $", "${A} $host $"),
         ] {
-            assert_eq!(expand(text, &lookup).unwrap().0, expected, "{text}");
+            assert_eq!(expand(text, &lookup, 1_000).unwrap().0, expected, "{text}");
         }
     }
 
     #[test]
     fn what_is_not_there_is_an_error() {
         let undefined = ExpandError::Undefined { name: "NONE".to_owned() };
-        assert_eq!(expand("${NONE}", &lookup), Err(undefined));
+        assert_eq!(expand("${NONE}", &lookup, 1_000), Err(undefined));
         for text in ["${", "${}", "${1}", "${A-b}", "${A", "${:-x}"] {
-            assert_eq!(expand(text, &lookup), Err(ExpandError::Malformed), "{text}");
+            assert_eq!(expand(text, &lookup, 1_000), Err(ExpandError::Malformed), "{text}");
         }
+        assert_eq!(expand(&"${A}".repeat(10), &lookup, 20), Err(ExpandError::TooLong));
     }
 }

@@ -30,8 +30,10 @@ impl<'a> Decoder<'a> {
         let message = format!("expected {what}, found {}", self.node.describe());
         let draft = Draft::new(Code::WrongType, self.node.span, message);
         Failure::new(match &self.node.kind {
-            Kind::Number(text) if what == "a text" => draft.help(format!("write it in quotes: \"{text}\"")),
-            Kind::Bool(value) if what == "a text" => draft.help(format!("write it in quotes: \"{value}\"")),
+            Kind::Number(text) if what == "a text" => {
+                draft.help(format!("a text needs quotes: \"{text}\"; a duration needs a unit: {text}s"))
+            }
+            Kind::Bool(value) if what == "a text" => draft.help(format!("a text needs quotes: \"{value}\"")),
             _ => draft,
         })
     }

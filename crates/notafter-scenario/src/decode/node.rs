@@ -2,11 +2,12 @@
 
 use crate::diagnostic::{Draft, Sink, Span};
 use crate::variables::{self, Expansion, Lookup};
-use crate::{Code, Context, Source};
+use crate::{Code, Context, MAX_BYTES, Source};
 use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use serde_yaml::{MessageFormatter, Options, Spanned, UserMessageFormatter};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -14,6 +15,8 @@ use std::fmt;
 const MAX_DEPTH: usize = 32;
 /// Aliases within aliases may add up to this many levels of [`MAX_DEPTH`].
 const MAX_ALIAS_DEPTH: usize = 4;
+/// Bytes of text in the whole tree, whatever aliases and variables multiply.
+const MAX_TEXT_BYTES: usize = 8 * MAX_BYTES;
 /// Nodes of a file, and again nodes that its aliases add.
 const MAX_NODES: usize = 50_000;
 
@@ -64,7 +67,11 @@ impl Node {
 /// Reads the one document of `source`; none where it is no YAML, which is reported.
 pub(crate) fn read(source: &Source, context: &Context<'_>, sink: &Sink) -> Option<Node> {
     match serde_yaml::from_str_with_options::<Spanned<Parsed>>(&source.text, options()) {
-        Ok(parsed) => Some(Reader { source, variables: Some(context.variables), sink }.node(parsed)),
+        Ok(parsed) => {
+            let text_bytes = &Cell::new(0);
+            let reader = Reader { source, variables: context.variables, sink, text_bytes, path: None };
+            Some(reader.node(parsed))
+        }
         Err(error) => {
             sink.report(syntax_error(source, &error));
             None
@@ -78,6 +85,7 @@ fn options() -> Options {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
             max_nodes: MAX_NODES,
+            max_total_scalar_bytes: MAX_TEXT_BYTES,
             max_events: 4 * MAX_NODES,
             max_documents: 1,
             max_buffered_comment_events: 100_000,
@@ -203,9 +211,26 @@ impl<'de> Deserialize<'de> for Parsed {
 
 struct Reader<'a> {
     source: &'a Source,
-    /// None where `${NAME}` stands for itself.
-    variables: Option<Lookup<'a>>,
+    variables: Lookup<'a>,
     sink: &'a Sink,
+    /// Bytes of text so far.
+    text_bytes: &'a Cell<usize>,
+    path: Option<&'a Path<'a>>,
+}
+
+/// The keys that lead to a node, the last first.
+struct Path<'a> {
+    key: &'a str,
+    parent: Option<&'a Self>,
+}
+
+impl Path<'_> {
+    /// Whether a value here names a secret: `services.NAME.env.VARIABLE.secret`.
+    fn names_a_secret(&self) -> bool {
+        let keys: Vec<&str> =
+            std::iter::successors(Some(self), |path| path.parent).map(|path| path.key).collect();
+        matches!(keys.as_slice(), ["secret", _, "env", _, "services"])
+    }
 }
 
 impl Reader<'_> {
@@ -252,9 +277,9 @@ impl Reader<'_> {
                 continue;
             }
             first.insert(key.text.clone(), key.span);
-            // The name of a secret is no value: what it stands for must not be looked up here.
-            let variables = self.variables.filter(|_| key.text != "secret");
-            map.push((key, Reader { variables, ..*self }.node(value)));
+            let path = Path { key: &key.text, parent: self.path };
+            let node = Reader { path: Some(&path), ..*self }.node(value);
+            map.push((key, node));
         }
         map
     }
@@ -274,11 +299,16 @@ impl Reader<'_> {
     }
 
     fn text(&self, text: String, span: Span) -> Kind {
-        let Some(variables) = self.variables else {
+        // The name of a secret is no value: what it stands for must not be looked up here.
+        if self.path.is_some_and(Path::names_a_secret) {
             return Kind::Text { value: text, expansion: Expansion::Literal };
-        };
-        match variables::expand(&text, variables) {
-            Ok((value, expansion)) => Kind::Text { value, expansion },
+        }
+        let left = MAX_TEXT_BYTES.saturating_sub(self.text_bytes.get());
+        match variables::expand(&text, self.variables, left) {
+            Ok((value, expansion)) => {
+                self.text_bytes.set(self.text_bytes.get() + value.len());
+                Kind::Text { value, expansion }
+            }
             Err(error) => {
                 self.sink.report(error.draft(span));
                 Kind::Text { value: text, expansion: Expansion::Failed }

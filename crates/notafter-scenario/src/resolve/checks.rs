@@ -235,6 +235,6 @@ fn empty_expectation(span: Span) -> Draft {
 }
 
 fn article(kind: &str) -> String {
-    let article = if kind.starts_with(['a', 'e']) { "an" } else { "a" };
+    let article = if kind.starts_with(['a', 'e', 'h']) { "an" } else { "a" };
     format!("{article} `{kind}`")
 }

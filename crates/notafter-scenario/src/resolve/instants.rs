@@ -82,7 +82,7 @@ impl Scope<'_> {
         if !instant.terms.iter().all(|(_, amount)| amount.is_whole_seconds()) {
             return self.fail(Draft::new(Code::BadInstant, span, "instants are whole seconds"));
         }
-        instant.from_base(base).or_else(|| {
+        instant.counted_from(base).or_else(|| {
             let message = format!("`{instant}` lies outside the years -9999 to 9999");
             self.fail(Draft::new(Code::InstantOutOfRange, span, message))
         })

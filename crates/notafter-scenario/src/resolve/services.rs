@@ -147,6 +147,10 @@ impl Scope<'_> {
             let name = self.name(name);
             let (path, span) = raw.path.get()?;
             let path = self.absolute_path(path, span)?;
+            if path == "/" {
+                let message = "the whole root tree cannot be a volume";
+                return self.fail(Draft::new(Code::PathNotPlain, span, message));
+            }
             if let Some(first) = seen.insert(path.clone(), span) {
                 self.report(duplicate_path(&path, span, first));
             }

@@ -84,7 +84,7 @@ impl InstantText {
     }
 
     /// The instant, counted from what the base stands for; none outside the range of instants.
-    pub(crate) fn from_base(&self, base: UnixTime) -> Option<UnixTime> {
+    pub(crate) fn counted_from(&self, base: UnixTime) -> Option<UnixTime> {
         self.terms.iter().try_fold(base, |at, (sign, amount)| amount.applied_to(at, *sign))
     }
 }

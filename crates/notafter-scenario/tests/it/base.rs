@@ -64,6 +64,7 @@ pub(crate) const NOW: &str = "2026-06-01T12:00:00Z";
 pub(crate) fn variable(name: &str) -> Option<String> {
     match name {
         "IMAGE" => Some("rootfs:/srv/tree".to_owned()),
+        "LONG" => Some("x".repeat(100_000)),
         "PORT" => Some("8443".to_owned()),
         _ => None,
     }

@@ -20,6 +20,15 @@ fn alias_bombs_are_refused() {
 }
 
 #[test]
+fn long_texts_are_not_multiplied() {
+    let long = "x".repeat(500_000);
+    let rows = vec![format!("[{}]", vec!["*a"; 9].join(", ")); 9].join(", ");
+    assert_eq!(codes(&read(&format!("a: &a {long}\nb: [{rows}]")).unwrap_err()), [Code::NotYaml]);
+    let list = format!("a: &a [{}]\n", vec!["\"${LONG}\""; 200].join(", "));
+    assert_eq!(codes(&read(&list).unwrap_err()).first(), Some(&Code::BadVariable));
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     let depth = 100_000;
     for text in [

@@ -1,0 +1,57 @@
+//! Questions to the services, and their answers.
+
+use super::RawProbe;
+use crate::decode::{Keyword, Located, OneOrMany};
+use notafter_core::Connection;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One question to the services.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "check", deny_unknown_fields)]
+pub(crate) struct RawCheck {
+    /// The service in whose place in the network the probe stands.
+    pub(crate) from: Option<Located<String>>,
+    /// How to look.
+    pub(crate) probe: Located<RawProbe>,
+    /// The kinds of connection to look over; `[fresh]` where nothing is said.
+    pub(crate) connections: Option<Located<Vec<Located<Keyword<Connection>>>>>,
+    /// How long one look may take; `10s` where nothing is said.
+    pub(crate) within: Option<Located<String>>,
+    /// How long a failure may last before it counts; `0s` where nothing is said.
+    pub(crate) settle: Option<Located<String>>,
+    /// What must be seen: once, or one entry per span of time.
+    pub(crate) expect: Located<OneOrMany<RawExpectation>>,
+}
+
+/// What must be seen, as one of two, and when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "expectation", deny_unknown_fields)]
+pub(crate) struct RawExpectation {
+    /// The last second before the span; from the beginning where none is given.
+    pub(crate) after: Option<Located<String>>,
+    /// The last second of the span; to the end where none is given.
+    pub(crate) through: Option<Located<String>>,
+    /// The service answers.
+    pub(crate) works: Option<Located<RawWorks>>,
+    /// The service refuses.
+    pub(crate) rejected: Option<Located<RawRejected>>,
+}
+
+/// What an answer looks like.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "works", deny_unknown_fields)]
+pub(crate) struct RawWorks {
+    /// Exit code of an `exec` probe; 0 where none is given.
+    pub(crate) exit: Option<Located<i64>>,
+    /// Status of an HTTP probe; any of 200 to 299 where none is given.
+    pub(crate) status: Option<Located<i64>>,
+}
+
+/// A refusal.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "rejected", deny_unknown_fields)]
+pub(crate) struct RawRejected {
+    /// The check that must work meanwhile, so that refusing everybody does not pass.
+    pub(crate) control: Located<String>,
+}

@@ -1,0 +1,23 @@
+//! The file format: what may stand where. Comments on fields are the descriptions that editors show.
+//!
+//! Nothing here is checked beyond its shape; see `resolve`.
+
+mod check;
+mod credential;
+mod file;
+mod image;
+mod planned;
+mod policy;
+mod probe;
+mod scenario;
+mod service;
+
+pub(crate) use check::{RawCheck, RawExpectation, RawRejected, RawWorks};
+pub(crate) use credential::{RawCa, RawCredential, RawValidity, RawX509};
+pub(crate) use file::{RawFile, RawFiles, RawMount};
+pub(crate) use image::RawImage;
+pub(crate) use planned::is_planned;
+pub(crate) use policy::{RawCause, RawPolicy, RawReplay, RawWaiver};
+pub(crate) use probe::{RawHttps, RawProbe, RawTls};
+pub(crate) use scenario::RawScenario;
+pub(crate) use service::{RawReady, RawSecret, RawService, RawVolume};

@@ -1,0 +1,19 @@
+//! Keys that the design of the format has and this version has not.
+
+/// Keys that the design of the format has and this version has not. They are refused by a message of their own.
+const PLANNED: [(&str, &[&str]); 9] = [
+    ("scenario", &["rotations", "compose"]),
+    ("credential", &["crl", "env", "file", "jks", "jwt", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
+    ("x509", &["cross_signs"]),
+    ("service", &["clock", "health", "job", "resources", "skew"]),
+    ("file", &["crl", "jwks", "store"]),
+    ("image", &["dir", "docker-archive", "docker-daemon", "oci", "oci-archive"]),
+    ("probe", &["grpc", "postgres", "redis"]),
+    ("expectation", &["served", "warns"]),
+    ("trust", &["system", "file"]),
+];
+
+/// Whether `key` of `owner` is part of the design and not built yet.
+pub(crate) fn is_planned(owner: &str, key: &str) -> bool {
+    PLANNED.iter().any(|(name, keys)| *name == owner && keys.contains(&key))
+}

@@ -1,0 +1,106 @@
+//! Ways to look at a service.
+
+use crate::decode::{Keyword, Located};
+use notafter_core::{HttpMethod, Verify};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// One way to look.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "probe", rename_all = "kebab-case")]
+pub(crate) enum RawProbe {
+    /// The main process of a service runs.
+    Alive(RawAlive),
+    /// A command inside a service.
+    Exec(RawExec),
+    /// An HTTP exchange.
+    Http(RawHttp),
+    /// An HTTP exchange over TLS.
+    Https(RawHttps),
+    /// A line in the output of a service.
+    Log(RawLog),
+    /// A TCP connection.
+    Tcp(RawTcp),
+    /// A TLS handshake.
+    Tls(RawTls),
+}
+
+/// The main process of a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "alive", deny_unknown_fields)]
+pub(crate) struct RawAlive {
+    /// The service; the check's `from` where none is given.
+    pub(crate) service: Option<Located<String>>,
+}
+
+/// A command inside a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "exec probe", deny_unknown_fields)]
+pub(crate) struct RawExec {
+    /// The service; the check's `from` where none is given.
+    pub(crate) service: Option<Located<String>>,
+    /// Command and arguments, without a shell.
+    pub(crate) command: Located<Vec<Located<String>>>,
+}
+
+/// A line in the output of a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "log probe", deny_unknown_fields)]
+pub(crate) struct RawLog {
+    /// The service; the check's `from` where none is given.
+    pub(crate) service: Option<Located<String>>,
+    /// Text that a line written since the previous checkpoint must contain.
+    pub(crate) contains: Located<String>,
+}
+
+/// A TCP connection.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "tcp probe", deny_unknown_fields)]
+pub(crate) struct RawTcp {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+}
+
+/// A TLS handshake.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "tls probe", deny_unknown_fields)]
+pub(crate) struct RawTls {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+    /// The CA to start from.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+}
+
+/// An HTTP exchange.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "http probe", deny_unknown_fields)]
+pub(crate) struct RawHttp {
+    /// `http://SERVICE:PORT/PATH`.
+    pub(crate) url: Located<String>,
+    /// `GET` where none is given.
+    pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
+}
+
+/// An HTTP exchange over TLS.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "https probe", deny_unknown_fields)]
+pub(crate) struct RawHttps {
+    /// `https://SERVICE:PORT/PATH`.
+    pub(crate) url: Located<String>,
+    /// `GET` where none is given.
+    pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
+    /// The CA to start from.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+}

@@ -1,0 +1,42 @@
+//! The whole file.
+
+use super::{RawCheck, RawCredential, RawImage, RawPolicy, RawReplay, RawService};
+use crate::decode::{Entries, Located, TextOr};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A release-gate scenario: services, credentials, checks and the time that a release must live.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "scenario", deny_unknown_fields)]
+pub(crate) struct RawScenario {
+    /// Version of the format: 1.
+    #[schemars(required, range(min = 1, max = 1))]
+    pub(crate) notafter: Option<Located<i64>>,
+    /// Name of the scenario.
+    #[schemars(required)]
+    pub(crate) name: Option<Located<String>>,
+    /// Where simulated time begins: an instant; `now` where none is given.
+    pub(crate) start: Option<Located<String>>,
+    /// How long the release must run unattended, such as `2y`, or the instant until which it must.
+    #[schemars(required)]
+    pub(crate) support: Option<Located<String>>,
+    /// The service whose build is under release.
+    #[schemars(required)]
+    pub(crate) candidate: Option<Located<String>>,
+    /// Limit for the whole run in real time, such as `60s`; beyond it the verdict is inconclusive.
+    pub(crate) budget: Option<Located<String>>,
+    /// Named images of the candidate.
+    pub(crate) builds: Option<Located<Entries<TextOr<RawImage>>>>,
+    /// Credentials to make for this scenario.
+    pub(crate) credentials: Option<Located<Entries<RawCredential>>>,
+    /// What runs.
+    #[schemars(required)]
+    pub(crate) services: Option<Located<Entries<RawService>>>,
+    /// What is asked of it at every planned instant.
+    #[schemars(required)]
+    pub(crate) checks: Option<Located<Entries<RawCheck>>>,
+    /// How strictly to judge.
+    pub(crate) policy: Option<Located<RawPolicy>>,
+    /// For scenarios that retell an incident: what each build must come to. `gate` ignores it.
+    pub(crate) replay: Option<Located<Vec<Located<RawReplay>>>>,
+}
