@@ -2,6 +2,7 @@
 
 use crate::Error;
 use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, VolumeName, VolumeState};
+use notafter_image::{Bind, RootTree};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -28,26 +29,6 @@ pub struct SandboxSpec {
     pub clock: Option<UnixTime>,
     /// What the file system of the host offers for throw-away data; none lets the back end choose (memory).
     pub scratch: Option<PathBuf>,
-}
-
-/// The root tree of a service before its files are laid in.
-#[derive(Debug, Clone)]
-pub enum RootTree {
-    /// Nothing but the binds.
-    Empty,
-    /// The machine's own file system under a throw-away overlay.
-    Host,
-    /// An unpacked tree under a throw-away overlay; the tree itself is never written to.
-    Tree(PathBuf),
-}
-
-/// A file or directory of the host that appears inside, read-only.
-#[derive(Debug, Clone)]
-pub struct Bind {
-    /// On the host.
-    pub source: PathBuf,
-    /// Absolute path inside.
-    pub target: String,
 }
 
 /// A file that is laid into the root tree. Never logged: it may be a private key.

@@ -17,12 +17,13 @@ pub mod scripted;
 mod wire;
 
 pub use contract::{
-    Backend, Bind, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, RootTree, Sandbox,
-    SandboxSpec, ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
+    Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
+    ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
 };
 pub use embedded::Embedded;
 pub use error::Error;
 pub use keeper::run_if_sandbox;
+pub use notafter_image::{Bind, RootTree};
 
 /// Tells the host's time. A plain function: the keeper of a sandbox is another process.
 pub type HostClock = fn() -> notafter_core::ClockReading;
