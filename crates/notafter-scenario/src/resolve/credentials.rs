@@ -217,19 +217,27 @@ impl Scope<'_> {
         Some((from, until))
     }
 
+    /// Shape alone; which attributes there are and what they can hold is known where certificates are made.
     fn subject(&self, subject: &Located<String>) -> Option<String> {
-        const ATTRIBUTES: [&str; 6] = ["CN", "O", "OU", "C", "ST", "L"];
         let (text, span) = subject.get()?;
+        let mut escaped = false;
+        let mut is_comma = |char| {
+            let separates = char == ',' && !escaped;
+            escaped = char == '\\' && !escaped;
+            separates
+        };
         let part_is_fine = |part: &str| {
-            part.split_once('=').is_some_and(|(attribute, value)| {
-                ATTRIBUTES.contains(&attribute.trim()) && !value.trim().is_empty()
+            part.split_once('=').is_some_and(|(label, value)| {
+                let label = label.trim();
+                !label.is_empty()
+                    && label.bytes().all(|byte| byte.is_ascii_alphabetic())
+                    && !value.trim().is_empty()
             })
         };
-        if !text.split(',').all(part_is_fine) || text.chars().any(char::is_control) {
-            let message = format!("`{text}` is no subject");
+        if !text.split(&mut is_comma).all(part_is_fine) || text.chars().any(char::is_control) {
             return self.fail(
-                Draft::new(Code::BadSubject, span, message)
-                    .help("write `CN=name,O=organisation`, of `CN`, `O`, `OU`, `C`, `ST` and `L`"),
+                Draft::new(Code::BadSubject, span, format!("`{text}` is no subject"))
+                    .help("write `CN=name,O=organisation`, and `\\,` for a comma inside a value"),
             );
         }
         Some(text.clone())

@@ -63,6 +63,16 @@ fn issuers() {
 }
 
 #[test]
+fn subjects_have_the_shape_of_rfc_4514() {
+    for subject in ["CN=a, O=B\\\\, Inc.", "emailAddress=a@b", "CN=a=b"] {
+        assert!(read(&edited("CN=node", subject)).is_ok(), "{subject}");
+    }
+    for subject in ["", "CN=", "CN=a,", "CN=a,b", "2.5.4.3=a"] {
+        assert!(read(&edited("CN=node", subject)).is_err(), "{subject}");
+    }
+}
+
+#[test]
 fn services_start_after_what_they_need() {
     let order = |text: &str| -> Vec<String> {
         right(text).services.iter().map(|service| service.name.to_string()).collect()
