@@ -56,6 +56,15 @@ pub enum Error {
         /// Where the scenario names it.
         location: SourceLocation,
     },
+    /// An image cannot be had.
+    #[error("{}an image of the scenario cannot be had", place(location.as_ref()))]
+    Images {
+        /// The service that asks for it, where one is known.
+        location: Option<SourceLocation>,
+        /// Why.
+        #[source]
+        source: notafter_image::Error,
+    },
     /// The files of a service cannot be scanned.
     #[error("{location}: the files of service {service} cannot be scanned")]
     Inventory {
@@ -140,6 +149,7 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Self::PlanRepeats { .. } | Self::Signals { .. } => Blame::Harness,
+            Self::Images { source, .. } => blame_for_image(source),
             Self::ConnectionUnsupported { .. }
             | Self::FileTooLarge { .. }
             | Self::FileUnreadable { .. }
@@ -153,6 +163,26 @@ impl Error {
             | Self::UnknownCase { .. } => Blame::User,
         }
     }
+}
+
+/// What the scenario names must be there; building and unpacking it is the gate's part.
+fn blame_for_image(error: &notafter_image::Error) -> Blame {
+    use notafter_image::Error as Image;
+    match error {
+        Image::BuildFailed { .. }
+        | Image::CargoNotStarted { .. }
+        | Image::Io { .. }
+        | Image::NoCache { .. } => Blame::Harness,
+        Image::Missing { .. }
+        | Image::NoSuchBinary { .. }
+        | Image::NotAnArchive { .. }
+        | Image::TooLarge { .. }
+        | Image::UnsafeEntry { .. } => Blame::User,
+    }
+}
+
+fn place(location: Option<&SourceLocation>) -> String {
+    location.map_or_else(String::new, |location| format!("{location}: "))
 }
 
 fn list(cases: &[CaseId]) -> String {

@@ -3,7 +3,9 @@
 use crate::Error;
 use notafter_backend::{Bind, RootTree};
 use notafter_core::{ImageRef, Scenario, Service};
-use std::path::PathBuf;
+use notafter_image::Resolver;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// What a service gets from its image.
 #[derive(Debug, Clone)]
@@ -12,19 +14,48 @@ pub(crate) struct ServiceImage {
     pub(crate) binds: Vec<Bind>,
     /// What runs where the service names no command.
     pub(crate) command: Option<Vec<String>>,
+    /// What the tree lacks or adds compared with the image.
+    pub(crate) remarks: Vec<String>,
 }
 
 /// Images, ready to be launched and scanned.
 #[derive(Debug, Default)]
 pub struct Images {
-    /// With the directory that relative paths in the reference start from.
-    resolved: Vec<(PathBuf, ImageRef, ServiceImage)>,
+    /// By the directory that relative paths in the reference start from.
+    resolved: BTreeMap<PathBuf, Vec<(ImageRef, ServiceImage)>>,
 }
 
 impl Images {
+    /// Finds and builds every image of `scenarios`; several scenarios are several builds of one, or more. All cargo
+    /// images beside one scenario are built by one call of cargo, and `on_line` hears each line of what it says.
+    ///
+    /// # Errors
+    /// [`Error::Images`] for the first image that cannot be had.
+    pub fn resolve(scenarios: &[&Scenario], on_line: &mut dyn FnMut(&str)) -> Result<Self, Error> {
+        let mut wanted: BTreeMap<PathBuf, Vec<ImageRef>> = BTreeMap::new();
+        for scenario in scenarios {
+            let references = wanted.entry(scenario.directory.clone()).or_default();
+            for image in scenario.services.iter().filter_map(|service| scenario.image_of(service)) {
+                if !references.contains(image) {
+                    references.push(image.clone());
+                }
+            }
+        }
+        let resolver = Resolver::from_environment();
+        let mut resolved = BTreeMap::new();
+        for (directory, references) in wanted {
+            let images = resolver
+                .resolve(&directory, &references, on_line)
+                .map_err(|source| located(scenarios, &directory, source))?;
+            let images = images.into_iter().map(ServiceImage::from);
+            resolved.insert(directory, references.into_iter().zip(images).collect());
+        }
+        Ok(Self { resolved })
+    }
+
     #[cfg(test)]
-    pub(crate) fn of_one(reference: ImageRef, image: ServiceImage) -> Self {
-        Self { resolved: vec![(PathBuf::from("."), reference, image)] }
+    pub(crate) fn of_one(directory: &Path, reference: ImageRef, image: ServiceImage) -> Self {
+        Self { resolved: BTreeMap::from([(directory.to_owned(), vec![(reference, image)])]) }
     }
 
     /// What `service` runs from.
@@ -33,13 +64,35 @@ impl Images {
     /// [`Error::NoImage`] where it has none, or one that was not resolved.
     pub(crate) fn of(&self, scenario: &Scenario, service: &Service) -> Result<&ServiceImage, Error> {
         let wanted = scenario.image_of(service);
-        self.resolved
-            .iter()
-            .find(|(directory, reference, _)| *directory == scenario.directory && Some(reference) == wanted)
-            .map(|(_, _, image)| image)
-            .ok_or_else(|| Error::NoImage {
-                service: service.name.clone(),
-                location: service.location.clone(),
-            })
+        let beside = self.resolved.get(&scenario.directory).into_iter().flatten();
+        let mut found = beside.filter(|(reference, _)| Some(reference) == wanted);
+        found.next().map(|(_, image)| image).ok_or_else(|| Error::NoImage {
+            service: service.name.clone(),
+            location: service.location.clone(),
+        })
+    }
+}
+
+/// The error with the place in the scenario that asks for the image.
+fn located(scenarios: &[&Scenario], directory: &Path, source: notafter_image::Error) -> Error {
+    let asks = |scenario: &&&Scenario| scenario.directory == directory;
+    let services = scenarios.iter().filter(asks).flat_map(|scenario| {
+        scenario.services.iter().filter_map(|service| Some((service, scenario.image_of(service)?)))
+    });
+    let mut services = services.filter(|(_, image)| source.images().contains(image));
+    let location = services.next().map(|(service, _)| service.location.clone());
+    Error::Images { location, source }
+}
+
+impl From<notafter_image::Image> for ServiceImage {
+    fn from(image: notafter_image::Image) -> Self {
+        let root = match image.root {
+            notafter_image::RootTree::Empty => RootTree::Empty,
+            notafter_image::RootTree::Host => RootTree::Host,
+            notafter_image::RootTree::Tree(path) => RootTree::Tree(path),
+        };
+        let binds =
+            image.binds.into_iter().map(|bind| Bind { source: bind.source, target: bind.target }).collect();
+        Self { root, binds, command: image.executable.map(|path| vec![path]), remarks: image.remarks }
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     }
     for service in &scenario.services {
         let image = images.of(scenario, service)?;
+        stock.remarks.extend(image.remarks.iter().map(|remark| format!("{}: {remark}", service.name)));
         let found = scan_image(service, image, &mut stock.remarks).map_err(|source| Error::Inventory {
             service: service.name.clone(),
             location: service.location.clone(),

@@ -1,3 +1,56 @@
-//! The notafter command line, and the init inside every sandbox.
+//! The notafter command line.
+//!
+//! Reads arguments, asks the crates below, prints what they say and ends with the exit code of the verdict.
+//!
+//! What must never happen here: an exit code of 0 without a verdict of *allow*, whatever fails and however.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod at;
+mod backends;
+mod commands;
+mod error;
+mod exit;
+mod kept;
+mod live;
+mod loading;
+mod printer;
+
+use clap::Parser;
+use exit::Exit;
+use printer::Printer;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // First of all, while there is but one thread: this process may have been started to keep a sandbox.
+    notafter_backend::run_if_sandbox(notafter_runner::host_now);
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => {
+            _ = message.print();
+            let code = u8::try_from(message.exit_code()).unwrap_or(Exit::Usage.code());
+            return ExitCode::from(code);
+        }
+    };
+    let mut printer = Printer::new(cli.color);
+    if let args::Command::At { instant, command } = cli.command {
+        return at::run(&instant, command, &mut |line| printer.note(&format!("{line}\n")));
+    }
+    // A panic is a bug of the gate: the default hook tells where, and the gate could not look.
+    let exit = catch_unwind(AssertUnwindSafe(|| match commands::run(cli.command, &mut printer) {
+        Ok(exit) => exit,
+        Err(error) => {
+            printer.error(&error);
+            error.exit()
+        }
+    }));
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(_) => {
+            Printer::new(cli.color)
+                .note("inconclusive: the gate itself failed; please report the lines above\n");
+            Exit::Inconclusive.into()
+        }
+    }
+}

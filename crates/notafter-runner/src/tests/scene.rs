@@ -13,7 +13,7 @@ use notafter_core::{
     Start, Step, UnixTime, Works,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(super) const PORT: u16 = 2123;
@@ -196,8 +196,8 @@ fn in_words(observation: &Observation) -> String {
 }
 
 pub(super) fn images() -> Images {
-    let image = ServiceImage { root: RootTree::Empty, binds: Vec::new(), command: None };
-    Images::of_one(ImageRef::Rootfs(PathBuf::from("tree")), image)
+    let image = ServiceImage { root: RootTree::Empty, binds: Vec::new(), command: None, remarks: Vec::new() };
+    Images::of_one(Path::new("."), ImageRef::Rootfs(PathBuf::from("tree")), image)
 }
 
 pub(super) fn backend(script: Script) -> Scripted {

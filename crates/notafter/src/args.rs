@@ -1,0 +1,187 @@
+//! The command line.
+
+use crate::printer::Colour;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use notafter_core::CaseId;
+use notafter_scenario::CandidateChoice;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// What in this build breaks on the day something in it expires?
+///
+/// Runs a candidate under clocks that stand where the real one will stand months from now, and says whether the
+/// release may ship.
+#[derive(Debug, Parser)]
+#[command(
+    name = "notafter",
+    version,
+    after_help = "Exit codes: 0 allow, 1 block, 2 usage or scenario error, 3 inconclusive. Treat all but 0 as blocked."
+)]
+pub(crate) struct Cli {
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Colour,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a command of this machine under a shifted clock, and ends as it ends
+    ///
+    /// Exit codes: the command's own; 125 where notafter itself fails, 126 where the command cannot be executed,
+    /// 127 where it is not found.
+    At {
+        /// What the clock shows when the command starts: 2018-12-06T04:30:00Z, or counted from now as in +1y, -90d
+        #[arg(allow_hyphen_values = true)]
+        instant: String,
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+    /// Tells what works on this machine, and the way out where something does not
+    Doctor,
+    /// Explains a code that stands in reports or messages
+    Explain {
+        /// The code, such as `breaks-in-window`
+        code: String,
+    },
+    /// Judges one build of a scenario's candidate
+    Gate(GateArgs),
+    /// Judges a saved record again and shows the report, without running anything
+    Judge {
+        /// What `gate --report json=FILE` wrote
+        record: PathBuf,
+    },
+    /// Shows which cases a gate would begin with, and why
+    Plan(ScenarioArgs),
+    /// Gates every build that a scenario retells, and compares with what it tells
+    Replay(ReplayArgs),
+    /// Prints the JSON Schema of scenario files
+    Schema,
+}
+
+/// Which scenario, and which build of its candidate.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    /// The scenario: a file, or a directory with a scenario.yaml
+    pub(crate) scenario: PathBuf,
+    /// The build under release: one of the scenario's builds, or an image
+    #[arg(long, value_name = "NAME=BUILD_OR_IMAGE")]
+    pub(crate) candidate: Option<CandidateChoice>,
+}
+
+/// How much to tell while a run goes on.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Volume {
+    /// Tell nothing but the report
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Tell every look, every motion of the clock and every start
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// Where services run
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Run this case of the plan alone; what it shows is no verdict
+    #[arg(long, value_name = "ID", value_parser = case_id)]
+    pub(crate) case: Option<CaseId>,
+    /// Keep the record, the plan, logs and served chains in this directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    /// Write a report to a file, `-` for standard output
+    #[arg(long, value_name = "FORMAT=FILE")]
+    pub(crate) report: Vec<ReportTarget>,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Scenarios: files, or directories with a scenario.yaml
+    #[arg(required = true)]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// Where services run
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: BackendChoice,
+    /// Keep what `gate --keep` keeps, per scenario and build
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+}
+
+/// Where services run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BackendChoice {
+    /// Namespaces of this machine, without a daemon
+    #[default]
+    Embedded,
+}
+
+/// A report that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReportTarget {
+    pub(crate) format: ReportFormat,
+    /// None is standard output.
+    pub(crate) path: Option<PathBuf>,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    /// The record and its verdict.
+    Json,
+}
+
+impl FromStr for ReportTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text
+            .split_once('=')
+            .ok_or_else(|| format!("`{text}` does not read FORMAT=FILE, as in json=record.json"))?;
+        let format = match format {
+            "json" => ReportFormat::Json,
+            _ => return Err(format!("there is no report format `{format}`; there is `json`")),
+        };
+        match file {
+            "" => Err(format!("`{text}` names no file")),
+            "-" => Ok(Self { format, path: None }),
+            _ => Ok(Self { format, path: Some(PathBuf::from(file)) }),
+        }
+    }
+}
+
+fn case_id(text: &str) -> Result<CaseId, String> {
+    CaseId::new(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reports_read_format_and_file() {
+        let json =
+            |path: Option<&str>| ReportTarget { format: ReportFormat::Json, path: path.map(PathBuf::from) };
+        assert_eq!("json=a=b.json".parse(), Ok(json(Some("a=b.json"))));
+        assert_eq!("json=-".parse(), Ok(json(None)));
+        for wrong in ["json", "json=", "xml=a", "=a", ""] {
+            assert!(wrong.parse::<ReportTarget>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `notafter gate`: one build, one verdict.
+
+use crate::args::{GateArgs, ReportFormat, Volume};
+use crate::backends;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::live::Live;
+use crate::printer::Printer;
+use crate::{kept, loading};
+use notafter_core::{CaseRecord, Outcome, RunRecord, Verdict, judge};
+use notafter_runner::{Interrupt, Options};
+use std::fs;
+
+pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error> {
+    let interrupt = Interrupt::new();
+    interrupt.on_signals()?;
+    let scenario = loading::runnable(&args.scenario.scenario, args.scenario.candidate.clone())?;
+    let images = loading::images(&[&scenario], args.volume, printer)?;
+    let backend = backends::choose(args.backend)?;
+    let options = Options { only: args.case.clone(), keep: args.keep.clone(), interrupt };
+    // A case that runs alone is run to be looked at.
+    let verbose = args.volume.verbose || (args.case.is_some() && !args.volume.quiet);
+    let mut live = Live::new(printer, &scenario, Volume { verbose, ..args.volume });
+    let record =
+        notafter_runner::run(&scenario, &images, backend.as_ref(), &options, &mut |event| live.tell(event))?;
+    let verdict = judge(&record);
+    let exit = match &args.case {
+        None => verdict.decision.into(),
+        Some(_) => exit_of_one_case(&record),
+    };
+    // Whatever fails from here on must not turn the verdict around.
+    let told = tell(args, &record, &verdict, printer);
+    Ok(told.map_or_else(
+        |error| {
+            printer.error(&error);
+            exit.or_inconclusive()
+        },
+        |()| exit,
+    ))
+}
+
+fn tell(args: &GateArgs, record: &RunRecord, verdict: &Verdict, printer: &mut Printer) -> Result<(), Error> {
+    let mut page = String::new();
+    match record.cases.as_slice() {
+        [case] if args.case.is_some() => page.push_str(&one_case(case, record)),
+        _ => {
+            let styles = printer.out_styles();
+            // A String takes everything that is written to it.
+            _ = notafter_report::terminal::write(&mut page, record, verdict, &styles);
+        }
+    }
+    let mut json = String::new();
+    notafter_report::json::write(&mut json, record, verdict).map_err(Error::Render)?;
+    let mut page_is_data = true;
+    for target in &args.report {
+        let text = match target.format {
+            ReportFormat::Json => &json,
+        };
+        match &target.path {
+            Some(path) => fs::write(path, text)
+                .map_err(|source| Error::ReportUnwritable { path: path.clone(), source })?,
+            None => {
+                page_is_data = false;
+                printer.data(text)?;
+            }
+        }
+    }
+    if let Some(directory) = &args.keep {
+        kept::write(directory, record, verdict, &json)?;
+    }
+    match page_is_data {
+        true => printer.data(&page),
+        false => {
+            printer.note(&page);
+            Ok(())
+        }
+    }
+}
+
+/// One case is no plan: without its controls a pass shows nothing, and a failure only that it fails.
+fn exit_of_one_case(record: &RunRecord) -> Exit {
+    match record.cases.as_slice() {
+        [case] if case.outcome == Some(Outcome::Fail) => Exit::Block,
+        _ => Exit::Inconclusive,
+    }
+}
+
+fn one_case(case: &CaseRecord, record: &RunRecord) -> String {
+    let id = &case.case.id;
+    let mut page = match case.outcome {
+        Some(Outcome::Fail) => format!("case {id} fails; one case alone is no verdict\n"),
+        Some(Outcome::Pass) => format!("inconclusive: one case only; case {id} passes\n"),
+        Some(Outcome::Error | Outcome::Skip) | None => {
+            format!("inconclusive: one case only; case {id} could not be looked at\n")
+        }
+    };
+    for end in &case.ends {
+        let how = match (&end.reason, end.code) {
+            (Some(reason), _) => reason.clone(),
+            (None, Some(code)) => format!("ended with exit code {code}"),
+            (None, None) => "ended".to_owned(),
+        };
+        page.push_str(&format!("  {} at {}: {}\n", end.service, end.at, escape(&how)));
+        for line in end.log_tail.lines() {
+            page.push_str(&format!("    | {}\n", escape(line)));
+        }
+    }
+    let unmet = case.observations.iter().filter(|observation| {
+        let check = record.scenario.check(&observation.check);
+        check.and_then(|check| check.is_met_by(observation)) == Some(false)
+    });
+    for observation in unmet {
+        page.push_str(&format!(
+            "  {} ({}) at {} is not as expected\n",
+            observation.check, observation.connection, observation.planned
+        ));
+    }
+    page
+}
+
+/// Services write what they like; none of it may steer the terminal.
+fn escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|char| if char.is_control() { char.escape_debug().collect() } else { vec![char] })
+        .collect()
+}

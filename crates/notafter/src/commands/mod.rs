@@ -1,0 +1,12 @@
+//! One module per command.
+
+mod doctor;
+mod explain;
+mod gate;
+mod judge;
+mod plan;
+mod replay;
+mod schema;
+mod start;
+
+pub(crate) use start::run;

@@ -1,0 +1,150 @@
+//! `notafter replay`: does every build come out as the incident tells?
+
+use crate::args::{ReplayArgs, Volume};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::live::Live;
+use crate::printer::Printer;
+use crate::{backends, kept, loading};
+use notafter_backend::Backend;
+use notafter_core::{Decision, ReplayEntry, Scenario, judge};
+use notafter_report::replay;
+use notafter_runner::{Images, Interrupt, Options};
+use notafter_scenario::CandidateChoice;
+use std::path::{Path, PathBuf};
+
+/// A scenario with the builds that it retells.
+struct Retold {
+    name: String,
+    /// Each build's scenario beside what it must come to.
+    builds: Vec<(Scenario, ReplayEntry)>,
+}
+
+pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Error> {
+    let interrupt = Interrupt::new();
+    interrupt.on_signals()?;
+    // Everything is read before anything runs: a mistake in the last scenario shows at once.
+    let retold = args.scenarios.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let scenarios: Vec<&Scenario> =
+        retold.iter().flat_map(|retold| retold.builds.iter().map(|(scenario, _)| scenario)).collect();
+    let images = loading::images(&scenarios, args.volume, printer)?;
+    let backend = backends::choose(args.backend)?;
+    let mut worst = Exit::Allow;
+    for retold in &retold {
+        for (scenario, entry) in &retold.builds {
+            let keep = args.keep.as_ref().map(|keep| keep.join(&retold.name).join(entry.build.as_str()));
+            let options = Options { only: None, keep, interrupt: interrupt.clone() };
+            let build = Build { scenario, entry, images: &images, options: &options, volume: args.volume };
+            let exit = build.gate(backend.as_ref(), printer)?;
+            worst = worse(worst, exit);
+        }
+    }
+    Ok(worst)
+}
+
+/// What came out otherwise than told weighs more than what could not run: it is a statement.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let weight = |exit| match exit {
+        Exit::Allow => 0,
+        Exit::Inconclusive => 1,
+        Exit::Block => 2,
+        Exit::Usage => 3,
+    };
+    if weight(other) > weight(one) { other } else { one }
+}
+
+fn read(path: &Path) -> Result<Retold, Error> {
+    let source = loading::source(path)?;
+    let scenario = loading::scenario(&source, None)?;
+    if scenario.replay.is_empty() {
+        return Err(Error::NothingToReplay { file: source.file });
+    }
+    let builds = scenario
+        .replay
+        .iter()
+        .map(|entry| {
+            let (service, build) = (scenario.candidate.service.to_string(), entry.build.to_string());
+            let chosen = loading::scenario(&source, Some(CandidateChoice { service, build }))?;
+            Ok((chosen, entry.clone()))
+        })
+        .collect::<Result<_, Error>>()?;
+    Ok(Retold { name: scenario.name.to_string(), builds })
+}
+
+struct Build<'a> {
+    scenario: &'a Scenario,
+    entry: &'a ReplayEntry,
+    images: &'a Images,
+    options: &'a Options,
+    volume: Volume,
+}
+
+impl Build<'_> {
+    /// Gates one build and prints its line.
+    fn gate(&self, backend: &dyn Backend, printer: &mut Printer) -> Result<Exit, Error> {
+        let quiet = self.volume.quiet || !self.volume.verbose;
+        let styles = printer.out_styles();
+        let mut live = Live::new(printer, self.scenario, Volume { quiet, ..self.volume });
+        let ran = notafter_runner::run(self.scenario, self.images, backend, self.options, &mut |event| {
+            live.tell(event);
+        });
+        let mut line = String::new();
+        // A String takes everything that is written to it.
+        let record = match ran {
+            Ok(record) => record,
+            Err(error) => {
+                let reason = error.to_string();
+                _ = replay::write_failure(&mut line, &self.entry.build, &reason, &styles);
+                printer.data(&line)?;
+                printer.error(&error.into());
+                return Ok(Exit::Inconclusive);
+            }
+        };
+        let verdict = judge(&record);
+        _ = replay::write(&mut line, self.entry, &record, &verdict, &styles);
+        printer.data(&line)?;
+        if let Some(directory) = &self.options.keep {
+            self.keep(directory.clone(), &record, &verdict)?;
+        }
+        if replay::compare(self.entry, &record, &verdict).is_empty() {
+            return Ok(Exit::Allow);
+        }
+        // One line cannot say why it came out otherwise.
+        let mut page = String::new();
+        _ = notafter_report::terminal::write(&mut page, &record, &verdict, &printer.err_styles());
+        printer.note(&page);
+        Ok(match verdict.decision {
+            Decision::Inconclusive => Exit::Inconclusive,
+            Decision::Allow | Decision::Block => Exit::Block,
+        })
+    }
+
+    fn keep(
+        &self,
+        directory: PathBuf,
+        record: &notafter_core::RunRecord,
+        verdict: &notafter_core::Verdict,
+    ) -> Result<(), Error> {
+        let mut json = String::new();
+        notafter_report::json::write(&mut json, record, verdict).map_err(Error::Render)?;
+        kept::write(&directory, record, verdict, &json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_build_that_came_out_otherwise_decides_the_exit_code() {
+        for (one, other, expected) in [
+            (Exit::Allow, Exit::Allow, Exit::Allow),
+            (Exit::Allow, Exit::Inconclusive, Exit::Inconclusive),
+            (Exit::Block, Exit::Inconclusive, Exit::Block),
+            (Exit::Inconclusive, Exit::Block, Exit::Block),
+            (Exit::Block, Exit::Allow, Exit::Block),
+        ] {
+            assert_eq!(worse(one, other), expected, "{one:?} {other:?}");
+        }
+    }
+}

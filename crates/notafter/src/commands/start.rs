@@ -1,0 +1,24 @@
+//! Which command runs.
+
+use super::{doctor, explain, gate, judge, plan, replay, schema};
+use crate::args::Command;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Runs a command to its exit code.
+///
+/// # Errors
+/// Where it has nothing to tell; see [`Error::exit`].
+pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error> {
+    match command {
+        Command::At { .. } => Ok(Exit::Usage), // it never comes here: it ends as its command ends
+        Command::Doctor => doctor::run(printer),
+        Command::Explain { code } => explain::run(&code, printer),
+        Command::Gate(args) => gate::run(&args, printer),
+        Command::Judge { record } => judge::run(&record, printer),
+        Command::Plan(args) => plan::run(args, printer),
+        Command::Replay(args) => replay::run(&args, printer),
+        Command::Schema => schema::run(printer),
+    }
+}

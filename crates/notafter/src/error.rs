@@ -1,0 +1,119 @@
+//! Why a command has nothing to tell.
+
+use crate::exit::Exit;
+use notafter_runner::Blame;
+use std::path::PathBuf;
+
+/// Why a command has nothing to tell.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no back end to run anything on.
+    #[error("services cannot be run here")]
+    Backend(#[source] notafter_backend::Error),
+    /// The scenario has several builds and none is chosen.
+    #[error("{service} has several builds and none is chosen")]
+    NoBuildChosen {
+        /// The candidate.
+        service: String,
+        /// What can be chosen.
+        builds: Vec<String>,
+    },
+    /// A scenario retells nothing.
+    #[error("{file} has no `replay:` block: there is nothing to compare with")]
+    NothingToReplay {
+        /// The scenario as the user named it.
+        file: String,
+    },
+    /// Standard output takes no more.
+    #[error("the output cannot be written")]
+    Output {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A saved record cannot be read.
+    #[error("{} cannot be judged", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: notafter_report::Error,
+    },
+    /// A saved record cannot be opened.
+    #[error("{} cannot be read", path.display())]
+    RecordUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A report cannot be made.
+    #[error("the report cannot be made")]
+    Render(#[source] notafter_report::Error),
+    /// A file that was asked for cannot be written.
+    #[error("{} cannot be written", path.display())]
+    ReportUnwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The run could not begin.
+    #[error(transparent)]
+    Run(#[from] notafter_runner::Error),
+    /// There is no scenario.
+    #[error(transparent)]
+    Scenario(#[from] notafter_scenario::Error),
+    /// No finding or diagnostic has this code.
+    #[error("there is no code `{code}`")]
+    UnknownCode {
+        /// As it was given.
+        code: String,
+    },
+}
+
+impl Error {
+    /// How the process ends because of it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Backend(_) | Self::Output { .. } | Self::Render(_) | Self::ReportUnwritable { .. } => {
+                Exit::Inconclusive
+            }
+            Self::Run(error) => match error.blame() {
+                Blame::Harness => Exit::Inconclusive,
+                Blame::User => Exit::Usage,
+            },
+            Self::NoBuildChosen { .. }
+            | Self::NothingToReplay { .. }
+            | Self::Record { .. }
+            | Self::RecordUnreadable { .. }
+            | Self::Scenario(_)
+            | Self::UnknownCode { .. } => Exit::Usage,
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Self::NoBuildChosen { service, builds } => {
+                let choices: Vec<String> =
+                    builds.iter().map(|build| format!("--candidate {service}={build}")).collect();
+                Some(format!("choose one: {}", choices.join(", ")))
+            }
+            Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
+            Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
+            Self::Backend(_)
+            | Self::Output { .. }
+            | Self::Record { .. }
+            | Self::RecordUnreadable { .. }
+            | Self::Render(_)
+            | Self::ReportUnwritable { .. }
+            | Self::Run(_)
+            | Self::Scenario(_) => None,
+        }
+    }
+}
+
+/// What is behind an error, outermost first.
+pub(crate) fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = &dyn std::error::Error> {
+    std::iter::successors(error.source(), |cause| cause.source())
+}

@@ -1,0 +1,60 @@
+//! From what the user named to a scenario.
+
+use crate::args::Volume;
+use crate::error::Error;
+use crate::printer::Printer;
+use notafter_core::Scenario;
+use notafter_runner::Images;
+use notafter_scenario::{CandidateChoice, Context, Source};
+use std::path::Path;
+
+/// Reads the text of the scenario at `path`.
+///
+/// # Errors
+/// [`Error::Scenario`].
+pub(crate) fn source(path: &Path) -> Result<Source, Error> {
+    Ok(notafter_scenario::load(path)?)
+}
+
+/// Reads what `source` means now, in this environment, for this choice of the candidate's build.
+///
+/// # Errors
+/// [`Error::Scenario`].
+pub(crate) fn scenario(source: &Source, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let context = Context { now: notafter_runner::unix_now(), variables: &variables, candidate };
+    Ok(notafter_scenario::parse(source, &context).map_err(notafter_scenario::Error::Invalid)?)
+}
+
+/// The same, with a build chosen wherever there are several.
+///
+/// # Errors
+/// [`Error::Scenario`], or [`Error::NoBuildChosen`].
+pub(crate) fn runnable(path: &Path, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
+    let scenario = scenario(&source(path)?, candidate)?;
+    if scenario.candidate.build.is_none() && !scenario.builds.is_empty() {
+        return Err(Error::NoBuildChosen {
+            service: scenario.candidate.service.to_string(),
+            builds: scenario.builds.iter().map(|build| build.name.to_string()).collect(),
+        });
+    }
+    Ok(scenario)
+}
+
+/// Finds and builds the images of `scenarios`, and tells how it goes.
+///
+/// # Errors
+/// [`Error::Run`].
+pub(crate) fn images(
+    scenarios: &[&Scenario],
+    volume: Volume,
+    printer: &mut Printer,
+) -> Result<Images, Error> {
+    let images = Images::resolve(scenarios, &mut |line| match volume {
+        Volume { quiet: true, .. } => {}
+        Volume { verbose: true, .. } => printer.note(&format!("{line}\n")),
+        Volume { .. } => printer.status(line.trim_start()),
+    })?;
+    printer.status("");
+    Ok(images)
+}

@@ -1,0 +1,7 @@
+//! The binary, end to end: what people see, and the exit codes that CI acts upon.
+
+#![expect(clippy::unwrap_used, reason = "clippy does not see that what helps tests is a test")]
+
+mod mistakes;
+mod records;
+mod scene;

@@ -1,0 +1,108 @@
+//! What needs no run: saved records, plans, explanations, the schema.
+
+use super::scene::{SOUND, Scene, shown};
+use insta::assert_snapshot;
+use notafter_core::{Decision, RunRecord, Scenario};
+use notafter_scenario::{Context, Source};
+use std::process::Stdio;
+
+fn sound(scene: &Scene) -> Scenario {
+    let source = Source {
+        file: "scenario.yaml".to_owned(),
+        text: SOUND.to_owned(),
+        directory: scene.path().to_owned(),
+    };
+    let now = notafter_core::UnixTime::parse("2030-01-01T00:00:00Z").unwrap();
+    notafter_scenario::parse(&source, &Context { now, variables: &|_| None, candidate: None }).unwrap()
+}
+
+/// A record in which nothing ran, saved with the verdict that it does not deserve.
+fn forged(scene: &Scene) -> String {
+    let scenario = sound(scene);
+    let start = scenario.start.instant();
+    let record = RunRecord::new(scenario, start);
+    let mut verdict = notafter_core::judge(&record);
+    verdict.decision = Decision::Allow;
+    verdict.findings.clear();
+    let mut text = String::new();
+    notafter_report::json::write(&mut text, &record, &verdict).unwrap();
+    text
+}
+
+#[test]
+fn a_record_in_which_nothing_ran_is_judged_anew_and_never_allowed() {
+    let scene = Scene::new();
+    std::fs::write(scene.path().join("record.json"), forged(&scene)).unwrap();
+    let output = scene.command(&["judge", "record.json"]).output().unwrap();
+    let text = shown(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("note: the verdict was allow when the record was saved, and is inconclusive"),
+        "{text}"
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("inconclusive"), "{text}");
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_change_the_exit_code() {
+    let scene = Scene::new();
+    std::fs::write(scene.path().join("record.json"), forged(&scene)).unwrap();
+    let mut child = scene
+        .command(&["judge", "record.json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_full_disk_under_the_report_is_no_allow() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Scene::new().command(&["schema"]).stdout(full).output().unwrap();
+    assert_snapshot!(shown(&output), @r"
+    exit 3
+    --- stderr
+    error: the output cannot be written
+      because: No space left on device (os error 28)
+    ");
+}
+
+#[test]
+fn what_is_no_record_is_refused() {
+    let scene = Scene::with("record.json", "{\"a\": 1}");
+    assert_snapshot!(scene.run(&["judge", "record.json"]), @r"
+    exit 2
+    --- stderr
+    error: record.json cannot be judged
+      because: not a notafter record: it has no number under `notafter_record`
+    ");
+    assert_snapshot!(scene.run(&["judge", "."]), @r"
+    exit 2
+    --- stderr
+    error: . cannot be read
+      because: Is a directory (os error 21)
+    ");
+}
+
+#[test]
+fn a_plan_says_what_runs_and_why() {
+    let scene = Scene::with("scenario.yaml", SOUND);
+    assert_snapshot!(scene.run(&["plan", "scenario.yaml"]));
+}
+
+#[test]
+fn the_schema_is_json() {
+    let output = Scene::new().command(&["schema"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(schema["properties"]["candidate"].is_object());
+}
+
+#[test]
+fn a_code_is_explained() {
+    let text = Scene::new().run(&["explain", "breaks-in-window"]);
+    assert!(text.starts_with("exit 0\n--- stdout\nbreaks-in-window\n"), "{text}");
+    assert!(text.contains("how to mend it"), "{text}");
+}
