@@ -4,6 +4,7 @@ use super::blast::describe;
 use super::finding::finding;
 use super::words;
 use crate::attribute::{attribute, coincides};
+use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
@@ -55,7 +56,7 @@ fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
     let shown = Shown::new(record, cold.last_pass, cold.first_fail, &cold.case)?;
     let mut found = shown.finding(record, FindingCode::BreaksInWindow);
     found.summary = shown.headline(record, &found);
-    if shown.walk.is_none() {
+    if !record.cases.iter().any(|case| is_failing_walk(record, case)) {
         found.summary += "; only a fresh start shows it";
     }
     Some(found)
@@ -70,7 +71,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
         Repeat::Unknown => return None,
     }
     let shown = Shown::new(record, motion.last_pass, motion.first_fail, &motion.case)?;
-    let at_edge = motion.in_parts && relevant_edges(record).iter().any(|e| coincides(e, &shown.bracket));
+    let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &shown.bracket));
     let aged = !motion.restarted.is_empty() || motion.aged_fails;
     if at_edge || aged {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
@@ -98,6 +99,12 @@ fn flaky(record: &RunRecord, case: &CaseId) -> Option<Finding> {
     Some(found)
 }
 
+/// Whether `case` is a walk through the whole window, and failed.
+fn is_failing_walk(record: &RunRecord, case: &CaseRecord) -> bool {
+    let whole = last_instant(&case.case) == Some(record.scenario.horizon);
+    case.case.purpose == Purpose::Walk && whole && first_failure(case, &record.scenario).is_some()
+}
+
 /// A break and the case that shows it.
 struct Shown<'a> {
     bracket: Bracket,
@@ -115,9 +122,10 @@ impl<'a> Shown<'a> {
     ) -> Option<Self> {
         let start = record.scenario.start.instant();
         let bracket = Bracket { last_pass: last_pass.unwrap_or(start).min(first_fail), first_fail };
+        // A walk that failed earlier than this shows another break.
         let walk = record.cases.iter().rfind(|walk| {
-            let main = matches!(walk.case.id.as_str(), "walk" | "walk-served");
-            main && crate::checkpoint::first_failure(walk, &record.scenario).is_some()
+            is_failing_walk(record, walk)
+                && first_failure(walk, &record.scenario).is_some_and(|failure| failure.at >= first_fail)
         });
         Some(Self { bracket, case: record.case(case)?, walk })
     }

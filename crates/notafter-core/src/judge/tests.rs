@@ -267,6 +267,84 @@ fn a_break_blocks_only_when_every_case_behind_it_may_be_believed() {
 }
 
 #[test]
+fn a_process_that_died_needs_a_witness_too() {
+    let (mut record, verdict) = outage().gate();
+    let shown = verdict.findings[0].case.clone().unwrap();
+    let found = record.cases.iter_mut().find(|found| found.case.id == shown).unwrap();
+    found.witnesses.retain(|witness| witness.service.as_str() != CANDIDATE);
+    let verdict = judge(&record);
+    assert_eq!(verdict.decision, Decision::Inconclusive);
+    assert!(codes(&verdict).contains(&(FindingCode::Unshifted, Severity::Inconclusive)));
+}
+
+#[test]
+fn a_command_in_a_service_without_a_process_needs_a_witness() {
+    let idle = || {
+        World::new().with(|scenario| {
+            scenario.services[2].image = Some(ImageRef::Host);
+            let service = name("portal");
+            scenario.checks[2].probe = Probe::Exec { service, command: vec!["true".to_owned()] };
+        })
+    };
+    assert_eq!(idle().gate().1.decision, Decision::Allow);
+    let blind: Tamper = |events| {
+        events.retain(
+            |e| !matches!(e, Event::Witnessed { witness, .. } if witness.service.as_str() == "portal"),
+        );
+    };
+    assert_eq!(worst(&idle().tampered(blind).gate().1), Some(FindingCode::Unshifted));
+    let unused = idle().with(|scenario| scenario.checks.truncate(2)).tampered(blind);
+    assert_eq!(unused.gate().1.decision, Decision::Allow, "where nothing runs there is nothing to prove");
+}
+
+#[test]
+fn the_native_control_may_not_be_skipped_where_it_can_run() {
+    let skips: Tamper = |events| {
+        for event in events {
+            if let Event::CaseEnded { case, outcome, .. } = event
+                && case.as_str() == "control-native"
+            {
+                *outcome = Outcome::Skip;
+            }
+        }
+    };
+    let world = World::new().with(|scenario| scenario.start = Start::Now(start())).tampered(skips);
+    assert_eq!(worst(&world.gate().1), Some(FindingCode::PlanIncomplete));
+}
+
+#[test]
+fn ends_of_processes_count_by_what_they_mean() {
+    let (record, _) = World::new().gate();
+    let control = record.cases[0].clone();
+    let ready = control.ready[0].1;
+    let table = [
+        (CANDIDATE, Some(0), false, Restart::Never, false, Outcome::Fail),
+        (CANDIDATE, Some(1), false, Restart::Never, false, Outcome::Fail),
+        ("portal", Some(0), false, Restart::Never, false, Outcome::Pass),
+        ("portal", Some(0), true, Restart::Never, false, Outcome::Fail),
+        ("portal", Some(3), false, Restart::Never, false, Outcome::Fail),
+        ("portal", None, true, Restart::Never, false, Outcome::Fail),
+        ("portal", Some(3), false, Restart::Always, true, Outcome::Pass),
+        ("portal", Some(3), true, Restart::Always, true, Outcome::Pass),
+        ("portal", Some(3), true, Restart::Always, false, Outcome::Fail),
+        (CANDIDATE, Some(3), false, Restart::Always, true, Outcome::Pass),
+    ];
+    for (service, code, before_ready, restart, again, expected) in table {
+        let mut scenario = record.scenario.clone();
+        scenario.services.iter_mut().for_each(|known| known.restart = restart);
+        let mut case = control.clone();
+        let service = name(service);
+        if !again {
+            case.ready.retain(|(known, _)| *known != service);
+        }
+        let log_tail = String::new();
+        case.ends.push(ServiceEnd { service, code, at: ready, before_ready, reason: None, log_tail });
+        let row = (&case.ends[0].service, code, before_ready, restart, again);
+        assert_eq!(case.outcome_from_observations(&scenario), expected, "{row:?}");
+    }
+}
+
+#[test]
 fn what_the_observations_show_outranks_what_the_runner_says() {
     let (mut record, _) = outage().gate();
     record.cases.iter_mut().for_each(|case| case.outcome = Some(Outcome::Pass));
@@ -361,6 +439,41 @@ fn of_two_credentials_that_end_together_none_is_named_without_evidence() {
 }
 
 #[test]
+fn what_a_verifier_says_of_a_credential_that_has_not_ended_is_shown_and_not_believed() {
+    let late = certificate(6, "CN=stale", at("2030-01-01T00:00:00Z"));
+    let ill = Ill::RefusesNew { from: at(BROKEN), culprit: Some(late.fingerprint) };
+    let (_, verdict) = World::new().holding([late]).ill(ill).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((verdict.decision, finding.culprit), (Decision::Block, None));
+    assert!(
+        matches!(finding.evidence.as_slice(), [Evidence::SeenOnTheWire { .. }]),
+        "{:?}",
+        finding.evidence
+    );
+    assert!(finding.summary.ends_with("the evidence does not single out one credential"));
+}
+
+#[test]
+fn what_falls_later_for_another_reason_does_not_fall_with_it() {
+    let register = held_by("hss", certificate(4, "CN=hss", at("2019-06-01T00:00:00Z")));
+    let world = outage().holding([register]).ill(Ill::HssRefuses { from: at("2019-06-01T00:00:01Z") });
+    let (_, verdict) = world.gate();
+    let checks: Vec<&str> = verdict.findings[0].checks.iter().map(|(check, _)| check.as_str()).collect();
+    assert_eq!(checks, ["attaches", "portal-answers"]);
+    assert_eq!(verdict.findings[0].services, [name("node"), name("portal")]);
+}
+
+#[test]
+fn a_build_that_broke_in_the_last_second_of_its_certificate_is_already_broken_too() {
+    let ended = certificate(3, "CN=old software", at("2018-10-24T23:59:59Z"));
+    let from = ended.not_after;
+    let (_, verdict) =
+        World::new().holding([ended]).ill(Ill::Dies { from, at_start: true, watchdog: None, log: "" }).gate();
+    assert_eq!(worst(&verdict), Some(FindingCode::AlreadyBroken));
+    assert_eq!(verdict.findings[0].bracket.unwrap().first_fail, from);
+}
+
+#[test]
 fn a_build_that_broke_before_the_start_is_told_so() {
     let since = "2018-10-25T00:00:00Z";
     let ended = certificate(3, "CN=old software", at("2018-10-24T23:59:59Z"));
@@ -451,6 +564,27 @@ fn a_declared_credential_that_no_check_meets_is_inconclusive() {
     let waived = mounted(None)
         .with(|scenario| waive(scenario, Waived::Fingerprint(Fingerprint::from_bytes([7; 32])), 30));
     assert_eq!(waived.gate().1.decision, Decision::Allow);
+}
+
+#[test]
+fn an_issuer_is_met_where_what_it_issued_is() {
+    let (root, credential) = declared("root", 8, at("2019-06-01T00:00:00Z"));
+    let world = mounted(Some("hss")).holding([credential]).with(|scenario| {
+        scenario.credentials[0].x509.issuer = X509Issuer::IssuedBy(root.name.clone());
+        scenario.credentials.push(root);
+    });
+    assert_eq!(world.gate().1.decision, Decision::Allow);
+}
+
+#[test]
+fn a_served_credential_behind_a_waived_break_is_not_crossed() {
+    let mut served = certificate(9, "CN=served", at("2019-06-01T00:00:00Z"));
+    served.origin = Origin::Served;
+    served.places.clear();
+    let world = outage().ill(Ill::Serves { credential: served }).with(|scenario| {
+        waive(scenario, Waived::Fingerprint(embedded().fingerprint), 30);
+    });
+    assert_eq!(worst(&world.gate().1), Some(FindingCode::CredentialNotCrossed));
 }
 
 #[test]

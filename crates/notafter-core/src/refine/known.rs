@@ -1,8 +1,9 @@
 //! What the cases so far have come to, and what is wanted of those still to run.
 
-use crate::checkpoint::{Failure, first_failure};
+use super::plan::CONTROL_AT_MOST_SECS;
+use crate::checkpoint::{Failure, first_failure, last_instant};
 use crate::soundness::fault;
-use crate::{Case, CaseClock, CaseId, CaseRecord, Outcome, RunRecord};
+use crate::{Case, CaseClock, CaseId, CaseRecord, Outcome, Purpose, RunRecord, Step};
 
 /// More launches of the whole scenario than this no run makes.
 pub(crate) const MAX_LAUNCHES: usize = 40;
@@ -90,22 +91,38 @@ pub(crate) fn believed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Optio
     Some(Ran { record: case, failure: first_failure(case, &record.scenario) })
 }
 
-/// Whether what ran is what was asked for. Boundaries learnt later shift the control and add stops to a walk, so
-/// that of those only the frame is compared.
+/// Whether what ran is what was asked for. Boundaries learnt later move the control and add stops to a walk, so that
+/// of those only the frame is compared.
 fn is_as_planned(wanted: &Case, ran: &Case) -> bool {
-    let checks_last = |case: &Case| case.steps.last() == wanted.steps.last();
-    let walks = matches!(wanted.purpose, crate::Purpose::Walk);
-    let is_control = wanted.purpose == crate::Purpose::Control;
-    if walks {
-        let end = |case: &Case| crate::checkpoint::last_instant(case);
-        return wanted.clock == ran.clock && end(wanted) == end(ran) && checks_last(ran);
+    match wanted.purpose {
+        Purpose::Control => is_control_clock(wanted.clock, ran.clock) && wanted.steps == ran.steps,
+        Purpose::Walk => {
+            let end = |case: &Case| last_instant(case);
+            // The last checkpoint and the motion or restart before it.
+            let tail = |case: &Case| case.steps.iter().rev().take(2).cloned().collect::<Vec<Step>>();
+            let checks = |case: &Case| {
+                let all = case.steps.iter().filter(|step| matches!(step, Step::Check { .. }));
+                all.cloned().collect::<Vec<Step>>()
+            };
+            let every_check = checks(wanted).pop();
+            wanted.clock == ran.clock
+                && end(wanted) == end(ran)
+                && tail(wanted) == tail(ran)
+                && checks(ran).iter().all(|step| Some(step) == every_check.as_ref())
+        }
+        Purpose::Cold | Purpose::PastControl | Purpose::Repeat(_) => {
+            wanted.clock == ran.clock && wanted.steps == ran.steps
+        }
     }
-    if is_control {
-        let same_kind = matches!(
-            (wanted.clock, ran.clock),
-            (CaseClock::Native, CaseClock::Native) | (CaseClock::Shifted(_), CaseClock::Shifted(_))
-        );
-        return same_kind && wanted.steps == ran.steps;
+}
+
+/// An edge that was learnt later can only bring the control closer to the start.
+fn is_control_clock(wanted: CaseClock, ran: CaseClock) -> bool {
+    match (wanted, ran) {
+        (CaseClock::Native, CaseClock::Native) => true,
+        (CaseClock::Shifted(wanted), CaseClock::Shifted(ran)) => {
+            ran >= wanted && ran.secs_since(wanted) <= CONTROL_AT_MOST_SECS
+        }
+        (CaseClock::Native, CaseClock::Shifted(_)) | (CaseClock::Shifted(_), CaseClock::Native) => false,
     }
-    wanted.clock == ran.clock && wanted.steps == ran.steps
 }

@@ -28,8 +28,6 @@ pub(crate) struct MotionBreak {
     pub(crate) repeat: Repeat,
     /// What was restarted in the second of the failure; empty where it came while time elapsed.
     pub(crate) restarted: Vec<ServiceName>,
-    /// Whether the failure stayed when the same motions were made in smaller parts.
-    pub(crate) in_parts: bool,
     /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
     pub(crate) aged_fails: bool,
 }
@@ -55,7 +53,6 @@ pub(super) fn investigate(
             Some(_) => Repeat::Passed,
         },
         restarted: failure.restarted.clone(),
-        in_parts: true,
         aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
     };
     if found.repeat != Repeat::Failed {
@@ -97,7 +94,7 @@ fn narrow(
             }
             false => {
                 let points = points(low, high, boundaries, RESTART_POINTS);
-                restarting(&walk.record.case, round, &found.restarted, &points, high, scenario)
+                restarting(&walk.record.case, round, &found.restarted, &points, scenario)
             }
         };
         match known.want_to_search(case) {
@@ -109,17 +106,15 @@ fn narrow(
                     found.last_pass = failure.last_pass;
                     found.case = ran.id().clone();
                 }
-                _ => {
-                    found.in_parts = false;
-                    return Ok(());
-                }
+                // In smaller parts the same motions do no harm: the bracket stays wide, and so no edge coincides.
+                _ => return Ok(()),
             },
         }
     }
     Ok(())
 }
 
-/// Instants strictly inside (`low`, `high`): around the known edges nearest its end, then evenly spread.
+/// Both ends, so that each launch sees it pass and fail by itself, and instants between them: around the known edges nearest its end, then evenly spread.
 fn points(low: UnixTime, high: UnixTime, boundaries: &[Boundary], count: usize) -> Vec<UnixTime> {
     let inside = |at: &UnixTime| *at > low && *at < high;
     let changes: BTreeSet<UnixTime> = boundaries.iter().flat_map(Boundary::changes).collect();
@@ -137,6 +132,7 @@ fn points(low: UnixTime, high: UnixTime, boundaries: &[Boundary], count: usize) 
         )
     });
     found.extend(even.filter(inside));
+    found.extend([low, high]);
     found.into_iter().collect()
 }
 
@@ -164,21 +160,21 @@ fn in_parts(walk: &Case, round: usize, step: usize, points: &[UnixTime], scenari
     }
 }
 
-/// One launch that restarts `services` on its aged state at each of `points`, and at last at `high`.
+/// One launch that restarts `services` on its aged state at each of `points`.
 fn restarting(
     walk: &Case,
     round: usize,
     services: &[ServiceName],
     points: &[UnixTime],
-    high: UnixTime,
     scenario: &Scenario,
 ) -> Case {
+    let first = first_instant(walk.clock, scenario);
     let mut steps = vec![check_all(scenario)];
-    for at in points.iter().copied().chain([high]) {
+    for at in points.iter().copied().filter(|at| *at > first) {
         let services = services.to_vec();
         steps.extend([elapse(Pace::Leap, at), Step::Restart { services }, check_all(scenario)]);
     }
     let reason =
-        format!("restarts on aged state at {} instants, to find where they begin to fail", points.len() + 1);
+        format!("restarts on aged state at {} instants, to find where they begin to fail", points.len());
     Case { id: case_id(&format!("aged-{round}")), purpose: Purpose::Walk, reason, clock: walk.clock, steps }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The control stands at most this long after `start`.
-const CONTROL_AT_MOST_SECS: i64 = 86_400;
+pub(super) const CONTROL_AT_MOST_SECS: i64 = 86_400;
 /// After a boundary time elapses for so long that every daily timer fires once.
 pub(super) const DWELL_SECS: i64 = 25 * 3_600;
 

@@ -167,8 +167,137 @@ fn a_certificate_made_in_memory_is_named_by_what_the_failing_case_served() {
         let culprit = record.inventory.find(worst.culprit.unwrap()).unwrap();
         assert_eq!(culprit.subject, "CN=made here");
         assert_eq!(worst.still_working.len(), 1, "{worst:#?}");
+        let edges = worst.evidence.iter().filter(|evidence| matches!(evidence, Evidence::Coincidence { .. }));
+        assert_eq!(edges.count(), 1, "those of other launches are not there: {:#?}", worst.evidence);
         assert!(record.cases.len() <= 8, "{:?}", ids(&record));
     }
+}
+
+#[test]
+fn a_certificate_that_only_the_walk_saw_is_lived_through_in_a_second_walk() {
+    // The control's certificate ends a day later than the walk's, and by then the service has renewed.
+    let ill = Ill::RenewsLate { life: 365 * DAY, late: 3_600 };
+    let (record, verdict) = World::new().ill(ill).gate();
+    assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
+    assert_eq!(verdict.findings[0].bracket.unwrap().first_fail, at("2019-11-01T00:00:01Z"));
+    assert!(record.cases.len() <= 10, "{:?}", ids(&record));
+    assert!(ids(&record).contains(&"walk-served"), "{:?}", ids(&record));
+    assert!(verdict.findings[0].summary.ends_with("only a process that lives on shows it"));
+}
+
+#[test]
+fn state_that_ages_blocks_where_no_credential_is_known() {
+    let expected = block("2019-05-04T06:07:08Z", None, 14);
+    let life = at("2019-05-04T06:07:07Z").secs_since(start());
+    let (_, verdict) = check("a trial", &World::new().ill(Ill::Trial { life }), &expected);
+    let summary = &verdict.findings[0].summary;
+    insta::assert_snapshot!(summary, @"node breaks at 2019-05-04T06:07:08Z: no known credential changes there (unexplained); a fresh start hides it");
+}
+
+#[test]
+fn a_break_in_the_walk_does_not_hide_a_later_one_of_fresh_starts() {
+    let world = World::new()
+        .ill(Ill::InMemory { life: 365 * DAY })
+        .ill(Ill::HssRefuses { from: at("2020-06-01T12:00:00Z") });
+    let (_, verdict) = world.gate();
+    let breaks: Vec<String> =
+        verdict.findings.iter().map(|found| found.bracket.unwrap().first_fail.to_string()).collect();
+    assert_eq!(breaks, ["2019-11-01T00:00:01Z", "2020-06-01T12:00:00Z"]);
+    assert_eq!(verdict.findings[1].services, [crate::refine::world::name("hss")]);
+    assert_eq!(verdict.findings[1].checks.len(), 1);
+}
+
+#[test]
+fn a_later_break_does_not_turn_a_jump_into_a_block() {
+    let world = World::new()
+        .holding([embedded()])
+        .ill(Ill::JumpIntolerant { longest: 7 * DAY })
+        .ill(Ill::HssRefuses { from: at("2020-06-01T12:00:00Z") });
+    let (_, verdict) = world.gate();
+    let found: Vec<(FindingCode, Severity)> =
+        verdict.findings.iter().map(|finding| (finding.code, finding.severity)).collect();
+    let expected = [
+        (FindingCode::BreaksInWindow, Severity::Block),
+        (FindingCode::JumpIntolerant, Severity::Inconclusive),
+        (FindingCode::ExpiredEmbeddedCredential, Severity::Note),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_walk_that_fails_elsewhere_when_repeated_is_flaky() {
+    let elsewhere: super::world::Tamper = |events| {
+        for event in events {
+            if let Event::Observed { case, observation } = event
+                && case.as_str() == "walk-again"
+                && observation.begin.second == start()
+            {
+                observation.seen = Seen::Absent { reason: "gone".to_owned() };
+            }
+        }
+    };
+    let world = World::new().ill(Ill::InMemory { life: 365 * DAY }).tampered(elsewhere);
+    check("another failure", &world, &inconclusive(FindingCode::Flaky, 10));
+}
+
+#[test]
+fn the_control_stays_short_of_an_edge_within_the_first_day() {
+    let early = certificate(1, "CN=node software", start().plus_secs(3_600));
+    let world = World::new().holding([early]).ill(dies("2018-11-01T01:00:01Z"));
+    check("it ends after an hour", &world, &block("2018-11-01T01:00:01Z", Some(1), 6));
+}
+
+#[test]
+fn what_bisection_serves_adds_nothing_to_the_window() {
+    let world = World::new().ill(Ill::InMemory { life: 400 * DAY }).ill(dies("2019-03-03T03:03:03Z"));
+    let (record, verdict) = check("a date in the code", &world, &block("2019-03-03T03:03:03Z", None, 35));
+    let lived = ["control", "walk", "cold"];
+    for entry in &verdict.coverage.entries {
+        let mut cases = record.cases.iter().filter(|case| lived.contains(&case.case.id.as_str()));
+        let served = cases.any(|case| {
+            let mut served = case.observations.iter().flat_map(|observation| &observation.served);
+            served.any(|served| served.credential.fingerprint == entry.credential)
+        });
+        assert!(served, "{:?} is of a bisection", entry.credential);
+    }
+    assert!(!verdict.coverage.entries.is_empty());
+}
+
+#[test]
+fn a_run_that_was_stopped_asks_for_nothing_more() {
+    let stopped: super::world::Tamper = |events| {
+        for event in events {
+            if let Event::CaseEnded { case, outcome, error, .. } = event
+                && case.as_str().starts_with("cold-")
+            {
+                *outcome = Outcome::Error;
+                *error = Some(CaseError::Interrupted);
+            }
+        }
+    };
+    let world = World::new().holding([embedded()]).ill(dies(BROKEN)).tampered(stopped);
+    let (record, verdict) = check("stopped", &world, &inconclusive(FindingCode::Interrupted, 4));
+    let severe = verdict.findings.iter().filter(|finding| finding.severity > Severity::Note);
+    assert_eq!((record.cases.len(), severe.count()), (4, 1));
+}
+
+#[test]
+fn a_search_beyond_all_bounds_is_inconclusive() {
+    let mut record = World::new().record();
+    let control = record.cases[0].clone();
+    record.cases = (0..super::MAX_LAUNCHES)
+        .map(|n| {
+            let mut case = control.clone();
+            if n > 0 {
+                case.case.id = CaseId::new(format!("more-{n}")).unwrap();
+            }
+            case
+        })
+        .collect();
+    assert!(refine(&record).is_empty());
+    let verdict = judge(&record);
+    assert_eq!(verdict.decision, Decision::Inconclusive);
+    insta::assert_snapshot!(verdict.findings[0].summary, @"the search needs more than 40 launches of the whole scenario");
 }
 
 #[test]

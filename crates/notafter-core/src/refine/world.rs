@@ -29,6 +29,12 @@ pub(crate) enum Ill {
     InVolume { life: i64 },
     /// It hangs after a leap of more than this many seconds, until it is started again.
     JumpIntolerant { longest: i64 },
+    /// It serves a certificate that it makes at each start, and renews it only this many seconds after its end.
+    RenewsLate { life: i64, late: i64 },
+    /// It serves this certificate, whose dates nothing looks at.
+    Serves { credential: Credential },
+    /// It works for this many seconds after its first start, which it notes in a volume.
+    Trial { life: i64 },
     /// Sessions that were open are gone after every motion.
     LosesSessions,
     /// The scenario itself never worked.
@@ -238,6 +244,7 @@ struct Play<'a> {
     now: UnixTime,
     starts: u8,
     candidate: Option<Process>,
+    first_start: Option<UnixTime>,
     portal: bool,
     /// What the first start left in the volume.
     volume: Option<Credential>,
@@ -258,6 +265,7 @@ impl<'a> Play<'a> {
             now,
             starts: 0,
             candidate: None,
+            first_start: None,
             portal: false,
             volume: None,
             sessions: true,
@@ -322,6 +330,7 @@ impl<'a> Play<'a> {
         let now = self.now;
         let aged = self.starts > 0;
         self.starts += 1;
+        self.first_start = self.first_start.or(Some(now));
         self.candidate = None;
         self.sessions = false;
         let mut made = None;
@@ -336,6 +345,14 @@ impl<'a> Play<'a> {
                 Ill::Gap { from, to } => now >= *from && now < *to,
                 Ill::InMemory { life } => {
                     made = Some(self.make(*life));
+                    false
+                }
+                Ill::RenewsLate { life, .. } => {
+                    made = Some(self.make(*life));
+                    false
+                }
+                Ill::Serves { credential } => {
+                    made = Some(credential.clone());
                     false
                 }
                 Ill::InVolume { life } => {
@@ -435,7 +452,11 @@ impl<'a> Play<'a> {
             let layer = RefusalLayer::Verifier;
             Seen::Refused(Refusal { layer, alert: None, reason, culprit })
         };
-        let works = (Seen::Answered(Answer::Handshake), None);
+        let answer = match &check.probe {
+            Probe::Exec { .. } => Answer::Exited { code: 0, output: String::new() },
+            _ => Answer::Handshake,
+        };
+        let works = (Seen::Answered(answer), None);
         let ills = &self.world.ills;
         let now = self.now;
         if ills.iter().any(|ill| matches!(ill, Ill::Fluke { launch } if *launch == self.launch)) {
@@ -466,8 +487,23 @@ impl<'a> Play<'a> {
                     return works;
                 }
                 for ill in ills {
-                    match ill {
-                        Ill::RefusesNew { from, culprit } if now >= *from && !held => {
+                    match (ill, &process.made) {
+                        (Ill::RenewsLate { late, .. }, Some(made)) => {
+                            let since = now.secs_since(made.not_after);
+                            if (1..=*late).contains(&since) && !held {
+                                return (refused("expired".to_owned(), None), Some(made.clone()));
+                            }
+                            return (Seen::Answered(Answer::Handshake), Some(made.clone()));
+                        }
+                        (Ill::Serves { credential }, _) => {
+                            return (Seen::Answered(Answer::Handshake), Some(credential.clone()));
+                        }
+                        (Ill::Trial { life }, _)
+                            if self.first_start.is_some_and(|first| now.secs_since(first) > *life) =>
+                        {
+                            return (refused("the trial is over".to_owned(), None), None);
+                        }
+                        (Ill::RefusesNew { from, culprit }, _) if now >= *from && !held => {
                             return (refused(format!("expired at {from}"), *culprit), None);
                         }
                         _ => {}
