@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod contract;
+mod doctor;
 mod embedded;
 mod error;
 mod init;
@@ -20,6 +21,7 @@ pub use contract::{
     Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
 };
+pub use doctor::{Ability, probe_capabilities};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use keeper::run_if_sandbox;

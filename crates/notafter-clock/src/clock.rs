@@ -75,9 +75,9 @@ impl Clock {
         self.shift(ClockKind::Mono, self.real_mono)
     }
 
-    /// What the kernel's CLOCK_REALTIME shows.
-    pub(crate) fn real_wall(&self) -> Nanos {
-        self.real_wall
+    /// What the kernel's CLOCK_MONOTONIC shows.
+    pub(crate) fn real_mono(&self) -> Nanos {
+        self.real_mono
     }
 
     /// What a clock of this kind shows where the kernel's shows `real`.

@@ -22,6 +22,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A new process could not be prepared for its program.
+    #[error("{reason}")]
+    Unprepared {
+        /// What failed, as a lower-case fragment.
+        reason: String,
+    },
     /// The vDSO of this kernel cannot be patched.
     #[error("the vDSO cannot be patched")]
     Vdso(#[from] VdsoError),

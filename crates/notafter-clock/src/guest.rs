@@ -138,6 +138,11 @@ pub(crate) fn state(pid: i32, tid: i32) -> Option<(char, String)> {
     Some((rest.trim_start().chars().next()?, name.to_owned()))
 }
 
+/// Whether a process exists and has not ended.
+pub(crate) fn is_alive(pid: i32) -> bool {
+    state(pid, pid).is_some_and(|(state, _)| !"ZX".contains(state))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

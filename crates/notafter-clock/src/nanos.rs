@@ -1,5 +1,6 @@
 //! Nanoseconds on a clock, wide enough for every year that a certificate can name.
 
+use notafter_core::{ClockReading, UnixTime};
 use notafter_sys::page::Timespec;
 use std::ops::{Add, Sub};
 use std::time::Duration;
@@ -27,6 +28,12 @@ impl Nanos {
     pub(crate) fn to_timespec(self) -> Timespec {
         let clamp = |value: i128| i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
         Timespec { secs: clamp(self.0.div_euclid(PER_SECOND)), nanos: clamp(self.0.rem_euclid(PER_SECOND)) }
+    }
+
+    /// A point on a wall clock as people read it, clamped to the years that can be shown.
+    pub(crate) fn to_reading(self) -> ClockReading {
+        let time = self.to_timespec();
+        ClockReading { second: UnixTime::clamped(time.secs), nanos: u32::try_from(time.nanos).unwrap_or(0) }
     }
 
     pub(crate) fn to_words(self) -> [i64; 2] {

@@ -14,8 +14,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct ClockPage {
     page: SharedPage,
-    /// What every wall time in this sandbox is read from and moved by.
     identity: (u64, u64),
+    /// The kernel's CLOCK_MONOTONIC when the motion under way last moved the clock.
+    mark: Nanos,
 }
 
 impl ClockPage {
@@ -41,7 +42,7 @@ impl ClockPage {
         let mut page = SharedPage::create().during("memfd_create")?;
         page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
         let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
-        Ok(Self { page, identity: (metadata.dev(), metadata.ino()) })
+        Ok(Self { page, identity: (metadata.dev(), metadata.ino()), mark: Nanos::ZERO })
     }
 
     /// A descriptor through which others can read the page and not write it.
@@ -64,8 +65,24 @@ impl ClockPage {
     /// What CLOCK_REALTIME shows under this clock.
     #[must_use]
     pub fn now(&self) -> ClockReading {
-        let time = self.clock().wall().to_timespec();
-        ClockReading { second: UnixTime::clamped(time.secs), nanos: u32::try_from(time.nanos).unwrap_or(0) }
+        self.clock().wall().to_reading()
+    }
+
+    /// Begins a motion in which time elapses in jumps. Real time goes on between the jumps, in monotonic time at
+    /// once; wall time takes it in at the next jump, so that the two stay together.
+    pub fn begin_elapse(&mut self) {
+        self.mark = self.clock().real_mono();
+    }
+
+    /// How much is left until wall time shows the beginning of `wall`, what has passed since the last jump counted.
+    #[must_use]
+    pub fn left_until(&self, wall: UnixTime) -> Duration {
+        let clock = self.clock();
+        (Nanos::from_secs(wall.as_secs()) - clock.wall() - self.lag(&clock)).to_duration()
+    }
+
+    fn lag(&self, clock: &Clock) -> Nanos {
+        clock.real_mono() - self.mark
     }
 
     /// Lets `by` pass at once: monotonic and boot time advance by it, wall time too, and stands still there.
@@ -74,7 +91,8 @@ impl ClockPage {
     /// [`Error::System`].
     pub fn elapse(&mut self, by: Duration) -> Result<(), Error> {
         let clock = self.clock();
-        self.move_to(&clock, clock.wall() + by.into(), Nanos::from(by))
+        let wall = clock.wall() + self.lag(&clock) + by.into();
+        self.move_to(&clock, wall, Nanos::from(by))
     }
 
     /// Lets time pass until wall time shows the beginning of `wall`, and holds it there.
@@ -84,11 +102,11 @@ impl ClockPage {
     pub fn elapse_to(&mut self, wall: UnixTime) -> Result<(), Error> {
         let clock = self.clock();
         let to = Nanos::from_secs(wall.as_secs());
-        let by = to - clock.wall();
-        if by < Nanos::ZERO {
+        if to < clock.wall() {
             return Err(Error::Backwards);
         }
-        self.move_to(&clock, to, by)
+        let by = to - clock.wall() - self.lag(&clock);
+        self.move_to(&clock, to, by.max(Nanos::ZERO))
     }
 
     /// Sets wall time alone, as `date -s` does, and holds it there.
@@ -101,6 +119,7 @@ impl ClockPage {
     }
 
     fn move_to(&mut self, clock: &Clock, wall: Nanos, mono_by: Nanos) -> Result<(), Error> {
+        self.mark = clock.real_mono();
         let mono = Nanos::from(clock.state().mono) + mono_by;
         self.page.store(Wall::Held(wall.to_timespec()), mono.to_timespec()).during("writing the clock page")
     }
@@ -118,8 +137,9 @@ mod tests {
     fn a_held_clock_moves_only_when_told() {
         let mut page = ClockPage::held_at(at("2018-12-06T04:29:59Z")).unwrap();
         assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:29:59Z")));
+        page.begin_elapse();
         page.elapse(Duration::from_secs(1)).unwrap();
-        assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:30:00Z")));
+        assert_eq!(page.now().second, at("2018-12-06T04:30:00Z"));
         page.elapse_to(at("2020-11-01T00:00:00Z")).unwrap();
         assert!(matches!(page.elapse_to(at("2020-10-31T00:00:00Z")), Err(Error::Backwards)));
         page.step_to(at("2020-10-31T00:00:00Z")).unwrap();
@@ -129,6 +149,7 @@ mod tests {
     #[test]
     fn monotonic_time_advances_with_elapse_and_not_with_a_step() {
         let mut page = ClockPage::held_at(at("2020-01-01T00:00:00Z")).unwrap();
+        page.begin_elapse();
         page.elapse(Duration::from_secs(86_400)).unwrap();
         page.step_to(at("2021-01-01T00:00:00Z")).unwrap();
         assert_eq!(page.page.load().mono, Nanos::from_secs(86_400).to_timespec());

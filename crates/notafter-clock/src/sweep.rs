@@ -49,17 +49,12 @@ impl Sweep {
             matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT))
                 || error.kind() == io::ErrorKind::NotFound
         };
-        match guest::state(pid, pid) {
-            None | Some(('Z' | 'X', _)) => return None,
-            Some(_) => {}
+        if !guest::is_alive(pid) {
+            return None;
         }
         match self.inspect(pid, page) {
             Ok(result) => Some(result),
-            Err(error)
-                if gone(&error) && guest::state(pid, pid).is_none_or(|(state, _)| "ZX".contains(state)) =>
-            {
-                None
-            }
+            Err(error) if gone(&error) && !guest::is_alive(pid) => None,
             Err(error) => Some(Err(Gap::Opaque(error.to_string()))),
         }
     }

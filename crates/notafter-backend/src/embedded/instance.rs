@@ -7,6 +7,7 @@ use crate::wire::{
     Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, Tree, VolumeHead,
 };
 use crate::{Error, ExecOutcome, LaunchSpec, Log, RootTree, ServiceState};
+use notafter_clock::{CanaryReport, Ledger, Survey};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
 use std::io;
@@ -23,6 +24,8 @@ const KEPT_OUTPUT_BYTES: usize = 64 << 10;
 pub(super) struct Instance {
     /// Its number among the launches of the sandbox.
     pub(super) number: u32,
+    /// Process id of its init on the host, once it is started.
+    pub(super) init: Option<i32>,
     name: String,
     /// To its init; none once it is ended.
     channel: Option<Channel>,
@@ -52,7 +55,7 @@ impl Instance {
         let blueprint = blueprint(spec, hosts);
         let name = spec.service.to_string();
         let last = ServiceState::Idle;
-        let instance = Self { number, name, channel: Some(ours), log, last };
+        let instance = Self { number, init: None, name, channel: Some(ours), log, last };
         Ok((instance, Parcel { blueprint, init_end: theirs.into(), log_end, files }))
     }
 
@@ -73,9 +76,8 @@ impl Instance {
         if self.channel.is_none() {
             return Ok(self.last.clone());
         }
-        self.send(&InitRequest::State, None)?;
-        match self.receive(PATIENCE)? {
-            InitReply::State(state) => Ok(service_state(state)),
+        match self.ask(&InitRequest::State)? {
+            Some(InitReply::State(state)) => Ok(service_state(state)),
             _ => Err(self.confused()),
         }
     }
@@ -99,6 +101,52 @@ impl Instance {
     pub(super) fn note_end(&mut self, last: ServiceState) {
         self.channel = None;
         self.last = last;
+    }
+
+    /// Tells the init that the clock page was changed; returns how many waits ended.
+    pub(super) fn jumped(&mut self) -> Result<u32, Error> {
+        match self.ask(&InitRequest::Jumped)? {
+            None => Ok(0),
+            Some(InitReply::Woken { waits }) => Ok(waits),
+            Some(_) => Err(self.confused()),
+        }
+    }
+
+    /// Who waits for what in it.
+    pub(super) fn survey(&mut self) -> Result<Survey, Error> {
+        match self.ask(&InitRequest::Survey)? {
+            None => Ok(Survey::default()),
+            Some(InitReply::Surveyed(survey)) => Ok(survey),
+            Some(_) => Err(self.confused()),
+        }
+    }
+
+    /// What its supervisor did and met.
+    pub(super) fn ledger(&mut self) -> Result<Ledger, Error> {
+        match self.ask(&InitRequest::Ledger)? {
+            None => Ok(Ledger::default()),
+            Some(InitReply::Ledger(ledger)) => Ok(ledger),
+            Some(_) => Err(self.confused()),
+        }
+    }
+
+    /// What the canary saw beside its main process.
+    pub(super) fn canary(&mut self) -> Result<Option<CanaryReport>, Error> {
+        match self.ask(&InitRequest::Canary)? {
+            None => Ok(None),
+            Some(InitReply::Canary(report)) => Ok(Some(report)),
+            Some(InitReply::Failed(failure)) => Err(failure.into()),
+            Some(_) => Err(self.confused()),
+        }
+    }
+
+    /// One request and its answer; none where the init is ended.
+    fn ask(&mut self, request: &InitRequest) -> Result<Option<InitReply>, Error> {
+        if self.channel.is_none() {
+            return Ok(None);
+        }
+        self.send(request, None)?;
+        self.receive(PATIENCE).map(Some)
     }
 
     pub(super) fn log(&self) -> Log {
@@ -126,7 +174,12 @@ impl Instance {
             InitReply::TimedOut => ExecOutcome::TimedOut { output },
             InitReply::Unstartable { reason } => ExecOutcome::Unstartable { reason },
             InitReply::Failed(failure) => return Err(failure.into()),
-            InitReply::Started { .. } | InitReply::State(_) => return Err(self.confused()),
+            InitReply::Canary(_)
+            | InitReply::Ledger(_)
+            | InitReply::Started { .. }
+            | InitReply::State(_)
+            | InitReply::Surveyed(_)
+            | InitReply::Woken { .. } => return Err(self.confused()),
         })
     }
 

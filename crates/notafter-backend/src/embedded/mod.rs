@@ -1,13 +1,15 @@
 //! The embedded back end: sandboxes from namespaces, without a daemon, for root and plain users.
 
 mod addresses;
+mod arbiter;
 mod backend;
 mod instance;
 mod keeper_link;
 mod log;
 mod maps;
-mod refusal;
+pub(crate) mod refusal;
 mod sandbox;
 mod spawner;
+mod timepiece;
 
 pub use backend::Embedded;

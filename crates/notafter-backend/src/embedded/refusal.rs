@@ -3,47 +3,56 @@
 use std::fs;
 use std::io;
 
-/// What stands in the way, as far as the machine tells; a lower-case fragment that names the cause and the way out.
-pub(crate) fn explain(error: &io::Error) -> String {
-    match known_cause(&|path| fs::read_to_string(path).ok()) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => format!(
-            "{error}: nothing on this machine names the cause; inside a container its seccomp profile or missing \
-             capabilities refuse namespaces: run it with `--security-opt seccomp=unconfined --security-opt \
-             systempaths=unconfined` (Docker), or on the machine itself"
-        ),
-    }
+/// A cause and what to do about it, both as lower-case fragments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) cause: &'static str,
+    pub(crate) way_out: &'static str,
 }
 
-fn known_cause(read: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+const UNKNOWN: Refusal = Refusal {
+    cause: "nothing on this machine names the cause; inside a container it is its seccomp profile or missing capabilities",
+    way_out: CONTAINER,
+};
+const CONTAINER: &str = "run the container with `--security-opt seccomp=unconfined --security-opt \
+                         systempaths=unconfined`, or the gate on the machine itself";
+
+/// What stands in the way of `error`, with the way out.
+pub(crate) fn explain(error: &io::Error) -> String {
+    let Refusal { cause, way_out } = find();
+    format!("{error}: {cause}; {way_out}")
+}
+
+/// What stands in the way of namespaces, as far as this machine tells.
+pub(crate) fn find() -> Refusal {
+    known_cause(&|path| fs::read_to_string(path).ok()).unwrap_or(UNKNOWN)
+}
+
+fn known_cause(read: &dyn Fn(&str) -> Option<String>) -> Option<Refusal> {
     let number = |path: &str| read(path).and_then(|text| text.trim().parse::<u64>().ok());
     if number("/proc/sys/user/max_user_namespaces") == Some(0) {
-        return Some(
-            "the sysctl user.max_user_namespaces is 0; let root run `sysctl user.max_user_namespaces=65536`"
-                .to_owned(),
-        );
+        return Some(Refusal {
+            cause: "the sysctl user.max_user_namespaces is 0",
+            way_out: "let root run `sysctl user.max_user_namespaces=65536`",
+        });
     }
     if number("/proc/sys/kernel/unprivileged_userns_clone") == Some(0) {
-        return Some(
-            "the sysctl kernel.unprivileged_userns_clone is 0; let root run `sysctl \
-             kernel.unprivileged_userns_clone=1`"
-                .to_owned(),
-        );
+        return Some(Refusal {
+            cause: "the sysctl kernel.unprivileged_userns_clone is 0",
+            way_out: "let root run `sysctl kernel.unprivileged_userns_clone=1`",
+        });
     }
     if number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == Some(1) {
-        return Some(
-            "AppArmor restricts user namespaces (Ubuntu 23.10 and later); let root run `sysctl \
-             kernel.apparmor_restrict_unprivileged_userns=0`, or give this binary a profile with `userns,`"
-                .to_owned(),
-        );
+        return Some(Refusal {
+            cause: "AppArmor restricts user namespaces (Ubuntu 23.10 and later)",
+            way_out: "let root run `sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or give this binary a \
+                      profile with `userns,`",
+        });
     }
     let status = read("/proc/self/status")?;
     let filtered = status.lines().any(|line| line.starts_with("Seccomp:") && line.trim_end().ends_with('2'));
-    filtered.then(|| {
-        "a seccomp filter, as of a container, is at work; run the container with `--security-opt \
-         seccomp=unconfined --security-opt systempaths=unconfined`, or the gate on the machine itself"
-            .to_owned()
-    })
+    filtered
+        .then_some(Refusal { cause: "a seccomp filter, as of a container, is at work", way_out: CONTAINER })
 }
 
 #[cfg(test)]
@@ -53,8 +62,8 @@ mod tests {
     fn check(files: &[(&str, &str)], expected: &str) {
         let read =
             |path: &str| files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned());
-        let cause = known_cause(&read).unwrap_or_default();
-        assert!(cause.contains(expected) && cause.is_empty() == expected.is_empty(), "{cause:?}");
+        let text = known_cause(&read).map(|refusal| format!("{refusal:?}")).unwrap_or_default();
+        assert!(text.contains(expected) && text.is_empty() == expected.is_empty(), "{text:?}");
     }
 
     #[test]

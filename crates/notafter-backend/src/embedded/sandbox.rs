@@ -1,15 +1,17 @@
 //! One sandbox, as the runner holds it.
 
 use super::addresses::{assign, resolve};
+use super::arbiter::Arbiter;
 use super::instance::{Instance, Parcel};
 use super::keeper_link::KeeperLink;
 use super::spawner::Spawner;
+use super::timepiece::{Timepiece, broken};
 use crate::wire::{Host, KeeperReply, KeeperRequest, NoConnection};
 use crate::{
     ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
-    ServiceState, StopReason, WitnessReport,
+    ServiceState, StopReason, Unproven, WitnessReport,
 };
-use notafter_core::{ClockReading, Motion, ServiceName, UnixTime};
+use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, WitnessBasis};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -22,6 +24,10 @@ const SLACK: Duration = Duration::from_secs(5);
 /// Services on one network.
 pub(super) struct EmbeddedSandbox {
     keeper: KeeperLink,
+    /// None runs on the host's clock.
+    timepiece: Option<Timepiece>,
+    /// Everything that was found out about who saw the clock.
+    evidence: WitnessReport,
     services: BTreeMap<ServiceName, Instance>,
     hosts: Vec<Host>,
     host_clock: HostClock,
@@ -39,8 +45,14 @@ impl EmbeddedSandbox {
         spec: &SandboxSpec,
     ) -> Result<Self, Error> {
         let (keeper, remarks) = KeeperLink::open(&spawner, spec.scratch.clone())?;
+        let timepiece = match spec.clock {
+            Some(wall) => Some(Timepiece::held_at(wall)?),
+            None => None,
+        };
         Ok(Self {
             keeper,
+            timepiece,
+            evidence: WitnessReport::default(),
             services: BTreeMap::new(),
             hosts: assign(&spec.hosts),
             host_clock,
@@ -53,6 +65,50 @@ impl EmbeddedSandbox {
 
     fn known(&mut self, service: &ServiceName) -> Result<&mut Instance, Error> {
         self.services.get_mut(service).ok_or_else(|| Error::UnknownService(service.clone()))
+    }
+
+    /// Takes down what proves, and what stands against, that every process of a service saw the shifted clock.
+    fn take_evidence(&mut self, service: &ServiceName) -> Result<(), Error> {
+        let Some(timepiece) = &self.timepiece else { return Ok(()) };
+        let Some(instance) = self.services.get_mut(service) else { return Ok(()) };
+        let Some(init) = instance.init else { return Ok(()) };
+        let before = timepiece.page.now();
+        let canary = instance.canary()?;
+        let ledger = instance.ledger()?;
+        let mut found = WitnessReport::default();
+        if let Some(defect) = canary.and_then(|report| report.defect(before, timepiece.page.now())) {
+            found.unproven.push(Unproven { service: service.clone(), pid: None, reason: defect });
+        }
+        for execution in ledger.executions {
+            let pid = u32::try_from(execution.pid).unwrap_or(0);
+            let service = service.clone();
+            if execution.proven {
+                let basis = WitnessBasis::Exec;
+                found.witnesses.push(ClockWitness { service, pid, exe: execution.exe, basis });
+            } else {
+                let reason = format!("{} never asked for the clock page", execution.exe);
+                found.unproven.push(Unproven { service, pid: Some(pid), reason });
+            }
+        }
+        for fault in ledger.faults {
+            let pid = u32::try_from(fault.pid).ok();
+            found.unproven.push(Unproven { service: service.clone(), pid, reason: fault.reason });
+        }
+        timepiece.look_below(service, init, &mut found.witnesses, &mut found.unproven)?;
+        self.remark(
+            ledger.refusals.into_iter().map(|refused| format!("{service} was refused {refused}")).collect(),
+        );
+        for witness in found.witnesses {
+            if !self.evidence.witnesses.contains(&witness) {
+                self.evidence.witnesses.push(witness);
+            }
+        }
+        for gap in found.unproven {
+            if !self.evidence.unproven.contains(&gap) {
+                self.evidence.unproven.push(gap);
+            }
+        }
+        Ok(())
     }
 
     /// Ends an instance with everything in it. The keeper reaps its init, so afterwards nothing is left.
@@ -85,6 +141,9 @@ impl EmbeddedSandbox {
 
 impl Sandbox for EmbeddedSandbox {
     fn launch(&mut self, spec: &LaunchSpec) -> Result<(), Error> {
+        if self.services.contains_key(&spec.service) {
+            self.take_evidence(&spec.service)?;
+        }
         if let Some(old) = self.services.remove(&spec.service) {
             self.end(old.number)?;
         }
@@ -93,7 +152,17 @@ impl Sandbox for EmbeddedSandbox {
         let (mut instance, parcel) = Instance::prepare(number, spec, &self.hosts)?;
         let Parcel { blueprint, init_end, log_end, files } = parcel;
         let request = KeeperRequest::Launch { instance: number, blueprint: Box::new(blueprint) };
-        self.keeper.ask_soon(&request, &[init_end.as_fd(), log_end.as_fd(), files.as_fd()])?;
+        let page = match &self.timepiece {
+            Some(timepiece) => Some(timepiece.page.read_only().map_err(broken("hand over the clock"))?),
+            None => None,
+        };
+        let fds = [init_end.as_fd(), log_end.as_fd(), files.as_fd()]
+            .into_iter()
+            .chain(page.as_ref().map(AsFd::as_fd));
+        match self.keeper.ask_soon(&request, &fds.collect::<Vec<_>>())? {
+            (KeeperReply::Launched { pid }, _) => instance.init = Some(pid),
+            _ => return Err(self.keeper.lost("it answered something else")),
+        }
         // With our copies open, the end of the init and the end of its output would go unnoticed.
         drop((init_end, log_end, files));
         match instance.await_start() {
@@ -111,6 +180,7 @@ impl Sandbox for EmbeddedSandbox {
 
     fn stop(&mut self, service: &ServiceName, reason: StopReason) -> Result<(), Error> {
         let now = self.now();
+        self.take_evidence(service)?;
         let instance = self.known(service)?;
         let number = instance.number;
         if let StopReason::Restart { grace } = reason {
@@ -121,7 +191,9 @@ impl Sandbox for EmbeddedSandbox {
             last => last,
         };
         self.end(number)?;
-        self.known(service)?.note_end(last);
+        let instance = self.known(service)?;
+        instance.note_end(last);
+        instance.init = None;
         Ok(())
     }
 
@@ -180,15 +252,31 @@ impl Sandbox for EmbeddedSandbox {
     }
 
     fn now(&self) -> ClockReading {
-        (self.host_clock)()
+        match &self.timepiece {
+            Some(timepiece) => timepiece.page.now(),
+            None => (self.host_clock)(),
+        }
     }
 
-    fn move_clock(&mut self, _motion: Motion, _to: UnixTime, _within: Duration) -> Result<Moved, Error> {
-        Err(Error::Unsupported { backend: "embedded", what: "move the clock of a native sandbox".to_owned() })
+    fn move_clock(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
+        let Some(timepiece) = &mut self.timepiece else {
+            let what = "move the clock of a native sandbox".to_owned();
+            return Err(Error::Unsupported { backend: "embedded", what });
+        };
+        let mut arbiter = Arbiter::new(timepiece, self.services.values_mut().collect());
+        let moved = arbiter.travel(motion, to, within)?;
+        let restless = arbiter.restless.join(", ");
+        if !restless.is_empty() {
+            self.remark(vec![format!("time went on though these were busy without end: {restless}")]);
+        }
+        Ok(moved)
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {
-        Ok(WitnessReport::default())
+        for service in self.services.keys().cloned().collect::<Vec<_>>() {
+            self.take_evidence(&service)?;
+        }
+        Ok(self.evidence.clone())
     }
 
     fn close(mut self: Box<Self>) -> Vec<String> {

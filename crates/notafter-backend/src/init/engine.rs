@@ -1,11 +1,15 @@
 //! What starts the processes of a service: plainly, or under a shifted clock.
 
+use super::clocked::Clocked;
 use super::plain::Plain;
+use crate::wire::{Attempt, Failure};
+use notafter_clock::{CanaryReport, Supervisor};
 use notafter_sys::fork::Identity;
 use rustix::process::Pid;
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 /// A program that is ready to start.
@@ -32,15 +36,25 @@ pub(super) enum Happening {
 }
 
 /// Starts and reaps.
-#[derive(Debug)]
 pub(super) enum Engine {
+    /// Under a shifted clock.
+    Clocked(Box<Clocked>),
     /// On the host's clock.
     Plain(Plain),
 }
 
 impl Engine {
+    /// The engine for this clock page, or for none; `binary` is this program, for the canary.
+    pub(super) fn new(clock: Option<OwnedFd>, binary: File) -> Result<Self, Failure> {
+        match clock {
+            Some(page) => Clocked::new(page, binary).map(|clocked| Self::Clocked(Box::new(clocked))),
+            None => Plain::new().map(Self::Plain).doing(|| "listen for the ends of processes".to_owned()),
+        }
+    }
+
     pub(super) fn spawn(&mut self, program: &Program<'_>) -> Result<Pid, String> {
         match self {
+            Self::Clocked(clocked) => clocked.spawn(program),
             Self::Plain(plain) => plain.spawn(program),
         }
     }
@@ -51,7 +65,24 @@ impl Engine {
         timeout: Option<Duration>,
     ) -> io::Result<Vec<Happening>> {
         match self {
+            Self::Clocked(clocked) => clocked.turn(fds, timeout),
             Self::Plain(plain) => plain.turn(fds, timeout),
+        }
+    }
+
+    /// What the canary sees; none on the host's clock.
+    pub(super) fn canary(&mut self) -> Option<io::Result<CanaryReport>> {
+        match self {
+            Self::Clocked(clocked) => Some(clocked.canary()),
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// The supervisor, where time is shifted.
+    pub(super) fn supervisor(&mut self) -> Option<&mut Supervisor> {
+        match self {
+            Self::Clocked(clocked) => Some(clocked.supervisor()),
+            Self::Plain(_) => None,
         }
     }
 }

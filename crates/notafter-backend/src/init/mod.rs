@@ -6,6 +6,7 @@
 //!
 //! What must never happen here: ending while a process of the service could go on, or answering a request twice.
 
+mod clocked;
 mod devices;
 mod engine;
 mod host_tree;

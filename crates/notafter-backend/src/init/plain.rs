@@ -82,21 +82,24 @@ impl Plain {
     }
 }
 
+/// Makes the calling process, a fresh copy of the init, ready to become `program`: session, descriptors, user,
+/// directory.
+pub(super) fn take_place(program: &Program<'_>) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::stdio::dup2_stdin(program.stdin)?;
+    rustix::stdio::dup2_stdout(program.output)?;
+    rustix::stdio::dup2_stderr(program.output)?;
+    fork::reset_signals()?;
+    program.identity.assume()?;
+    rustix::process::chdir(program.workdir).map_err(|errno| {
+        io::Error::other(format!("working directory {}: {}", program.workdir, plain_words(errno.into())))
+    })
+}
+
 /// Runs in the child; returns only where that fails, with the reason.
 fn become_program(program: &Program<'_>) -> String {
-    let stage = || -> io::Result<()> {
-        rustix::process::setsid()?;
-        rustix::stdio::dup2_stdin(program.stdin)?;
-        rustix::stdio::dup2_stdout(program.output)?;
-        rustix::stdio::dup2_stderr(program.output)?;
-        fork::reset_signals()?;
-        program.identity.assume()
-    };
-    if let Err(error) = stage() {
-        return format!("cannot become the user of the service: {error}");
-    }
-    if let Err(error) = rustix::process::chdir(program.workdir) {
-        return format!("working directory {}: {}", program.workdir, plain_words(error.into()));
+    if let Err(error) = take_place(program) {
+        return plain_words(error);
     }
     let mut reason = format!("{}: no such file in PATH", program.argv[0].to_string_lossy());
     for path in candidates(program) {
@@ -138,7 +141,7 @@ fn candidates(program: &Program<'_>) -> Vec<CString> {
 }
 
 /// `No such file or directory (os error 2)` as the fragment `no such file or directory`.
-fn plain_words(error: io::Error) -> String {
+pub(super) fn plain_words(error: io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

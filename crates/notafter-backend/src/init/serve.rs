@@ -2,9 +2,10 @@
 
 use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
-use super::plain::Plain;
+use super::plain::plain_words;
 use crate::HostClock;
 use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState};
+use notafter_clock::{Ledger, Survey};
 use notafter_core::ClockReading;
 use notafter_sys::fork;
 use rustix::process::{Pid, Signal};
@@ -27,6 +28,8 @@ pub(crate) struct Birth {
     pub(crate) log: OwnedFd,
     /// The bytes of all files, one after the other.
     pub(crate) files: OwnedFd,
+    /// The clock page; none runs on the host's clock.
+    pub(crate) clock: Option<OwnedFd>,
     /// At its end of stream the keeper is gone.
     pub(crate) keeper_lives: OwnedFd,
     /// What time it is on the host.
@@ -70,8 +73,8 @@ pub(crate) fn run(birth: Birth) -> i32 {
 }
 
 fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
-    let Birth { blueprint, site, channel, log, files, keeper_lives, host_clock } = birth;
-    match prepare(&blueprint, &site, files) {
+    let Birth { blueprint, site, channel, log, files, clock, keeper_lives, host_clock } = birth;
+    match prepare(&blueprint, &site, files, clock) {
         Ok((ground, engine, null)) => Ok(Init {
             channel,
             keeper_lives,
@@ -90,15 +93,22 @@ fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
 
 type Prepared = (Result<Ground, String>, Engine, File);
 
-fn prepare(blueprint: &Blueprint, site: &Site, files: OwnedFd) -> Result<Prepared, Failure> {
+fn prepare(
+    blueprint: &Blueprint,
+    site: &Site,
+    files: OwnedFd,
+    clock: Option<OwnedFd>,
+) -> Result<Prepared, Failure> {
     fork::die_with_maker(0).doing(|| "tie the init to the sandbox".to_owned())?;
     fork::forbid_inspection().doing(|| "protect the init".to_owned())?;
     rustix::system::sethostname(blueprint.service.as_str().as_bytes())
         .doing(|| "set the host name".to_owned())?;
     let contents = notafter_sys::memfd::contents(files, MAX_FILES_BYTES)
         .doing(|| "read the files of the service".to_owned())?;
+    // The root tree that is entered next need not hold it.
+    let binary = File::open("/proc/self/exe").doing(|| "open this program".to_owned())?;
     let ground = launch::enter(blueprint, site, &contents)?;
-    let engine = Plain::new().map(Engine::Plain).doing(|| "listen for the ends of processes".to_owned())?;
+    let engine = Engine::new(clock, binary)?;
     // An unknown user leaves the init in the old root, and without anything to run there.
     let null = File::open("/dev/null").doing(|| "open /dev/null".to_owned())?;
     Ok((ground, engine, null))
@@ -154,12 +164,25 @@ impl Init {
     fn serve_request(&mut self) -> Result<(), End> {
         let (request, mut fds) = self.channel.receive::<InitRequest>().map_err(|_| End::Orphaned)?;
         let reply = match request {
+            InitRequest::Canary => self.canary()?,
             InitRequest::Exec { command, within } => {
                 let output = fds.pop().ok_or(End::Orphaned)?;
                 self.exec(&command, within, &output)?
             }
+            InitRequest::Jumped => match self.engine.supervisor() {
+                Some(supervisor) => InitReply::Woken { waits: supervisor.jumped().map_err(broken)? },
+                None => InitReply::Woken { waits: 0 },
+            },
+            InitRequest::Ledger => InitReply::Ledger(match self.engine.supervisor() {
+                Some(supervisor) => supervisor.audit().map_err(broken)?,
+                None => Ledger::default(),
+            }),
             InitRequest::State => InitReply::State(self.state()),
             InitRequest::Stop { grace } => self.stop(grace)?,
+            InitRequest::Survey => InitReply::Surveyed(match self.engine.supervisor() {
+                Some(supervisor) => supervisor.survey().map_err(broken)?,
+                None => Survey::default(),
+            }),
         };
         self.answer(&reply)
     }
@@ -198,6 +221,10 @@ impl Init {
         }
         let env = c_strings(ground.env.iter().map(|(name, value)| format!("{name}={value}")))?;
         let path = ground.env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value);
+        let workdir = &self.blueprint.workdir;
+        if let Err(error) = std::fs::metadata(workdir) {
+            return Err(format!("working directory {workdir}: {}", plain_words(error)));
+        }
         // Or /dev/stdout could not be opened again by the service's user.
         let identity = &ground.identity;
         if !identity.shows_as {
@@ -227,8 +254,11 @@ impl Init {
         }
     }
 
-    fn now(&self) -> ClockReading {
-        (self.host_clock)()
+    fn now(&mut self) -> ClockReading {
+        match self.engine.supervisor() {
+            Some(supervisor) => supervisor.now(),
+            None => (self.host_clock)(),
+        }
     }
 
     fn exec(
@@ -259,6 +289,14 @@ impl Init {
                 self.kill_session(pid)?;
                 InitReply::TimedOut
             }
+        })
+    }
+
+    fn canary(&mut self) -> Result<InitReply, End> {
+        Ok(match self.engine.canary() {
+            None => InitReply::Failed(Failure::new("run the canary", "this sandbox has no shifted clock")),
+            Some(Ok(report)) => InitReply::Canary(report),
+            Some(Err(error)) => InitReply::Failed(Failure::new("run the canary", error.to_string())),
         })
     }
 
@@ -329,6 +367,10 @@ impl Init {
         }
         self.wait_for_end(leader)
     }
+}
+
+fn broken(error: notafter_clock::Error) -> End {
+    End::Broken(io::Error::other(error))
 }
 
 /// The live processes of a session, its leader left out.

@@ -7,5 +7,5 @@ mod connect;
 mod ground;
 mod serve;
 
-pub(crate) use serve::ARGUMENT;
 pub use serve::run_if_sandbox;
+pub(crate) use serve::{ARGUMENT, CANARY};

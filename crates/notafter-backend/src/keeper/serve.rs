@@ -5,6 +5,7 @@ use super::ground::{self, Ground};
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
 use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest};
+use notafter_clock::Canary;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::namespaces::Namespaces;
 use rustix::process::{Pid, Signal};
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// The hidden first argument by which the binary knows that it is to be a sandbox.
 pub(crate) const ARGUMENT: &str = "__sandbox";
+/// The same for the canary inside a sandbox.
+pub(crate) const CANARY: &str = "__canary";
 
 /// How long the rest of a message may take once its beginning is there.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,14 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// end starts its own executable again. `host_clock` tells the host's time.
 pub fn run_if_sandbox(host_clock: HostClock) {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some(ARGUMENT) {
-        return;
-    }
-    let code = match arguments.next().and_then(|parent| parent.parse().ok()) {
-        Some(parent) => keep(parent, host_clock),
-        None => 2,
+    let code = match arguments.next().as_deref() {
+        Some(ARGUMENT) => match arguments.next().and_then(|parent| parent.parse().ok()) {
+            Some(parent) => keep(parent, host_clock),
+            None => 2,
+        },
+        Some(CANARY) => sing(),
+        _ => return,
     };
     fork::exit_now(code)
+}
+
+/// The canary's whole life: it tells what the clock shows where it was started.
+fn sing() -> i32 {
+    let song = Canary::sing().map_err(io::Error::other).and_then(|report| Ok(serde_json::to_vec(&report)?));
+    // Unbuffered: this process ends without ceremony.
+    match song.and_then(|song| Ok(rustix::io::write(rustix::stdio::stdout(), &song)?)) {
+        Ok(_) => 0,
+        Err(_) => 1,
+    }
 }
 
 fn keep(parent: u32, host_clock: HostClock) -> i32 {
@@ -107,7 +121,8 @@ struct Keeper {
 /// On which side of a fork the keeper is.
 enum Side {
     Init(Box<Birth>),
-    Keeper,
+    /// With the init's process id.
+    Keeper(Pid),
 }
 
 impl Keeper {
@@ -135,7 +150,9 @@ impl Keeper {
                             drop(self);
                             return init::run(*birth);
                         }
-                        Ok(Side::Keeper) => (KeeperReply::Launched, None),
+                        Ok(Side::Keeper(pid)) => {
+                            (KeeperReply::Launched { pid: pid.as_raw_nonzero().get() }, None)
+                        }
                         Err(failure) => (KeeperReply::Failed(failure), None),
                     }
                 }
@@ -152,8 +169,15 @@ impl Keeper {
         0
     }
 
-    fn launch(&mut self, instance: u32, blueprint: Blueprint, fds: Vec<OwnedFd>) -> Result<Side, Failure> {
+    fn launch(
+        &mut self,
+        instance: u32,
+        blueprint: Blueprint,
+        mut fds: Vec<OwnedFd>,
+    ) -> Result<Side, Failure> {
         let action = || format!("start the init of {}", blueprint.service);
+        // The clock page comes last, if at all.
+        let clock = if fds.len() == 4 { fds.pop() } else { None };
         let Ok([channel, log, files]) = <[OwnedFd; 3]>::try_from(fds) else {
             return Err(Failure::new(action(), "descriptors are missing"));
         };
@@ -174,13 +198,14 @@ impl Keeper {
                     channel,
                     log,
                     files,
+                    clock,
                     keeper_lives,
                     host_clock,
                 })))
             }
             Forked::Parent(pid) => {
                 self.instances.insert(instance, Instance { pid, site });
-                Ok(Side::Keeper)
+                Ok(Side::Keeper(pid))
             }
         }
     }

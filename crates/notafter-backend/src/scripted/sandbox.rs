@@ -110,7 +110,10 @@ impl Sandbox for ScriptedSandbox {
         let mut log = String::new();
         let state = match (&spec.command, starts.at(self.now.second)) {
             (None, _) => ServiceState::Idle,
-            (Some(_), Life::Runs) => ServiceState::Running,
+            (Some(_), Life::Runs) => {
+                write_line(&mut log, &service.greeting);
+                ServiceState::Running
+            }
             (Some(_), Life::Ends { code, says }) => {
                 write_line(&mut log, says);
                 ServiceState::Ended { code: *code, at: self.now }
@@ -131,12 +134,16 @@ impl Sandbox for ScriptedSandbox {
         Ok(())
     }
 
-    fn stop(&mut self, service: &ServiceName, _reason: StopReason) -> Result<(), Error> {
+    fn stop(&mut self, service: &ServiceName, reason: StopReason) -> Result<(), Error> {
         (self.note)(Call::Stop(service.clone()));
         let now = self.now;
         let launched = self.known(service)?;
         if launched.state == ServiceState::Running {
-            launched.state = ServiceState::Ended { code: 128 + 15, at: now };
+            let signal = match reason {
+                StopReason::Restart { .. } => 15,
+                StopReason::Teardown => 9,
+            };
+            launched.state = ServiceState::Ended { code: 128 + signal, at: now };
         }
         Ok(())
     }

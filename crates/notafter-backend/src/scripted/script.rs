@@ -101,6 +101,8 @@ impl fmt::Debug for PortAct {
 /// One service of the table. The default runs for ever, has no open port and no command.
 #[derive(Clone)]
 pub struct ScriptedService {
+    /// One line that it writes whenever it starts to run; empty: none.
+    pub greeting: String,
     /// What happens at a launch, by the instant of the launch.
     pub starts: ByInstant<Life>,
     /// The same for the second and later launches in one sandbox, where state that the first left behind matters.
@@ -120,6 +122,7 @@ pub struct ScriptedService {
 impl Default for ScriptedService {
     fn default() -> Self {
         Self {
+            greeting: String::new(),
             starts: ByInstant::always(Life::Runs),
             starts_again: None,
             watchdog: ByInstant::always(Life::Runs),

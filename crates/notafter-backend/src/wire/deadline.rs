@@ -1,5 +1,6 @@
 //! A deadline that can be polled, so that nobody has to read a clock.
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
@@ -19,6 +20,11 @@ impl Deadline {
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         timerfd_settime(&fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
         Ok(Self(fd))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 }
 

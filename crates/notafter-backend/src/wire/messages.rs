@@ -1,6 +1,7 @@
 //! The requests and their answers.
 
 use super::Failure;
+use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{ClockReading, ServiceName, VolumeName, VolumeState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,13 +84,22 @@ pub(crate) enum KeeperRequest {
 /// From the keeper to the runner; [`Self::Failed`] answers any request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum KeeperReply {
-    Closed { remarks: Vec<String> },
+    Closed {
+        remarks: Vec<String>,
+    },
     Connected,
-    Ended { remarks: Vec<String> },
+    Ended {
+        remarks: Vec<String>,
+    },
     Failed(Failure),
-    Launched,
+    /// The process id of the init, as the runner sees it.
+    Launched {
+        pid: i32,
+    },
     NotConnected(NoConnection),
-    Ready { remarks: Vec<String> },
+    Ready {
+        remarks: Vec<String>,
+    },
     Unshared,
 }
 
@@ -104,24 +114,47 @@ pub(crate) enum NoConnection {
 /// From the runner to an init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum InitRequest {
+    /// Runs the canary: [`InitReply::Canary`].
+    Canary,
     /// Runs a command: [`InitReply::Exited`], [`InitReply::TimedOut`], [`InitReply::Unstartable`]. With the pipe for
     /// its output.
     Exec { command: Vec<String>, within: Duration },
+    /// The clock page was changed: [`InitReply::Woken`] once everything that is due by it has been woken.
+    Jumped,
+    /// [`InitReply::Ledger`].
+    Ledger,
     /// [`InitReply::State`].
     State,
     /// Asks the main process to end and waits for it, `grace` at most: [`InitReply::State`].
     Stop { grace: Duration },
+    /// [`InitReply::Surveyed`].
+    Survey,
 }
 
 /// From an init to the runner. The first message comes unasked: [`Self::Failed`] or [`Self::Started`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum InitReply {
-    Exited { code: i32 },
+    Canary(CanaryReport),
+    Exited {
+        code: i32,
+    },
     Failed(Failure),
-    Started { remarks: Vec<String> },
+    /// Empty without a shifted clock.
+    Ledger(Ledger),
+    Started {
+        remarks: Vec<String>,
+    },
     State(MainState),
+    /// Empty without a shifted clock.
+    Surveyed(Survey),
     TimedOut,
-    Unstartable { reason: String },
+    Unstartable {
+        reason: String,
+    },
+    /// How many waits and timers ended.
+    Woken {
+        waits: u32,
+    },
 }
 
 /// How a main process stands.

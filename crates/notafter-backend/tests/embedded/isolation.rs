@@ -2,10 +2,12 @@
 
 use crate::scene::{LONG, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
 use notafter_backend::{ConnectFailure, ServiceState};
+use notafter_core::UnixTime;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
     ("capabilities_are_at_most_those_of_docker", capabilities_are_at_most_those_of_docker),
     ("orphans_are_reaped_by_the_init", orphans_are_reaped_by_the_init),
+    ("the_doctor_finds_what_the_other_tests_use", the_doctor_finds_what_the_other_tests_use),
     ("there_is_no_way_out", there_is_no_way_out),
     ("two_sandboxes_do_not_meet", two_sandboxes_do_not_meet),
     ("users_are_switched_to_for_good", users_are_switched_to_for_good),
@@ -101,4 +103,24 @@ fn orphans_are_reaped_by_the_init() {
     assert_eq!(zombies, "0\n");
     sandbox.launch(&shell("a", "exit 0")).unwrap();
     assert_eq!(wait_for_end(&mut *sandbox, "a"), 0);
+}
+
+fn the_doctor_finds_what_the_other_tests_use() {
+    let abilities =
+        notafter_backend::probe_capabilities(&crate::scene::embedded(), UnixTime::clamped(1_700_000_000));
+    let names: Vec<&str> = abilities.iter().map(|ability| ability.name).collect();
+    let expected = [
+        "kernel",
+        "pidfd",
+        "seccomp notification",
+        "ptrace",
+        "namespaces",
+        "overlay",
+        "shifted clock",
+        "docker",
+    ];
+    assert_eq!(names, expected);
+    for ability in &abilities {
+        assert!(ability.ok || !ability.required, "{ability:?}");
+    }
 }

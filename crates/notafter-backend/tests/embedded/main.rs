@@ -5,9 +5,11 @@
 #![expect(clippy::unwrap_used, reason = "a test without libtest's harness is no test to clippy")]
 
 mod behaviours;
+mod clocked;
 mod isolation;
 mod kill;
 mod scene;
+mod shared;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::os::unix::fs::PermissionsExt;
@@ -22,12 +24,14 @@ fn main() {
     kill::run_if_victim();
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    for (name, behaviour) in behaviours::ALL.iter().chain(isolation::ALL).chain(kill::ALL) {
+    for (name, behaviour) in behaviours::ALL.iter().chain(clocked::ALL).chain(isolation::ALL).chain(kill::ALL)
+    {
         trials.push(Trial::test(*name, move || {
             behaviour();
             Ok(())
         }));
     }
+    trials.extend(shared::trials());
     let is_root = rustix::process::geteuid().is_root();
     if is_root {
         trials.push(Trial::test("everything_works_for_a_plain_user", as_plain_user));

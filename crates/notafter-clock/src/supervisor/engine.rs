@@ -8,10 +8,12 @@ use super::tracees::Tracees;
 use crate::clock::Clock;
 use crate::error::{During, Error};
 use crate::filter;
+use crate::guest;
 use crate::ledger::Ledger;
 use nix::poll::{PollFd, PollFlags, PollTimeout, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
+use notafter_core::ClockReading;
 use notafter_sys::bpf::Instruction;
 use notafter_sys::notify::Listener;
 use notafter_sys::page::{PageState, SharedPage};
@@ -118,6 +120,18 @@ impl Supervisor {
         &self.ledger
     }
 
+    /// The ledger as of now, without programs that ended before their first instruction: they needed no proof.
+    ///
+    /// # Errors
+    /// As [`Supervisor::turn`].
+    pub fn audit(&mut self) -> Result<Ledger, Error> {
+        self.collect_changes()?;
+        self.serve_pending();
+        let mut ledger = self.ledger.clone();
+        ledger.executions.retain(|execution| execution.proven || guest::is_alive(execution.pid));
+        Ok(ledger)
+    }
+
     /// Serves the guests until something happens that the caller must know, one of `others` is readable, or
     /// `timeout` is over.
     ///
@@ -129,13 +143,24 @@ impl Supervisor {
         timeout: Option<Duration>,
     ) -> Result<Vec<Happening>, Error> {
         self.collect_changes()?;
-        let next_due = self.end_what_is_due();
         if self.happenings.is_empty() {
-            let limit = [timeout, next_due].into_iter().flatten().min();
-            self.wait_and_serve(others, limit)?;
-            self.collect_changes()?;
+            self.step(others, timeout)?;
         }
         Ok(std::mem::take(&mut self.happenings))
+    }
+
+    /// What CLOCK_REALTIME shows to the guests.
+    #[must_use]
+    pub fn now(&self) -> ClockReading {
+        self.clock().wall().to_reading()
+    }
+
+    /// Serves the guests once.
+    pub(super) fn step(&mut self, others: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<(), Error> {
+        let next_due = self.end_what_is_due();
+        let limit = [timeout, next_due].into_iter().flatten().min();
+        self.wait_and_serve(others, limit)?;
+        self.collect_changes()
     }
 
     pub(super) fn clock(&self) -> Clock {

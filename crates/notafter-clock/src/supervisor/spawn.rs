@@ -4,13 +4,14 @@ use super::engine::{Happening, Supervisor};
 use crate::error::{During, Error};
 use notafter_sys::bpf::Instruction;
 use notafter_sys::child::{self, Program};
+use notafter_sys::fdpass;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::notify::{self, Listener, NewPrivileges};
 use notafter_sys::signals;
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
@@ -50,6 +51,12 @@ impl Root {
     }
 }
 
+/// How long a new process may take to prepare itself, on the host's clock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest reason that a new process can give.
+const MAX_REASON_BYTES: u64 = 4096;
+
 /// Stages of a start, as the new process reports them.
 const PREPARE: u8 = b'p';
 const FILTER: u8 = b'f';
@@ -57,6 +64,29 @@ const EXEC: u8 = b'x';
 const LISTENER: u8 = b'l';
 
 impl Supervisor {
+    /// Starts a program and serves until its exec has succeeded or failed. What happens to others meanwhile is told
+    /// by the next [`Supervisor::turn`].
+    ///
+    /// # Errors
+    /// [`Error::System`] where the process cannot be made or the filter is refused; a program that cannot be
+    /// executed is the inner error, an errno.
+    pub fn start(&mut self, launch: Launch<'_>) -> Result<Result<i32, i32>, Error> {
+        let pid = self.spawn(launch)?;
+        loop {
+            self.step(&[], None)?;
+            let unstartable = self.happenings.iter().find_map(|happening| match happening {
+                Happening::Unstartable { pid: failed, errno, .. } if *failed == pid => Some(*errno),
+                _ => None,
+            });
+            if let Some(errno) = unstartable {
+                return Ok(Err(errno));
+            }
+            if !self.roots.iter().any(|root| root.pid == pid && root.status.is_some()) {
+                return Ok(Ok(pid));
+            }
+        }
+    }
+
     /// Starts a program. Whether its exec succeeds is told by [`Supervisor::turn`].
     ///
     /// # Errors
@@ -64,22 +94,15 @@ impl Supervisor {
     pub fn spawn(&mut self, launch: Launch<'_>) -> Result<i32, Error> {
         let (mut ours, theirs) = UnixStream::pair().during("socketpair")?;
         let pid = match fork::fork().during("fork")? {
-            Forked::Child => start_anew(launch, &self.filter, &theirs),
+            Forked::Child => {
+                drop(ours);
+                start_anew(launch, &self.filter, &theirs)
+            }
             Forked::Parent(pid) => pid.as_raw_nonzero().get(),
         };
         drop(theirs);
-        ours.set_read_timeout(Some(Duration::from_secs(10))).during("setsockopt")?;
-        let mut message = [0; 5];
-        // Either the number of its listener, or the stage that failed and why.
-        let received = ours.read_exact(&mut message);
-        let word = i32::from_le_bytes([message[1], message[2], message[3], message[4]]);
-        let start = match (received, message[0]) {
-            (Ok(()), LISTENER) => child::foreign_fd(pid, word).during("pidfd_getfd"),
-            (Ok(()), PREPARE) => Err(io::Error::from_raw_os_error(word)).during("preparing the new process"),
-            (Ok(()), _) => Err(io::Error::from_raw_os_error(word)).during("installing the seccomp filter"),
-            (Err(error), _) => Err(error).during("starting the new process"),
-        };
-        let listener = match start {
+        ours.set_read_timeout(Some(PATIENCE)).during("setsockopt")?;
+        let listener = match await_listener(&mut ours) {
             Ok(listener) => Listener::from_fd(listener),
             Err(error) => {
                 let _ = signals::send(pid, libc::SIGKILL); // it may have ended by itself
@@ -122,9 +145,28 @@ fn start_anew(launch: Launch<'_>, filter: &[Instruction], socket: &UnixStream) -
     if let Ok(Err((stage, error))) = panic::catch_unwind(AssertUnwindSafe(become_it)) {
         let mut message = vec![stage];
         message.extend(error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
+        message.extend(error.to_string().into_bytes());
         let _ = (&*socket).write_all(&message); // without a parent nobody asks
     }
     fork::exit_now(125)
+}
+
+/// Receives the listener of the new process's filter, or why there is none.
+fn await_listener(socket: &mut UnixStream) -> Result<OwnedFd, Error> {
+    let mut message = [0; 5];
+    let (got, mut fds) = fdpass::receive(&*socket, &mut message).during("starting the new process")?;
+    socket.read_exact(&mut message[got..]).during("starting the new process")?;
+    let errno =
+        || io::Error::from_raw_os_error(i32::from_le_bytes([message[1], message[2], message[3], message[4]]));
+    match (message[0], fds.pop()) {
+        (LISTENER, Some(listener)) => Ok(listener),
+        (PREPARE, _) => {
+            let mut reason = String::new();
+            let _ = socket.take(MAX_REASON_BYTES).read_to_string(&mut reason); // what there is of it
+            Err(Error::Unprepared { reason })
+        }
+        _ => Err(errno()).during("installing the seccomp filter"),
+    }
 }
 
 /// Runs in the new process, up to its exec.
@@ -137,15 +179,19 @@ fn become_program(
     prepare().map_err(|error| (PREPARE, error))?;
     signals::unblock_all().map_err(|error| (PREPARE, error))?;
     let listener = notify::install(filter, NewPrivileges::Denied).map_err(|error| (FILTER, error))?;
-    let announce = |mut socket: &UnixStream| {
-        let mut message = vec![LISTENER];
-        message.extend(listener.as_raw_fd().to_le_bytes());
-        socket.write_all(&message)?;
-        socket.read_exact(&mut [0])
-    };
-    announce(socket).map_err(|error| (FILTER, error))?;
-    drop(listener);
+    let handed_over = hand_over(listener, socket);
+    handed_over.map_err(|error| (FILTER, error))?;
     execute(&executable, &argv, &env).map_err(|error| (EXEC, error))
+}
+
+/// Hands the listener to the supervisor and waits until it listens.
+fn hand_over(listener: OwnedFd, mut socket: &UnixStream) -> io::Result<()> {
+    fdpass::send(socket, &[LISTENER, 0, 0, 0, 0], &[listener.as_fd()])?;
+    drop(listener);
+    // The supervisor attaches before the exec, while this is still a copy of a process that may not be inspected.
+    // Only now: before, whoever inspected it could have taken the listener.
+    nix::sys::prctl::set_dumpable(true)?;
+    socket.read_exact(&mut [0])
 }
 
 fn execute(executable: &Executable, argv: &[CString], env: &[CString]) -> io::Result<Infallible> {

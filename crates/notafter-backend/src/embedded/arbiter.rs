@@ -1,0 +1,119 @@
+//! The arbiter: moves the one clock of a sandbox, for all of its services at once, and waits in between until
+//! everything that the motion woke has gone back to sleep.
+
+use super::instance::Instance;
+use super::timepiece::{Timepiece, broken};
+use crate::wire::Deadline;
+use crate::{Error, Moved};
+use notafter_clock::{Stillness, Survey, next_jump, stillness};
+use notafter_core::{Motion, Pace, UnixTime};
+use std::time::Duration;
+
+/// Between two looks at who is busy, on the host's clock.
+const FIRST_PAUSE: Duration = Duration::from_micros(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(4);
+/// How long services may be busy before time goes on all the same: at first, and once they have shown that they
+/// always are.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LITTLE_PATIENCE: Duration = Duration::from_millis(30);
+/// How long something that only ever pauses counts as not done.
+const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
+/// Looks in a row that must find everything asleep: a message between two services may be on its way.
+const CALM_LOOKS: u32 = 2;
+
+/// One motion under way.
+pub(super) struct Arbiter<'sandbox> {
+    pub(super) timepiece: &'sandbox mut Timepiece,
+    pub(super) instances: Vec<&'sandbox mut Instance>,
+    /// Where services were busy without end, their names.
+    pub(super) restless: Vec<String>,
+    patience: Duration,
+    moved: Moved,
+}
+
+impl<'sandbox> Arbiter<'sandbox> {
+    pub(super) fn new(timepiece: &'sandbox mut Timepiece, instances: Vec<&'sandbox mut Instance>) -> Self {
+        Self { timepiece, instances, restless: Vec::new(), patience: PATIENCE, moved: Moved::default() }
+    }
+
+    /// Carries out a motion. `within` bounds it on the host's clock.
+    pub(super) fn travel(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
+        let timer = |source| Error::Sandbox { action: "make a timer".to_owned(), source };
+        let deadline = Deadline::after(within).map_err(timer)?;
+        self.settle()?;
+        self.timepiece.page.begin_elapse();
+        match motion {
+            Motion::Step => self.timepiece.page.step_to(to).map_err(broken("set the clock"))?,
+            Motion::Elapse(Pace::Leap) => self.arrive(to)?,
+            Motion::Elapse(Pace::Walk) => self.walk(to, &deadline)?,
+        }
+        self.wake()?;
+        self.settle()?;
+        Ok(self.moved)
+    }
+
+    fn arrive(&mut self, to: UnixTime) -> Result<(), Error> {
+        self.timepiece.page.elapse_to(to).map_err(broken("let time elapse"))
+    }
+
+    fn walk(&mut self, to: UnixTime, deadline: &Deadline) -> Result<(), Error> {
+        loop {
+            let surveys = self.settle()?;
+            let to_go = self.timepiece.page.left_until(to);
+            let by = next_jump(&surveys, to_go, self.moved.jumps);
+            if by >= to_go {
+                return self.arrive(to);
+            }
+            if deadline.is_over() {
+                let now = self.timepiece.page.now();
+                let reason = format!("time got no further than {now} on its way to {to} within the limit");
+                return Err(Error::Sandbox {
+                    action: "let time elapse".to_owned(),
+                    source: std::io::Error::new(std::io::ErrorKind::TimedOut, reason),
+                });
+            }
+            self.timepiece.page.elapse(by).map_err(broken("let time elapse"))?;
+            self.wake()?;
+        }
+    }
+
+    /// Tells every init that the page was changed.
+    fn wake(&mut self) -> Result<(), Error> {
+        self.moved.jumps += 1;
+        for instance in &mut self.instances {
+            self.moved.woken += instance.jumped()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything sleeps; returns what it waits for then.
+    fn settle(&mut self) -> Result<Vec<Survey>, Error> {
+        let (mut waited, mut fidgeted, mut calm) = (Duration::ZERO, Duration::ZERO, 0);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let surveys: Vec<Survey> =
+                self.instances.iter_mut().map(|instance| instance.survey()).collect::<Result<_, _>>()?;
+            match stillness(&surveys) {
+                Stillness::Asleep => calm += 1,
+                Stillness::Fidgeting if fidgeted >= FIDGET_PATIENCE => calm += 1,
+                Stillness::Fidgeting => fidgeted += pause,
+                Stillness::Busy => calm = 0,
+            }
+            if calm >= CALM_LOOKS {
+                return Ok(surveys);
+            }
+            if waited >= self.patience {
+                self.patience = LITTLE_PATIENCE;
+                for name in surveys.iter().flat_map(|survey| &survey.busy) {
+                    if !self.restless.contains(name) {
+                        self.restless.push(name.clone());
+                    }
+                }
+                return Ok(surveys);
+            }
+            std::thread::sleep(pause);
+            waited += pause;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+}

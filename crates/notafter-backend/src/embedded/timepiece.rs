@@ -1,0 +1,109 @@
+//! The clock of a shifted sandbox, and the look from outside at who is under it.
+
+use crate::{Error, Unproven};
+use notafter_clock::{ClockPage, Gap, Sweep};
+use notafter_core::{ClockWitness, ServiceName, UnixTime, WitnessBasis};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Looks at a process before its gap is believed: one that is just being started shows gaps for a moment.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(4);
+/// More processes than this are no service but a fork bomb.
+const MAX_PROCESSES: usize = 1 << 16;
+
+/// A clock page and the sweep that looks for it.
+#[derive(Debug)]
+pub(super) struct Timepiece {
+    pub(super) page: ClockPage,
+    sweep: Sweep,
+}
+
+impl Timepiece {
+    /// A clock whose wall time stands still at `wall`.
+    pub(super) fn held_at(wall: UnixTime) -> Result<Self, Error> {
+        let page = ClockPage::held_at(wall).map_err(broken("make the clock"))?;
+        let sweep = Sweep::new().map_err(broken("prepare the sweep"))?;
+        Ok(Self { page, sweep })
+    }
+
+    /// Looks at every process below `init`, an init of this sandbox, by process ids of the host.
+    pub(super) fn look_below(
+        &self,
+        service: &ServiceName,
+        init: i32,
+        witnesses: &mut Vec<ClockWitness>,
+        unproven: &mut Vec<Unproven>,
+    ) -> Result<(), Error> {
+        for pid in descendants(init)
+            .map_err(|source| Error::Sandbox { action: format!("list the processes of {service}"), source })?
+        {
+            match self.look(pid) {
+                None => {}
+                Some(Ok(())) => witnesses.push(ClockWitness {
+                    service: service.clone(),
+                    pid: pid_inside(pid).unwrap_or(0),
+                    exe: exe(pid),
+                    basis: WitnessBasis::Sweep,
+                }),
+                Some(Err(gap)) => unproven.push(Unproven {
+                    service: service.clone(),
+                    pid: pid_inside(pid),
+                    reason: format!("{}: {gap}", exe(pid)),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&self, pid: i32) -> Option<Result<(), Gap>> {
+        let mut last = self.sweep.look(pid, &self.page);
+        for _ in 1..LOOKS {
+            if !matches!(last, Some(Err(_))) {
+                break;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+            last = self.sweep.look(pid, &self.page);
+        }
+        last
+    }
+}
+
+/// An error of the clock engine as one of the sandbox.
+pub(super) fn broken(action: &'static str) -> impl Fn(notafter_clock::Error) -> Error {
+    move |error| Error::Sandbox { action: action.to_owned(), source: std::io::Error::other(error) }
+}
+
+/// Every process below `root`, which is not among them.
+fn descendants(root: i32) -> std::io::Result<Vec<i32>> {
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // One that has just ended is nobody's child.
+        let Some(parent) = field(pid, "PPid").and_then(|parent| parent.parse().ok()) else { continue };
+        children.entry(parent).or_default().push(pid);
+    }
+    let mut found = children.remove(&root).unwrap_or_default();
+    let mut next = 0;
+    while next < found.len() && found.len() <= MAX_PROCESSES {
+        found.extend(children.remove(&found[next]).unwrap_or_default());
+        next += 1;
+    }
+    Ok(found)
+}
+
+/// The process id in the innermost pid namespace.
+fn pid_inside(pid: i32) -> Option<u32> {
+    field(pid, "NSpid")?.split_ascii_whitespace().last()?.parse().ok()
+}
+
+fn exe(pid: i32) -> String {
+    let link = std::fs::read_link(format!("/proc/{pid}/exe"));
+    link.map_or_else(|_| "?".to_owned(), |path| path.to_string_lossy().into_owned())
+}
+
+fn field(pid: i32, name: &str) -> Option<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(line.trim().to_owned())
+}

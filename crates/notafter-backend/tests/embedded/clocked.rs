@@ -1,0 +1,104 @@
+//! Behaviours under a shifted clock.
+
+use crate::scene::{LONG, embedded, idle, name, run, shell, wait_for_log};
+use notafter_backend::{Backend, Sandbox, SandboxSpec};
+use notafter_core::{ClockReading, Motion, Pace, UnixTime, WitnessBasis};
+use std::time::Duration;
+
+pub(crate) const ALL: &[(&str, fn())] = &[
+    ("a_service_sees_the_shifted_clock_and_is_proven_to", a_service_sees_the_shifted_clock_and_is_proven_to),
+    ("a_leap_wakes_what_is_due_and_nothing_else", a_leap_wakes_what_is_due_and_nothing_else),
+    ("a_step_moves_wall_time_alone", a_step_moves_wall_time_alone),
+    ("a_walk_lets_every_timer_fire_for_all_services_at_once", a_walk_lets_every_timer_fire),
+    ("a_process_that_restores_its_vdso_is_found", a_process_that_restores_its_vdso_is_found),
+    ("time_never_goes_back", time_never_goes_back),
+];
+
+fn at(text: &str) -> UnixTime {
+    UnixTime::parse(text).unwrap()
+}
+
+fn shifted(hosts: &[&str], clock: &str) -> Box<dyn Sandbox> {
+    let hosts = hosts.iter().map(|host| name(host)).collect();
+    embedded().open(&SandboxSpec { hosts, clock: Some(at(clock)), scratch: None }).unwrap()
+}
+
+fn a_service_sees_the_shifted_clock_and_is_proven_to() {
+    let mut sandbox = shifted(&["a"], "2018-12-06T04:29:59Z");
+    sandbox.launch(&shell("a", "date -u +%FT%TZ; exec sleep 1000")).unwrap();
+    wait_for_log(&mut *sandbox, "a", "2018-12-06T04:29:59Z");
+    let seen = run(&mut *sandbox, "a", "exec date -u +%s");
+    assert_eq!(seen, (0, "1544070599\n".to_owned()));
+    let report = sandbox.witnesses().unwrap();
+    assert_eq!(report.unproven, []);
+    for (basis, exe) in [(WitnessBasis::Exec, "date"), (WitnessBasis::Sweep, "sleep")] {
+        let proven =
+            report.witnesses.iter().any(|witness| witness.basis == basis && witness.exe.ends_with(exe));
+        assert!(proven, "{basis:?} {exe}: {:?}", report.witnesses);
+    }
+}
+
+fn a_leap_wakes_what_is_due_and_nothing_else() {
+    let mut sandbox = shifted(&["a", "b"], "2020-01-01T00:00:00Z");
+    sandbox.launch(&shell("a", "sleep 3600; date -u +woken-%FT%TZ; exec sleep 1000000")).unwrap();
+    sandbox.launch(&shell("b", "sleep 90000; echo early; exec sleep 1000000")).unwrap();
+    let to = at("2020-01-01T12:00:00Z");
+    let moved = sandbox.move_clock(Motion::Elapse(Pace::Leap), to, LONG).unwrap();
+    assert_eq!((moved.jumps, moved.woken), (1, 1));
+    wait_for_log(&mut *sandbox, "a", "woken-2020-01-01T12:00:00Z");
+    assert_eq!(sandbox.log(&name("b")).unwrap().text, "");
+    assert_eq!(sandbox.now(), ClockReading::at(to));
+    sandbox.move_clock(Motion::Elapse(Pace::Leap), at("2020-01-03T00:00:00Z"), LONG).unwrap();
+    wait_for_log(&mut *sandbox, "b", "early");
+    assert_eq!(sandbox.witnesses().unwrap().unproven, []);
+}
+
+fn a_step_moves_wall_time_alone() {
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    sandbox.launch(&shell("a", "sleep 3600; echo woken; exec sleep 1000000")).unwrap();
+    let moved = sandbox.move_clock(Motion::Step, at("2021-01-01T00:00:00Z"), LONG).unwrap();
+    assert_eq!(moved.woken, 0);
+    let seen = run(&mut *sandbox, "a", "exec date -u +%Y");
+    assert_eq!(seen, (0, "2021\n".to_owned()));
+    assert_eq!(sandbox.log(&name("a")).unwrap().text, "");
+}
+
+fn a_walk_lets_every_timer_fire() {
+    let mut sandbox = shifted(&["a", "b"], "2020-01-01T00:00:00Z");
+    let hourly = "i=0; while [ $i -lt 24 ]; do sleep 3600; i=$((i+1)); done; date -u +hourly-%FT%TZ; exec sleep 1000000";
+    let daily = "import time; time.sleep(86400); print('daily', time.strftime('%F', time.gmtime()), flush=True); time.sleep(1e6)";
+    sandbox.launch(&shell("a", hourly)).unwrap();
+    let command = Some(["/usr/bin/python3", "-c", daily].map(str::to_owned).to_vec());
+    sandbox.launch(&notafter_backend::LaunchSpec { command, ..idle("b") }).unwrap();
+    sandbox.move_clock(Motion::Elapse(Pace::Walk), at("2020-01-02T01:00:00Z"), LONG).unwrap();
+    let log = wait_for_log(&mut *sandbox, "a", "hourly-");
+    // The first sleep began a moment before the motion, while wall time stood still.
+    assert!(
+        ["hourly-2020-01-01T23:59:5", "hourly-2020-01-02T00:00:0"].iter().any(|at| log.contains(at)),
+        "{log}"
+    );
+    wait_for_log(&mut *sandbox, "b", "daily 2020-01-02");
+    assert_eq!(sandbox.witnesses().unwrap().unproven, []);
+}
+
+fn a_process_that_restores_its_vdso_is_found() {
+    // A debugger of its own memory: writes one byte of its vDSO through /proc/self/mem.
+    let escape = "import time\n\
+        base = [int(l.split('-')[0], 16) for l in open('/proc/self/maps') if '[vdso]' in l][0]\n\
+        m = open('/proc/self/mem', 'r+b', 0)\n\
+        m.seek(base + 0x7f0); b = m.read(1); m.seek(base + 0x7f0); m.write(bytes([b[0] ^ 1]))\n\
+        print('escaped', flush=True); time.sleep(1000)\n";
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let command = Some(["/usr/bin/python3", "-c", escape].map(str::to_owned).to_vec());
+    sandbox.launch(&notafter_backend::LaunchSpec { command, ..idle("a") }).unwrap();
+    wait_for_log(&mut *sandbox, "a", "escaped");
+    let unproven = sandbox.witnesses().unwrap().unproven;
+    assert!(unproven.iter().any(|gap| gap.reason.contains("vDSO is not the patched one")), "{unproven:?}");
+}
+
+fn time_never_goes_back() {
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let back =
+        sandbox.move_clock(Motion::Elapse(Pace::Leap), at("2019-12-31T23:59:59Z"), Duration::from_secs(1));
+    assert!(back.is_err());
+}
