@@ -20,13 +20,17 @@ impl Interrupt {
         Self::default()
     }
 
-    /// Has SIGINT, SIGTERM and SIGHUP raise it. The first one lets the run end in order; a second one ends the
+    /// Has SIGINT, SIGTERM and SIGHUP raise it, where the caller does not have them ignored. The first one lets the run end in order; a second one ends the
     /// process at once, and the sandboxes with it.
     ///
     /// # Errors
     /// Where the handlers cannot be installed.
     pub fn on_signals(&self) -> Result<(), crate::Error> {
+        let ignored = ignored_signals();
         for signal in [SIGHUP, SIGINT, SIGTERM] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue; // as nohup(1) leaves SIGHUP: the caller does not want it heard
+            }
             // In this order, or the first signal would already see the flag raised.
             signal_hook::flag::register_conditional_shutdown(signal, KILLED_EXIT, Arc::clone(&self.raised))
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&self.raised)))
@@ -45,4 +49,12 @@ impl Interrupt {
     pub fn is_raised(&self) -> bool {
         self.raised.load(Ordering::SeqCst)
     }
+}
+
+/// The signals that this process ignores, signal 1 in the lowest bit (proc_pid_status(5)); none where it cannot be
+/// told.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

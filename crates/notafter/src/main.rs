@@ -37,20 +37,33 @@ fn main() -> ExitCode {
     if let args::Command::At { instant, command } = cli.command {
         return at::run(&instant, command, &mut |line| printer.note(&format!("{line}\n")));
     }
-    // A panic is a bug of the gate: the default hook tells where, and the gate could not look.
-    let exit = catch_unwind(AssertUnwindSafe(|| match commands::run(cli.command, &mut printer) {
+    let exit = guarded(|| match commands::run(cli.command, &mut printer) {
         Ok(exit) => exit,
         Err(error) => {
             printer.error(&error);
             error.exit()
         }
-    }));
-    match exit {
-        Ok(exit) => exit.into(),
-        Err(_) => {
-            Printer::new(cli.color)
-                .note("inconclusive: the gate itself failed; please report the lines above\n");
-            Exit::Inconclusive.into()
-        }
+    });
+    let exit = exit.unwrap_or_else(|| {
+        printer.note("inconclusive: the gate itself failed; please report the lines above\n");
+        Exit::Inconclusive
+    });
+    exit.into()
+}
+
+/// What `work` comes to; none where it panics. A panic is a bug of the gate, and what it did not look at is unknown;
+/// the panic hook has told where.
+fn guarded(work: impl FnOnce() -> Exit) -> Option<Exit> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_has_no_exit_code_of_its_own() {
+        assert_eq!(guarded(|| Exit::Block), Some(Exit::Block));
+        assert_eq!(guarded(|| panic!("as a bug would")), None);
     }
 }

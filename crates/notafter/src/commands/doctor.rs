@@ -13,6 +13,9 @@ const SHIFT_SECS: i64 = 400 * 86_400;
 
 pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
     let mut page = String::new();
+    if let Ok(kernel) = std::fs::read_to_string("/proc/sys/kernel/osrelease") {
+        page.push_str(&format!("      Linux {}\n", kernel.trim()));
+    }
     let now = notafter_runner::unix_now();
     let works = match backends::choose(BackendChoice::Embedded) {
         Ok(backend) => {

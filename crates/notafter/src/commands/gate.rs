@@ -42,7 +42,7 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
 fn tell(args: &GateArgs, record: &RunRecord, verdict: &Verdict, printer: &mut Printer) -> Result<(), Error> {
     let mut page = String::new();
     match record.cases.as_slice() {
-        [case] if args.case.is_some() => page.push_str(&one_case(case, record)),
+        [case] if args.case.is_some() && case.error.is_none() => page.push_str(&one_case(case, record)),
         _ => {
             let styles = printer.out_styles();
             // A String takes everything that is written to it.
@@ -91,7 +91,7 @@ fn one_case(case: &CaseRecord, record: &RunRecord) -> String {
         Some(Outcome::Fail) => format!("case {id} fails; one case alone is no verdict\n"),
         Some(Outcome::Pass) => format!("inconclusive: one case only; case {id} passes\n"),
         Some(Outcome::Error | Outcome::Skip) | None => {
-            format!("inconclusive: one case only; case {id} could not be looked at\n")
+            format!("inconclusive: one case only; case {id} did not run\n")
         }
     };
     for end in &case.ends {

@@ -37,6 +37,9 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
             let build = Build { scenario, entry, images: &images, options: &options, volume: args.volume };
             let exit = build.gate(backend.as_ref(), printer)?;
             worst = worse(worst, exit);
+            if interrupt.is_raised() {
+                return Ok(worse(worst, Exit::Inconclusive));
+            }
         }
     }
     Ok(worst)
@@ -93,11 +96,11 @@ impl Build<'_> {
         let record = match ran {
             Ok(record) => record,
             Err(error) => {
-                let reason = error.to_string();
-                _ = replay::write_failure(&mut line, &self.entry.build, &reason, &styles);
+                let error = Error::from(error);
+                _ = replay::write_failure(&mut line, &self.entry.build, &error.to_string(), &styles);
                 printer.data(&line)?;
-                printer.error(&error.into());
-                return Ok(Exit::Inconclusive);
+                printer.error(&error);
+                return Ok(error.exit());
             }
         };
         let verdict = judge(&record);
