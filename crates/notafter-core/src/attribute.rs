@@ -4,7 +4,7 @@
 //! evidence is shown.
 
 use crate::checkpoint::{checkpoints, counts, first_failure};
-use crate::holder::{is_own, relevant_edges};
+use crate::holder::{Holders, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, Edge, EdgeKind, Evidence, Fingerprint, Origin, RunRecord, Seen,
     ServiceName,
@@ -36,6 +36,7 @@ pub fn attribute(
     });
     let wire = refused_by_name(record, case);
     let logged = named_in_log(record, case);
+    let holders = Holders::new(record);
 
     let mut ranked: Vec<([bool; 4], Fingerprint)> = Vec::new();
     for credential in &record.inventory.credentials {
@@ -47,7 +48,7 @@ pub fn attribute(
         let wire = ended && wire.iter().any(|(named, _)| *named == fingerprint);
         let logged = ended && logged.iter().any(|(named, _, _)| *named == fingerprint);
         if coincides || wire || logged {
-            ranked.push(([coincides, wire, logged, is_own(record, credential)], fingerprint));
+            ranked.push(([coincides, wire, logged, holders.is_own(credential)], fingerprint));
         }
     }
     ranked.sort_unstable_by(|a, b| b.cmp(a));

@@ -6,6 +6,7 @@ use crate::{
     CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Restart, Scenario, Seen, ServiceEnd,
     ServiceName, Step, UnixTime,
 };
+use std::collections::BTreeMap;
 
 /// One look and whether it met its expectation; none where it decides nothing.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +61,10 @@ pub(crate) fn checkpoints<'a>(case: &'a CaseRecord, scenario: &'a Scenario) -> V
     let mut now = first_instant(case.case.clock, scenario);
     let mut restarted = Vec::new();
     let mut found = Vec::new();
+    let mut by_step: BTreeMap<usize, Vec<&Observation>> = BTreeMap::new();
+    for observation in &case.observations {
+        by_step.entry(observation.step).or_default().push(observation);
+    }
     for (index, step) in case.case.steps.iter().enumerate() {
         match step {
             Step::Move { to, .. } => {
@@ -71,16 +76,16 @@ pub(crate) fn checkpoints<'a>(case: &'a CaseRecord, scenario: &'a Scenario) -> V
                 step: index,
                 at: now,
                 restarted: restarted.clone(),
-                looks: looks(case, scenario, index),
+                looks: looks(by_step.get(&index).map_or(&[], Vec::as_slice), scenario),
             }),
         }
     }
     found
 }
 
-fn looks<'a>(case: &'a CaseRecord, scenario: &'a Scenario, step: usize) -> Vec<Look<'a>> {
+fn looks<'a>(observations: &[&'a Observation], scenario: &'a Scenario) -> Vec<Look<'a>> {
     let mut looks: Vec<Look<'a>> = Vec::new();
-    for observation in case.observations.iter().filter(|observation| observation.step == step) {
+    for observation in observations.iter().copied() {
         let Some(check) = scenario.check(&observation.check) else { continue };
         let met = is_met(check, observation);
         let look = Look { check, connection: observation.connection, observation, met };

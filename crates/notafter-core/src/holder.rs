@@ -4,7 +4,7 @@ use crate::{
     CaseClock, Check, Container, Credential, CredentialName, Edge, EdgeKind, Fingerprint, MountedSource,
     Origin, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A root in a trust store. Stores carry expired roots as a matter of course. One compiled into an executable is
 /// no store but part of the program.
@@ -33,41 +33,73 @@ fn below(scenario: &Scenario, name: &CredentialName) -> BTreeSet<CredentialName>
     }
 }
 
-/// Services that showed `fingerprint` to a probe.
-fn servers(record: &RunRecord, fingerprint: Fingerprint) -> BTreeSet<ServiceName> {
-    let scenario = &record.scenario;
-    let observations = record.cases.iter().flat_map(|case| &case.observations);
-    observations
-        .filter(|observation| observation.served.iter().any(|s| s.credential.fingerprint == fingerprint))
-        .filter_map(|observation| scenario.check(&observation.check))
-        .filter_map(|check| ServiceName::new(check.probe.target()).ok())
-        .collect()
+/// Who holds what, read once from a record.
+pub(crate) struct Holders<'a> {
+    record: &'a RunRecord,
+    /// Services that showed a credential to a probe.
+    servers: BTreeMap<Fingerprint, BTreeSet<ServiceName>>,
 }
 
-/// Services whose work depends on `credential`: it lies in their files, is mounted into them, or they serve it.
-pub(crate) fn holders(record: &RunRecord, credential: &Credential) -> BTreeSet<ServiceName> {
-    let scenario = &record.scenario;
-    let mut found: BTreeSet<ServiceName> =
-        credential.places.iter().map(|place| place.service.clone()).collect();
-    found.extend(servers(record, credential.fingerprint));
-    if let Origin::Declared(name) = &credential.origin {
-        let names = below(scenario, name);
-        let mounted = scenario.services.iter().filter(|service| {
-            service.files.iter().any(|file| match &file.source {
-                MountedSource::Certificate(c) | MountedSource::Chain(c) | MountedSource::Key(c) => {
-                    names.contains(c)
-                }
-                MountedSource::Content(_) | MountedSource::Source(_) => false,
-            })
-        });
-        found.extend(mounted.map(|service| service.name.clone()));
+impl<'a> Holders<'a> {
+    pub(crate) fn new(record: &'a RunRecord) -> Self {
+        let mut servers: BTreeMap<Fingerprint, BTreeSet<ServiceName>> = BTreeMap::new();
+        for observation in record.cases.iter().flat_map(|case| &case.observations) {
+            let check = record.scenario.check(&observation.check);
+            let target = check.and_then(|check| ServiceName::new(check.probe.target()).ok());
+            let Some(target) = target.filter(|_| !observation.served.is_empty()) else { continue };
+            for served in &observation.served {
+                servers.entry(served.credential.fingerprint).or_default().insert(target.clone());
+            }
+        }
+        Self { record, servers }
     }
-    found
-}
 
-/// Whether `credential` belongs to the candidate: in its files, mounted into it or served by it, and no mere anchor.
-pub(crate) fn is_own(record: &RunRecord, credential: &Credential) -> bool {
-    !is_anchor(credential) && holders(record, credential).contains(&record.scenario.candidate.service)
+    /// Whether a probe was shown it.
+    pub(crate) fn is_served(&self, fingerprint: Fingerprint) -> bool {
+        self.servers.contains_key(&fingerprint)
+    }
+
+    /// Services whose work depends on `credential`: it lies in their files, is mounted into them, or they serve it.
+    fn of(&self, credential: &Credential) -> BTreeSet<ServiceName> {
+        let scenario = &self.record.scenario;
+        let mut found: BTreeSet<ServiceName> =
+            credential.places.iter().map(|place| place.service.clone()).collect();
+        found.extend(self.servers.get(&credential.fingerprint).into_iter().flatten().cloned());
+        if let Origin::Declared(name) = &credential.origin {
+            let names = below(scenario, name);
+            let mounted = scenario.services.iter().filter(|service| {
+                service.files.iter().any(|file| match &file.source {
+                    MountedSource::Certificate(c) | MountedSource::Chain(c) | MountedSource::Key(c) => {
+                        names.contains(c)
+                    }
+                    MountedSource::Content(_) | MountedSource::Source(_) => false,
+                })
+            });
+            found.extend(mounted.map(|service| service.name.clone()));
+        }
+        found
+    }
+
+    /// Whether `credential` belongs to the candidate: in its files, mounted into it or served by it, and no mere
+    /// anchor.
+    pub(crate) fn is_own(&self, credential: &Credential) -> bool {
+        !is_anchor(credential) && self.of(credential).contains(&self.record.scenario.candidate.service)
+    }
+
+    /// Whether `check` meets `credential`: at a service that holds it, or in its own hands.
+    pub(crate) fn meets(&self, check: &Check, credential: &Credential) -> bool {
+        let scenario = &self.record.scenario;
+        let held = self.of(credential);
+        if reach(scenario, check).iter().any(|service| held.contains(service)) {
+            return true;
+        }
+        let (Origin::Declared(name), Some(terms)) = (&credential.origin, check.probe.tls()) else {
+            return false;
+        };
+        let names = below(scenario, name);
+        let trusted = terms.trust.as_ref().map(|TlsTrust::Credential(anchor)| anchor);
+        terms.identity.iter().chain(trusted).any(|used| names.contains(used))
+    }
 }
 
 /// Everything that `service` needs, directly or not, and itself.
@@ -88,21 +120,6 @@ pub(crate) fn needs(scenario: &Scenario, service: &ServiceName) -> BTreeSet<Serv
 pub(crate) fn reach(scenario: &Scenario, check: &Check) -> BTreeSet<ServiceName> {
     let target = ServiceName::new(check.probe.target()).ok();
     target.iter().chain(&check.from).flat_map(|service| needs(scenario, service)).collect()
-}
-
-/// Whether `check` meets `credential`: at a service that holds it, or in its own hands.
-pub(crate) fn meets(record: &RunRecord, check: &Check, credential: &Credential) -> bool {
-    let scenario = &record.scenario;
-    let held = holders(record, credential);
-    if reach(scenario, check).iter().any(|service| held.contains(service)) {
-        return true;
-    }
-    let (Origin::Declared(name), Some(terms)) = (&credential.origin, check.probe.tls()) else {
-        return false;
-    };
-    let names = below(scenario, name);
-    let trusted = terms.trust.as_ref().map(|TlsTrust::Credential(anchor)| anchor);
-    terms.identity.iter().chain(trusted).any(|used| names.contains(used))
 }
 
 /// The edges that a run must live through. What a fresh start made for itself while an instant was searched is of

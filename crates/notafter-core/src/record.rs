@@ -146,7 +146,13 @@ impl RunRecord {
                 record.error = error;
                 record.took = took;
             }),
-            Event::InventoryLearnt { inventory } => self.inventory = inventory,
+            // Merged, so that what a case was served meanwhile stays known.
+            Event::InventoryLearnt { inventory } => {
+                inventory.credentials.into_iter().for_each(|credential| self.inventory.add(credential));
+                self.inventory.opaque.extend(inventory.opaque);
+                self.inventory.opaque.sort();
+                self.inventory.opaque.dedup();
+            }
             Event::Moved { .. } => {}
             Event::Observed { case, observation } => {
                 for served in &observation.served {

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::checkpoint::{Checkpoint, Look, checkpoints, counts, first_failure};
-use crate::holder::{is_own, needs, reach};
+use crate::holder::{Holders, needs, reach};
 use crate::refine::boundaries;
 use crate::{
     CaseRecord, CheckName, Connection, Finding, Fingerprint, Purpose, RunRecord, Scenario, ServiceEnd,
@@ -147,12 +147,13 @@ fn first_to_break(
     if let Some(end) = ends.first() {
         return Some(end.service.clone());
     }
-    let own = culprit.and_then(|f| record.inventory.find(f)).is_some_and(|c| is_own(record, c));
+    let own = culprit.and_then(|f| record.inventory.find(f)).is_some_and(|c| Holders::new(record).is_own(c));
     let reached = looks.iter().any(|look| reach(scenario, look.check).contains(candidate));
-    if targets.contains(candidate) || (own && reached) {
+    if own && reached {
         return Some(candidate.clone());
     }
-    // Start order puts a service behind what it needs, so that the first behind the candidate is the nearest.
+    // Start order puts a service behind what it needs, so that the first that needs the candidate, if not the
+    // candidate itself, is the nearest.
     let names =
         || scenario.services.iter().map(|service| &service.name).filter(|name| targets.contains(name));
     names().find(|name| needs(scenario, name).contains(candidate)).or_else(|| names().next()).cloned()

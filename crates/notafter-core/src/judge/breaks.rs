@@ -9,7 +9,7 @@ use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, EdgeKind, Evidence, Finding, FindingCode, Purpose, RunRecord,
-    Severity,
+    Severity, Span,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -73,9 +73,16 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
     let shown = Shown::new(record, motion.last_pass, motion.first_fail, &motion.case)?;
     let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &shown.bracket));
     let aged = !motion.restarted.is_empty() || motion.aged_fails;
-    if at_edge || aged {
+    if at_edge || aged || motion.behind.is_some() {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
-        let when = if aged { "a fresh start hides it" } else { "only a process that lives on shows it" };
+        let when = match (aged, motion.behind) {
+            (true, _) => "a fresh start hides it".to_owned(),
+            (false, None) => "only a process that lives on shows it".to_owned(),
+            (false, Some(edge)) => {
+                let delay = Span::from_secs(motion.first_fail.secs_since(edge));
+                format!("only a process that lives on shows it, {delay} after the edge at {edge}")
+            }
+        };
         found.summary = format!("{}; {when}", shown.headline(record, &found));
         return Some(found);
     }

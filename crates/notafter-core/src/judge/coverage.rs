@@ -3,7 +3,7 @@
 use super::finding::finding;
 use super::words;
 use crate::checkpoint::{Checkpoint, checkpoints};
-use crate::holder::{edges_in, is_anchor, meets};
+use crate::holder::{Holders, edges_in, is_anchor};
 use crate::refine::believed;
 use crate::{
     Coverage, CoverageEntry, Credential, Edge, Evidence, Finding, FindingCode, Origin, PresentButUnused,
@@ -24,6 +24,7 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
         .map(|case| checkpoints(case, &record.scenario))
         .collect();
     let edges = window(record);
+    let holders = Holders::new(record);
     let mut entries: Vec<CoverageEntry> = Vec::new();
     for edge in &edges {
         if entries.iter().any(|entry| entry.credential == edge.credential) {
@@ -31,13 +32,14 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
         }
         let Some(credential) = record.inventory.find(edge.credential) else { continue };
         let mut own = edges.iter().filter(|other| other.credential == edge.credential);
-        let touch = if own.all(|edge| walks.iter().any(|walk| crosses(record, walk, edge, credential))) {
-            Touch::Exercised
-        } else if was_served(record, credential) {
-            Touch::Served
-        } else {
-            Touch::Never
-        };
+        let touch =
+            if own.all(|edge| walks.iter().any(|walk| crosses(record, &holders, walk, edge, credential))) {
+                Touch::Exercised
+            } else if holders.is_served(credential.fingerprint) {
+                Touch::Served
+            } else {
+                Touch::Never
+            };
         entries.push(CoverageEntry { credential: credential.fingerprint, touch });
     }
     Coverage { entries }
@@ -46,9 +48,15 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
 /// Whether one check that meets the credential got its answer on both sides of `edge`. Before it the check must
 /// have been met. Behind it too, or it is this very edge at which it first failed: a service that has been down
 /// since an earlier break shows nothing.
-fn crosses(record: &RunRecord, walk: &[Checkpoint<'_>], edge: &Edge, credential: &Credential) -> bool {
+fn crosses(
+    record: &RunRecord,
+    holders: &Holders<'_>,
+    walk: &[Checkpoint<'_>],
+    edge: &Edge,
+    credential: &Credential,
+) -> bool {
     let changed = edge.changed_at();
-    record.scenario.checks.iter().filter(|check| meets(record, check, credential)).any(|check| {
+    record.scenario.checks.iter().filter(|check| holders.meets(check, credential)).any(|check| {
         let looks: Vec<_> = walk
             .iter()
             .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
@@ -59,13 +67,6 @@ fn crosses(record: &RunRecord, walk: &[Checkpoint<'_>], edge: &Edge, credential:
         before.is_some_and(|(_, look)| look.met == Some(true))
             && after.is_some_and(|(_, look)| look.met.is_some())
     })
-}
-
-fn was_served(record: &RunRecord, credential: &Credential) -> bool {
-    let observations = record.cases.iter().flat_map(|case| &case.observations);
-    observations
-        .flat_map(|observation| &observation.served)
-        .any(|served| served.credential.fingerprint == credential.fingerprint)
 }
 
 /// What coverage and policy make of it. `known` are the findings so far: nothing is said twice.

@@ -60,7 +60,7 @@ fn fail_with(events: &mut [Event], case: &str, why: CaseError) {
 #[test]
 fn what_the_gate_did_not_see_is_never_allowed() {
     use FindingCode as Code;
-    let table: [(&str, Tamper, Code); 16] = [
+    let table: [(&str, Tamper, Code); 20] = [
         (
             "no witness for one service in the walk",
             |events| {
@@ -186,6 +186,73 @@ fn what_the_gate_did_not_see_is_never_allowed() {
                 }
                 events.retain(|e| !matches!(e, Event::Observed { case, observation } if case.as_str() == "walk" && observation.step > 0));
                 events.retain(|e| !matches!(e, Event::ServiceReady { case, at, .. } if case.as_str() == "walk" && at.second > start()));
+            },
+            Code::PlanIncomplete,
+        ),
+        (
+            "the walk never reaches the horizon",
+            |events| {
+                let early = start().plus_secs(300 * DAY);
+                for event in events {
+                    match event {
+                        Event::CaseStarted { case } if case.id.as_str() == "walk" => {
+                            case.steps[1] = Step::Move { motion: Motion::Elapse(Pace::Leap), to: early };
+                        }
+                        Event::Observed { case, observation }
+                            if case.as_str() == "walk" && observation.step > 1 =>
+                        {
+                            observation.begin = ClockReading::at(early);
+                            observation.end = ClockReading::at(early);
+                        }
+                        _ => {}
+                    }
+                }
+            },
+            Code::PlanIncomplete,
+        ),
+        (
+            "not everything is restarted at the horizon",
+            |events| {
+                for event in events {
+                    if let Event::CaseStarted { case } = event
+                        && case.id.as_str() == "walk"
+                    {
+                        case.steps[3] = Step::Restart { services: vec![name("portal")] };
+                    }
+                }
+            },
+            Code::PlanIncomplete,
+        ),
+        (
+            "a checkpoint of the walk leaves checks out",
+            |events| {
+                for event in events {
+                    if let Event::CaseStarted { case } = event
+                        && case.id.as_str() == "walk"
+                        && let Step::Check { checks } = &mut case.steps[2]
+                    {
+                        checks.truncate(1);
+                    }
+                }
+            },
+            Code::PlanIncomplete,
+        ),
+        (
+            "the control stands far beyond the start",
+            |events| {
+                let late = start().plus_secs(300 * DAY);
+                for event in events {
+                    match event {
+                        Event::CaseStarted { case } if case.id.as_str() == "control" => {
+                            case.clock = CaseClock::Shifted(late);
+                        }
+                        Event::Observed { case, observation } if case.as_str() == "control" => {
+                            observation.begin = ClockReading::at(late);
+                            observation.end = ClockReading::at(late);
+                        }
+                        _ => {}
+                    }
+                }
             },
             Code::PlanIncomplete,
         ),
@@ -461,6 +528,12 @@ fn what_falls_later_for_another_reason_does_not_fall_with_it() {
     let checks: Vec<&str> = verdict.findings[0].checks.iter().map(|(check, _)| check.as_str()).collect();
     assert_eq!(checks, ["attaches", "portal-answers"]);
     assert_eq!(verdict.findings[0].services, [name("node"), name("portal")]);
+}
+
+#[test]
+fn what_depends_on_the_first_to_break_comes_before_what_does_not() {
+    let (_, verdict) = outage().ill(Ill::HssRefuses { from: at(BROKEN) }).gate();
+    assert_eq!(verdict.findings[0].services, [name("node"), name("portal"), name("hss")]);
 }
 
 #[test]

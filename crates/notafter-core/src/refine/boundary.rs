@@ -1,6 +1,6 @@
 //! Boundaries: where the walk stops.
 
-use crate::holder::{edges_in, is_own};
+use crate::holder::{Holders, edges_in};
 use crate::{Edge, RunRecord, UnixTime};
 
 /// More stops than this in one walk are grouped.
@@ -46,9 +46,10 @@ impl Boundary {
 /// Every boundary in (`after`, `through`], in time order; edges less than 2 s apart are one. Where a check expects
 /// something else from an instant on, that instant is one too.
 pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Boundary> {
+    let holders = Holders::new(record);
     let edges = edges_in(record, after, through).into_iter().map(|edge| {
         let at = edge.changed_at();
-        let own = record.inventory.find(edge.credential).is_some_and(|credential| is_own(record, credential));
+        let own = record.inventory.find(edge.credential).is_some_and(|credential| holders.is_own(credential));
         Boundary { first: at, last: at, edges: vec![edge], own, expected: false }
     });
     let spans = record.scenario.checks.iter().flat_map(|check| &check.expect);

@@ -3,7 +3,7 @@
 use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
-use super::plan::{case_id, check_all, elapse};
+use super::plan::{DWELL_SECS, case_id, check_all, elapse};
 use crate::checkpoint::{checkpoints, first_instant};
 use crate::{Case, CaseId, Pace, Purpose, Scenario, ServiceName, Step, UnixTime};
 use std::collections::BTreeSet;
@@ -28,6 +28,8 @@ pub(crate) struct MotionBreak {
     pub(crate) repeat: Repeat,
     /// What was restarted in the second of the failure; empty where it came while time elapsed.
     pub(crate) restarted: Vec<ServiceName>,
+    /// The boundary behind which it broke with a delay, where the same motions did no harm before that boundary.
+    pub(crate) behind: Option<UnixTime>,
     /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
     pub(crate) aged_fails: bool,
 }
@@ -53,6 +55,7 @@ pub(super) fn investigate(
             Some(_) => Repeat::Passed,
         },
         restarted: failure.restarted.clone(),
+        behind: None,
         aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
     };
     if found.repeat != Repeat::Failed {
@@ -63,7 +66,59 @@ pub(super) fn investigate(
         found.last_pass = Some(known.record.scenario.start.instant());
     }
     narrow(known, walk, failure.step, &mut found, boundaries)?;
+    let at_edge = boundaries.iter().flat_map(Boundary::changes).any(|change| {
+        found.last_pass.is_some_and(|low| found.first_fail.secs_since(low) <= 1)
+            && found.first_fail.secs_since(change).abs() <= 1
+    });
+    if !at_edge && !found.aged_fails && found.restarted.is_empty() {
+        found.behind = behind(known, walk, &found, boundaries)?;
+    }
     Ok(Some(found))
+}
+
+/// A daily timer notices an edge up to a day late, and only time that elapses makes it fire. That looks like a
+/// service that cannot bear the motions; so the same ones are made once more, on this side of the edge.
+fn behind(
+    known: &mut Known<'_>,
+    walk: &Ran<'_>,
+    found: &MotionBreak,
+    boundaries: &[Boundary],
+) -> Result<Option<UnixTime>, Waiting> {
+    let late = |b: &&Boundary| b.last <= found.first_fail && found.first_fail <= b.last.plus_secs(DWELL_SECS);
+    let Some(boundary) = boundaries.iter().rev().find(late) else { return Ok(None) };
+    match known.want_to_search(short_of(&walk.record.case, boundary, &known.record.scenario)) {
+        Wanted::Missing => Err(Waiting),
+        Wanted::Lost => Ok(None),
+        Wanted::Ran(ran) => Ok(ran.failure.is_none().then_some(boundary.last)),
+    }
+}
+
+/// The walk up to the last second before `boundary`, the last stretch of it as it is walked behind a boundary.
+fn short_of(walk: &Case, boundary: &Boundary, scenario: &Scenario) -> Case {
+    let mut now = first_instant(walk.clock, scenario);
+    let mut steps = Vec::new();
+    for original in &walk.steps {
+        match original {
+            Step::Move { to, .. } if *to >= boundary.before() => break,
+            Step::Move { to, .. } => now = *to,
+            Step::Check { .. } | Step::Restart { .. } => {}
+        }
+        steps.push(original.clone());
+    }
+    let stretch = boundary.before().plus_secs(-DWELL_SECS);
+    if stretch > now {
+        steps.extend([elapse(Pace::Leap, stretch), check_all(scenario)]);
+    }
+    steps.extend([elapse(Pace::Walk, boundary.before()), check_all(scenario)]);
+    let reason =
+        format!("the motions of {} without its last boundary, to tell its effect from theirs", walk.id);
+    Case {
+        id: case_id(&format!("{}-short", walk.id)),
+        purpose: Purpose::Walk,
+        reason,
+        clock: walk.clock,
+        steps,
+    }
 }
 
 /// Whether the last checkpoint of a walk, after the restart of everything, fails.

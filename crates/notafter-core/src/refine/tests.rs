@@ -186,6 +186,22 @@ fn a_certificate_that_only_the_walk_saw_is_lived_through_in_a_second_walk() {
 }
 
 #[test]
+fn a_daily_look_at_a_certificate_breaks_behind_its_end() {
+    for hours in [1, 20, 24] {
+        let watchdog = Some(hours * 3_600);
+        let ill =
+            Ill::Dies { from: at(BROKEN), at_start: false, watchdog, log: "CN=node software has ended" };
+        let (record, verdict) = World::new().holding([embedded()]).ill(ill).gate();
+        let finding = &verdict.findings[0];
+        assert_eq!(verdict.decision, Decision::Block, "every {hours} h: {:?}", ids(&record));
+        assert_eq!(finding.culprit, Some(embedded().fingerprint), "its log names it");
+        let bracket = finding.bracket.unwrap();
+        assert!(bracket.is_exact() && bracket.first_fail.secs_since(at(BROKEN)) <= hours * 3_600);
+        assert!(record.cases.len() <= 12, "{:?}", ids(&record));
+    }
+}
+
+#[test]
 fn state_that_ages_blocks_where_no_credential_is_known() {
     let expected = block("2019-05-04T06:07:08Z", None, 14);
     let life = at("2019-05-04T06:07:07Z").secs_since(start());
