@@ -1,10 +1,11 @@
 //! What a service can see and do.
 
-use crate::scene::{LONG, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
-use notafter_backend::{ConnectFailure, ServiceState};
+use crate::scene::{LONG, embedded, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
+use notafter_backend::{Backend, ConnectFailure, SandboxSpec, ServiceState};
 use notafter_core::UnixTime;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
+    ("a_refusal_names_its_cause_and_the_way_out", a_refusal_names_its_cause_and_the_way_out),
     ("capabilities_are_at_most_those_of_docker", capabilities_are_at_most_those_of_docker),
     ("orphans_are_reaped_by_the_init", orphans_are_reaped_by_the_init),
     ("the_doctor_finds_what_the_other_tests_use", the_doctor_finds_what_the_other_tests_use),
@@ -13,6 +14,45 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("users_are_switched_to_for_good", users_are_switched_to_for_good),
     ("what_is_inside_is_what_a_container_has", what_is_inside_is_what_a_container_has),
 ];
+
+/// The argument that makes this binary try to open a sandbox and print what comes of it.
+const TRIAL: &str = "__trial";
+
+/// Opens a sandbox, runs something in it, and prints how that went, where the arguments say so.
+pub(crate) fn run_if_trial() {
+    if std::env::args().nth(1).as_deref() != Some(TRIAL) {
+        return;
+    }
+    let spec = SandboxSpec { hosts: vec![name("a")], clock: None, scratch: None };
+    let text = match embedded().open(&spec) {
+        Ok(mut sandbox) => {
+            sandbox.launch(&idle("a")).unwrap();
+            format!("{:?}", run(&mut *sandbox, "a", "id -u; echo x > /etc/x && echo wrote"))
+        }
+        Err(error) => format!("{error}: {}", std::error::Error::source(&error).unwrap()),
+    };
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).unwrap();
+    std::process::exit(0);
+}
+
+fn trial_in_a_user_namespace(preparation: &str) -> String {
+    let own = std::env::current_exe().unwrap();
+    let script = format!("{preparation}; exec {} {TRIAL}", own.display());
+    let output =
+        std::process::Command::new("unshare").args(["-Ur", "/bin/sh", "-c", &script]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn a_refusal_names_its_cause_and_the_way_out() {
+    // The limit belongs to the user namespace in which it is set, so the machine's own stays as it is.
+    let refused = trial_in_a_user_namespace("echo 0 > /proc/sys/user/max_user_namespaces");
+    assert_eq!(
+        refused,
+        "make the sandbox's namespaces: No space left on device (os error 28): the sysctl \
+         user.max_user_namespaces is 0; let root run `sysctl user.max_user_namespaces=65536`"
+    );
+    assert_eq!(trial_in_a_user_namespace(":"), "(0, \"0\\nwrote\\n\")");
+}
 
 fn capabilities_are_at_most_those_of_docker() {
     let mut sandbox = sandbox(&["a"]);

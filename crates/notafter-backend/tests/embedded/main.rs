@@ -21,6 +21,7 @@ const PLAIN_USER: &str = "NOTAFTER_TESTS_AS_PLAIN_USER";
 
 fn main() {
     notafter_backend::run_if_sandbox(scene::host_clock);
+    isolation::run_if_trial();
     kill::run_if_victim();
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();

@@ -27,6 +27,7 @@ impl Stage {
     }
 }
 
+type Open = fn() -> Stage;
 type Behaviour = (&'static str, fn(&Stage));
 
 const BEHAVIOURS: &[Behaviour] = &[
@@ -41,7 +42,7 @@ const BEHAVIOURS: &[Behaviour] = &[
 
 /// Every behaviour on every stage.
 pub(crate) fn trials() -> Vec<Trial> {
-    let stages: [(&str, fn() -> Stage); 4] = [
+    let stages: [(&str, Open); 4] = [
         ("embedded_native", || Stage { backend: Box::new(embedded()), clock: None }),
         ("embedded_shifted", || Stage { backend: Box::new(embedded()), clock: Some(start()) }),
         ("scripted_native", || Stage { backend: Box::new(scripted()), clock: None }),
