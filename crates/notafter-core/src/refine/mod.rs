@@ -13,9 +13,7 @@ mod next;
 mod past;
 mod plan;
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
-pub(crate) mod world;
+pub(crate) mod tests;
 
 pub(crate) use boundary::boundaries;
 pub(crate) use cold::{ColdBreak, Repeat};

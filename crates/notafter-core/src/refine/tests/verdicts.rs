@@ -1,76 +1,6 @@
-use super::world::{DAY, Ill, World, at, certificate, held_by, start};
+use super::expected::{BROKEN, END, allow, block, check, dies, embedded, ids, inconclusive};
+use super::world::{DAY, Ill, Tamper, World, at, certificate, held_by, name, start};
 use crate::*;
-use proptest::prelude::*;
-
-const END: &str = "2018-12-06T04:29:59Z";
-const BROKEN: &str = "2018-12-06T04:30:00Z";
-
-fn dies(from: &str) -> Ill {
-    Ill::Dies { from: at(from), at_start: true, watchdog: Some(3_600), log: "my certificate has ended" }
-}
-
-fn embedded() -> Credential {
-    certificate(1, "CN=node software", at(END))
-}
-
-/// What a world must come to.
-struct Expected {
-    decision: Decision,
-    code: Option<FindingCode>,
-    breaks_at: Option<&'static str>,
-    exact: bool,
-    culprit: Option<u8>,
-    launches: usize,
-}
-
-fn allow(launches: usize) -> Expected {
-    Expected { decision: Decision::Allow, code: None, breaks_at: None, exact: false, culprit: None, launches }
-}
-
-fn block(breaks_at: &'static str, culprit: Option<u8>, launches: usize) -> Expected {
-    Expected {
-        decision: Decision::Block,
-        code: Some(FindingCode::BreaksInWindow),
-        breaks_at: Some(breaks_at),
-        exact: true,
-        culprit,
-        launches,
-    }
-}
-
-fn inconclusive(code: FindingCode, launches: usize) -> Expected {
-    Expected {
-        decision: Decision::Inconclusive,
-        code: Some(code),
-        breaks_at: None,
-        exact: false,
-        culprit: None,
-        launches,
-    }
-}
-
-fn ids(record: &RunRecord) -> Vec<&str> {
-    record.cases.iter().map(|case| case.case.id.as_str()).collect()
-}
-
-#[track_caller]
-fn check(what: &str, world: &World, expected: &Expected) -> (RunRecord, Verdict) {
-    let (record, verdict) = world.gate();
-    let shown = format!("{what}: {:?}\n{:#?}", ids(&record), verdict.findings);
-    assert_eq!(verdict.decision, expected.decision, "{shown}");
-    let worst = verdict.findings.first().filter(|finding| finding.severity > Severity::Note);
-    assert_eq!(worst.map(|finding| finding.code), expected.code, "{shown}");
-    if let Some(breaks_at) = expected.breaks_at {
-        let bracket = worst.unwrap().bracket.unwrap();
-        assert_eq!(bracket.first_fail, at(breaks_at), "{shown}");
-        assert_eq!(bracket.is_exact(), expected.exact, "{shown}");
-        let culprit = expected.culprit.map(|seed| Fingerprint::from_bytes([seed; 32]));
-        assert_eq!(worst.unwrap().culprit, culprit, "{shown}");
-    }
-    assert!(record.cases.len() <= expected.launches, "{} launches, {shown}", record.cases.len());
-    assert!(refine(&record).is_empty());
-    (record, verdict)
-}
 
 #[test]
 fn worlds_come_to_their_verdicts() {
@@ -219,7 +149,7 @@ fn a_break_in_the_walk_does_not_hide_a_later_one_of_fresh_starts() {
     let breaks: Vec<String> =
         verdict.findings.iter().map(|found| found.bracket.unwrap().first_fail.to_string()).collect();
     assert_eq!(breaks, ["2019-11-01T00:00:01Z", "2020-06-01T12:00:00Z"]);
-    assert_eq!(verdict.findings[1].services, [crate::refine::world::name("hss")]);
+    assert_eq!(verdict.findings[1].services, [name("hss")]);
     assert_eq!(verdict.findings[1].checks.len(), 1);
 }
 
@@ -242,7 +172,7 @@ fn a_later_break_does_not_turn_a_jump_into_a_block() {
 
 #[test]
 fn a_walk_that_fails_elsewhere_when_repeated_is_flaky() {
-    let elsewhere: super::world::Tamper = |events| {
+    let elsewhere: Tamper = |events| {
         for event in events {
             if let Event::Observed { case, observation } = event
                 && case.as_str() == "walk-again"
@@ -264,24 +194,8 @@ fn the_control_stays_short_of_an_edge_within_the_first_day() {
 }
 
 #[test]
-fn what_bisection_serves_adds_nothing_to_the_window() {
-    let world = World::new().ill(Ill::InMemory { life: 400 * DAY }).ill(dies("2019-03-03T03:03:03Z"));
-    let (record, verdict) = check("a date in the code", &world, &block("2019-03-03T03:03:03Z", None, 35));
-    let lived = ["control", "walk", "cold"];
-    for entry in &verdict.coverage.entries {
-        let mut cases = record.cases.iter().filter(|case| lived.contains(&case.case.id.as_str()));
-        let served = cases.any(|case| {
-            let mut served = case.observations.iter().flat_map(|observation| &observation.served);
-            served.any(|served| served.credential.fingerprint == entry.credential)
-        });
-        assert!(served, "{:?} is of a bisection", entry.credential);
-    }
-    assert!(!verdict.coverage.entries.is_empty());
-}
-
-#[test]
 fn a_run_that_was_stopped_asks_for_nothing_more() {
-    let stopped: super::world::Tamper = |events| {
+    let stopped: Tamper = |events| {
         for event in events {
             if let Event::CaseEnded { case, outcome, error, .. } = event
                 && case.as_str().starts_with("cold-")
@@ -295,25 +209,6 @@ fn a_run_that_was_stopped_asks_for_nothing_more() {
     let (record, verdict) = check("stopped", &world, &inconclusive(FindingCode::Interrupted, 4));
     let severe = verdict.findings.iter().filter(|finding| finding.severity > Severity::Note);
     assert_eq!((record.cases.len(), severe.count()), (4, 1));
-}
-
-#[test]
-fn a_search_beyond_all_bounds_is_inconclusive() {
-    let mut record = World::new().record();
-    let control = record.cases[0].clone();
-    record.cases = (0..super::MAX_LAUNCHES)
-        .map(|n| {
-            let mut case = control.clone();
-            if n > 0 {
-                case.case.id = CaseId::new(format!("more-{n}")).unwrap();
-            }
-            case
-        })
-        .collect();
-    assert!(refine(&record).is_empty());
-    let verdict = judge(&record);
-    assert_eq!(verdict.decision, Decision::Inconclusive);
-    insta::assert_snapshot!(verdict.findings[0].summary, @"the search needs more than 40 launches of the whole scenario");
 }
 
 #[test]
@@ -352,94 +247,4 @@ fn a_native_control_runs_only_where_simulated_time_begins_now() {
     assert_eq!(first(&World::new()), ["control", "walk"]);
     assert_eq!(first(&now), ["control-native", "control"]);
     check("all is well now", &now, &allow(4));
-}
-
-#[test]
-fn no_search_goes_on_for_ever() {
-    let all = (0..200).map(|n| {
-        let mut many = certificate(0, "CN=many", start().plus_secs((i64::from(n) + 3) * 3 * DAY));
-        many.fingerprint = Fingerprint::from_bytes([n; 32]);
-        held_by("hss", many)
-    });
-    let world = World::new().holding(all).with(|scenario| scenario.horizon = at("2048-11-01T00:00:00Z"));
-    let broken = world.ill(dies("2047-07-04T12:34:56Z"));
-    let expected = block("2047-07-04T12:34:56Z", None, 40);
-    let (record, verdict) = check("a late break behind many edges", &broken, &expected);
-    let walk = record.case(&CaseId::new("walk").unwrap()).unwrap();
-    assert!(walk.case.reason.ends_with("200 boundaries grouped into 64 stops"), "{}", walk.case.reason);
-    assert_eq!(verdict.coverage.entries.len(), 200);
-}
-
-/// A break that a fresh start or a walk can see.
-fn visible(kind: u8, from: UnixTime) -> Ill {
-    match kind {
-        0 => Ill::Dies { from, at_start: true, watchdog: Some(3_600), log: "" },
-        1 => Ill::Dies { from, at_start: true, watchdog: None, log: "" },
-        2 => Ill::RefusesNew { from, culprit: None },
-        _ => Ill::HssRefuses { from },
-    }
-}
-
-/// Between the start and the horizon of the worlds here, clear of the control.
-fn instants() -> impl Strategy<Value = i64> {
-    2 * DAY..729 * DAY
-}
-
-fn holding(ends: &[i64]) -> World {
-    let certificates = ends
-        .iter()
-        .zip(1..)
-        .map(|(end, seed)| certificate(seed, &format!("CN=number {seed}"), start().plus_secs(*end)));
-    World::new().holding(certificates)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
-    #[test]
-    fn a_break_at_a_known_edge_is_found_in_few_launches(
-        ends in prop::collection::vec(instants(), 1..9),
-        which in any::<prop::sample::Index>(),
-        kind in 0u8..4,
-        early in 0i64..2,
-    ) {
-        let from = start().plus_secs(ends[which.index(ends.len())] + early);
-        let (record, verdict) = holding(&ends).ill(visible(kind, from)).gate();
-        prop_assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
-        let bracket = verdict.findings[0].bracket.unwrap();
-        prop_assert_eq!(bracket.first_fail, from);
-        prop_assert!(bracket.is_exact());
-        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
-    }
-
-    #[test]
-    fn a_break_at_no_known_edge_is_found_to_the_second(
-        ends in prop::collection::vec(instants(), 0..9),
-        from in instants(),
-        kind in 0u8..4,
-    ) {
-        let from = start().plus_secs(from);
-        let (record, verdict) = holding(&ends).ill(visible(kind, from)).gate();
-        prop_assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
-        let bracket = verdict.findings[0].bracket.unwrap();
-        prop_assert_eq!(bracket.first_fail, from);
-        prop_assert!(bracket.is_exact());
-        // 26 halvings of two years, the plan, the walk's and the edges' suggestions, the repetition.
-        prop_assert!(record.cases.len() <= 35, "{} {:?}", record.cases.len(), ids(&record));
-    }
-
-    #[test]
-    fn what_does_not_break_is_not_blocked(ends in prop::collection::vec(instants(), 0..9), late in 1i64..100) {
-        let after = at("2020-11-01T00:00:00Z").plus_secs(late);
-        let (record, verdict) = holding(&ends).ill(visible(0, after)).gate();
-        prop_assert_eq!(verdict.decision, Decision::Allow, "{:?}", ids(&record));
-        prop_assert_eq!(record.cases.len(), 3);
-    }
-
-    #[test]
-    fn no_fluke_allows_or_blocks(ends in prop::collection::vec(instants(), 0..4), launch in 0usize..3) {
-        let (record, verdict) = holding(&ends).ill(Ill::Fluke { launch }).gate();
-        prop_assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
-        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
-    }
 }

@@ -1,0 +1,6 @@
+//! Judging, on records of scripted worlds.
+
+mod breaks;
+mod fail_closed;
+mod policy;
+mod shared;

@@ -1,0 +1,149 @@
+//! Coverage, waivers and what else policy says.
+
+use super::shared::*;
+use crate::refine::tests::world::*;
+use crate::*;
+
+#[test]
+fn a_declared_credential_that_no_check_meets_is_inconclusive() {
+    let (_, verdict) = mounted(None).gate();
+    assert_eq!(
+        (verdict.decision, worst(&verdict)),
+        (Decision::Inconclusive, Some(FindingCode::CredentialNotCrossed))
+    );
+    insta::assert_snapshot!(verdict.findings[0].summary, @"no check lived through the validity of site (CN=site), which ends at 2019-06-01T00:00:00Z");
+    for service in ["hss", "node", "portal"] {
+        assert_eq!(mounted(Some(service)).gate().1.decision, Decision::Allow, "{service}");
+    }
+    let blind = mounted(Some("portal")).with(|scenario| scenario.checks.truncate(2));
+    assert_eq!(
+        worst(&blind.gate().1),
+        Some(FindingCode::CredentialNotCrossed),
+        "no check reaches the portal"
+    );
+    let waived = mounted(None)
+        .with(|scenario| waive(scenario, Waived::Fingerprint(Fingerprint::from_bytes([7; 32])), 30));
+    assert_eq!(waived.gate().1.decision, Decision::Allow);
+}
+
+#[test]
+fn an_issuer_is_met_where_what_it_issued_is() {
+    let (root, credential) = declared("root", 8, at("2019-06-01T00:00:00Z"));
+    let world = mounted(Some("hss")).holding([credential]).with(|scenario| {
+        scenario.credentials[0].x509.issuer = X509Issuer::IssuedBy(root.name.clone());
+        scenario.credentials.push(root);
+    });
+    assert_eq!(world.gate().1.decision, Decision::Allow);
+}
+
+#[test]
+fn a_served_credential_behind_a_waived_break_is_not_crossed() {
+    let mut served = certificate(9, "CN=served", at("2019-06-01T00:00:00Z"));
+    served.origin = Origin::Served;
+    served.places.clear();
+    let world = outage().ill(Ill::Serves { credential: served }).with(|scenario| {
+        waive(scenario, Waived::Fingerprint(embedded().fingerprint), 30);
+    });
+    assert_eq!(worst(&world.gate().1), Some(FindingCode::CredentialNotCrossed));
+}
+
+#[test]
+fn a_client_certificate_is_met_by_the_check_that_shows_it() {
+    let world = mounted(None).with(|scenario| {
+        let Probe::Tls { terms, .. } = &mut scenario.checks[0].probe else { panic!("checks here are TLS") };
+        terms.identity = Some(CredentialName::new("site").unwrap());
+    });
+    assert_eq!(world.gate().1.decision, Decision::Allow);
+}
+
+#[test]
+fn waivers_let_pass_what_they_name_and_no_more() {
+    let code = |text: &str| Waived::Code(text.to_owned());
+    let own = Waived::Fingerprint(embedded().fingerprint);
+    let other = Waived::Fingerprint(Fingerprint::from_bytes([9; 32]));
+    let table: [(Waived, i64, Decision, Option<FindingCode>); 6] = [
+        (code("breaks-in-window"), 30, Decision::Allow, None),
+        (code("breaks-in-window"), 0, Decision::Allow, None),
+        (own, 30, Decision::Allow, None),
+        (other, 30, Decision::Block, Some(FindingCode::BreaksInWindow)),
+        (code("flaky"), 30, Decision::Block, Some(FindingCode::BreaksInWindow)),
+        (code("breaks-in-window"), -1, Decision::Block, Some(FindingCode::BreaksInWindow)),
+    ];
+    for (waives, days, decision, expected) in table {
+        let (_, verdict) = outage().with(|scenario| waive(scenario, waives.clone(), days)).gate();
+        assert_eq!((verdict.decision, worst(&verdict)), (decision, expected), "{waives:?} for {days} days");
+        if decision == Decision::Allow {
+            assert!(verdict.findings[0].waived.as_ref().unwrap().starts_with("ops until"));
+        }
+    }
+    let (_, verdict) = World::new().with(|scenario| waive(scenario, code("flaky"), -1)).gate();
+    assert_eq!((verdict.decision, worst(&verdict)), (Decision::Block, Some(FindingCode::WaiverExpired)));
+    assert_eq!(verdict.findings[0].location, Some(location(90)));
+}
+
+#[test]
+fn a_waived_break_does_not_hide_what_lies_behind_it() {
+    let (spec, credential) = declared("site", 7, at("2019-06-01T00:00:00Z"));
+    let world = outage().holding([credential]).with(|scenario| {
+        let source = MountedSource::Chain(spec.name.clone());
+        let file =
+            MountedFile { path: "/t".to_owned(), source, mode: 0o644, folder: None, location: location(6) };
+        scenario.services[1].files.push(file);
+        scenario.credentials.push(spec);
+        waive(scenario, Waived::Fingerprint(embedded().fingerprint), 30);
+    });
+    let (_, verdict) = world.gate();
+    assert_eq!(
+        (verdict.decision, worst(&verdict)),
+        (Decision::Inconclusive, Some(FindingCode::CredentialNotCrossed))
+    );
+}
+
+#[test]
+fn coverage_is_counted_and_policy_may_demand_it() {
+    let unreached = held_by("lonely", certificate(8, "CN=lonely", at("2019-03-01T00:00:00Z")));
+    let world = || World::new().holding([embedded(), unreached.clone()]);
+    let (_, verdict) = world().gate();
+    assert_eq!(
+        (verdict.decision, verdict.coverage.exercised(), verdict.coverage.entries.len()),
+        (Decision::Allow, 1, 2)
+    );
+    assert_eq!(verdict.coverage.entries[1].touch, Touch::Never);
+    let demanding = |share| world().with(|scenario| scenario.policy.require_coverage = Some(share)).gate().1;
+    assert_eq!(demanding(50).decision, Decision::Allow);
+    assert_eq!(worst(&demanding(51)), Some(FindingCode::CoverageBelowPolicy));
+    assert_eq!(demanding(51).decision, Decision::Inconclusive);
+}
+
+#[test]
+fn a_certificate_that_ends_unused_is_what_policy_says() {
+    let mut anchor = certificate(5, "CN=an old root", at("2019-01-01T00:00:00Z"));
+    anchor.ca = true;
+    anchor.places[0].container = Container::Pem;
+    let judged = |policy| {
+        let world = World::new().holding([
+            embedded(),
+            anchor.clone(),
+            certificate(6, "CN=late", at("2021-01-01T00:00:00Z")),
+        ]);
+        let (_, verdict) = world.with(|scenario| scenario.policy.present_but_unused = policy).gate();
+        (verdict.decision, codes(&verdict))
+    };
+    let code = FindingCode::ExpiredEmbeddedCredential;
+    assert_eq!(judged(PresentButUnused::Warn), (Decision::Allow, vec![(code, Severity::Note)]));
+    assert_eq!(judged(PresentButUnused::Ignore), (Decision::Allow, vec![]));
+    assert_eq!(judged(PresentButUnused::Block), (Decision::Block, vec![(code, Severity::Block)]));
+}
+
+#[test]
+fn an_allow_names_the_nearest_edge_beyond_the_horizon() {
+    let horizon = World::new().scenario.horizon;
+    for (ends, next) in [
+        (horizon.plus_secs(-1), None),
+        (horizon, Some(horizon)),
+        (horizon.plus_secs(DAY), Some(horizon.plus_secs(DAY))),
+    ] {
+        let (_, verdict) = World::new().holding([certificate(1, "CN=node", ends)]).gate();
+        assert_eq!(verdict.next_edge.map(|edge| edge.at), next);
+    }
+}

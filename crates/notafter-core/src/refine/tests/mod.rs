@@ -1,0 +1,6 @@
+//! Worlds that are well or ill, and what the gate makes of them.
+
+mod bounds;
+mod expected;
+mod verdicts;
+pub(crate) mod world;
