@@ -2,6 +2,7 @@
 
 use crate::scene::{embedded, name, sandbox, server, shell, wait_for_log};
 use notafter_backend::{Backend, Error, SandboxSpec};
+use notafter_core::UnixTime;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -11,12 +12,16 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_killed_init_is_an_error_and_spares_the_others", a_killed_init_spares_the_others),
     ("a_killed_keeper_is_an_error_and_leaves_nothing", a_killed_keeper_leaves_nothing),
     ("a_killed_runner_leaves_nothing", a_killed_runner_leaves_nothing),
+    ("a_runner_killed_at_any_moment_leaves_nothing", a_runner_killed_at_any_moment_leaves_nothing),
     ("closing_leaves_nothing", closing_leaves_nothing),
     ("scratch_on_disk_is_removed", scratch_on_disk_is_removed),
 ];
 
 /// The argument that makes this binary a runner to be killed.
 const VICTIM: &str = "__victim";
+
+/// The argument that makes it one that never rests.
+const BUSY_VICTIM: &str = "__busy_victim";
 
 /// Every process whose command line holds `marker`.
 fn marked(marker: &str) -> Vec<Pid> {
@@ -57,13 +62,18 @@ fn looping(service: &str, marker: &str) -> notafter_backend::LaunchSpec {
     )
 }
 
-/// Plays a runner with two sandboxes until it is killed, where the arguments say so.
+/// Plays a runner until it is killed, where the arguments say so.
 pub(crate) fn run_if_victim() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, victim, marker] = arguments.as_slice() else { return };
-    if victim != VICTIM {
-        return;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, VICTIM, marker] => rest(marker),
+        [_, BUSY_VICTIM, marker, scratch] => never_rest(marker, std::path::Path::new(scratch)),
+        _ => {}
     }
+}
+
+/// Two sandboxes, and then nothing.
+fn rest(marker: &str) -> ! {
     let mut sandboxes = [sandbox(&["a", "b"]), sandbox(&["a"])];
     for sandbox in &mut sandboxes {
         sandbox.launch(&looping("a", marker)).unwrap();
@@ -71,19 +81,62 @@ pub(crate) fn run_if_victim() {
     }
     sandboxes[0].launch(&looping("b", marker)).unwrap();
     wait_for_log(&mut *sandboxes[0], "b", "up");
-    std::io::Write::write_all(&mut std::io::stdout(), b"ready\n").unwrap();
+    say("ready\n");
     loop {
         std::thread::park();
     }
 }
 
-fn a_killed_runner_leaves_nothing() {
-    let marker = marker("runner");
-    let mut victim =
-        Command::new("/proc/self/exe").args([VICTIM, &marker]).stdout(Stdio::piped()).spawn().unwrap();
+/// Sandboxes, native and shifted, that are opened, filled and closed again without end.
+fn never_rest(marker: &str, scratch: &std::path::Path) -> ! {
+    say("ready\n");
+    let backend = embedded();
+    loop {
+        for clock in [None, Some(UnixTime::clamped(1_500_000_000))] {
+            let spec = SandboxSpec { hosts: vec![name("a")], clock, scratch: Some(scratch.to_owned()) };
+            let mut sandbox = backend.open(&spec).unwrap();
+            sandbox.launch(&looping("a", marker)).unwrap();
+            let command = ["/bin/sh", "-c", &format!("sleep 0.01; : {marker}")].map(str::to_owned);
+            sandbox.exec(&name("a"), &command, Duration::from_millis(5)).unwrap();
+            sandbox.close();
+        }
+    }
+}
+
+fn say(text: &str) {
+    std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).unwrap();
+}
+
+fn start_victim(arguments: &[&str]) -> std::process::Child {
+    let mut victim = Command::new("/proc/self/exe").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(victim.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
+    victim
+}
+
+fn a_runner_killed_at_any_moment_leaves_nothing() {
+    let marker = marker("busy");
+    let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let before = mounts();
+    // The scratch directory is the caller's to clear when it is killed.
+    let scratch = tempfile::tempdir().unwrap();
+    let scratch_path = scratch.path().to_str().unwrap();
+    for round in 0..20 {
+        let mut victim = start_victim(&[BUSY_VICTIM, &marker, scratch_path]);
+        // Steps that share no factor with the length of anything that goes on meanwhile.
+        std::thread::sleep(Duration::from_micros(round * 3_137 % 45_000));
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        wait_until_gone(|| marked(&marker));
+        wait_until_gone(|| keepers_of(victim.id()));
+    }
+    assert_eq!(mounts(), before);
+}
+
+fn a_killed_runner_leaves_nothing() {
+    let marker = marker("runner");
+    let mut victim = start_victim(&[VICTIM, &marker]);
     assert!(marked(&marker).len() >= 7 && keepers_of(victim.id()).len() == 5);
     victim.kill().unwrap();
     victim.wait().unwrap();
