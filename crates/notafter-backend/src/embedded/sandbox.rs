@@ -76,8 +76,20 @@ impl EmbeddedSandbox {
         let canary = instance.canary()?;
         let ledger = instance.ledger()?;
         let mut found = WitnessReport::default();
-        if let Some(defect) = canary.and_then(|report| report.defect(before, timepiece.page.now())) {
-            found.unproven.push(Unproven { service: service.clone(), pid: None, reason: defect });
+        match canary.map(|report| report.defect(before, timepiece.page.now())) {
+            None => {}
+            Some(Some(reason)) => {
+                found.unproven.push(Unproven { service: service.clone(), pid: None, reason })
+            }
+            Some(None) => {
+                let exe = "canary".to_owned();
+                found.witnesses.push(ClockWitness {
+                    service: service.clone(),
+                    pid: 0,
+                    exe,
+                    basis: WitnessBasis::Canary,
+                });
+            }
         }
         for execution in ledger.executions {
             let pid = u32::try_from(execution.pid).unwrap_or(0);

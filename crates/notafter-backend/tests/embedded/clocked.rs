@@ -31,7 +31,9 @@ fn a_service_sees_the_shifted_clock_and_is_proven_to() {
     assert_eq!(seen, (0, "1544070599\n".to_owned()));
     let report = sandbox.witnesses().unwrap();
     assert_eq!(report.unproven, []);
-    for (basis, exe) in [(WitnessBasis::Exec, "date"), (WitnessBasis::Sweep, "sleep")] {
+    for (basis, exe) in
+        [(WitnessBasis::Exec, "date"), (WitnessBasis::Sweep, "sleep"), (WitnessBasis::Canary, "canary")]
+    {
         let proven =
             report.witnesses.iter().any(|witness| witness.basis == basis && witness.exe.ends_with(exe));
         assert!(proven, "{basis:?} {exe}: {:?}", report.witnesses);
@@ -66,7 +68,7 @@ fn a_step_moves_wall_time_alone() {
 fn a_walk_lets_every_timer_fire() {
     let mut sandbox = shifted(&["a", "b"], "2020-01-01T00:00:00Z");
     let hourly = "i=0; while [ $i -lt 24 ]; do sleep 3600; i=$((i+1)); done; date -u +hourly-%FT%TZ; exec sleep 1000000";
-    let daily = "import time; time.sleep(86400); print('daily', time.strftime('%F', time.gmtime()), flush=True); time.sleep(1e6)";
+    let daily = "import time; time.sleep(86400); print('daily', time.strftime('%F', time.gmtime(time.time() + 5)), flush=True); time.sleep(1e6)";
     sandbox.launch(&shell("a", hourly)).unwrap();
     let command = Some(["/usr/bin/python3", "-c", daily].map(str::to_owned).to_vec());
     sandbox.launch(&notafter_backend::LaunchSpec { command, ..idle("b") }).unwrap();

@@ -35,9 +35,15 @@ impl Supervisor {
     /// # Errors
     /// [`crate::Error::System`] where it can no longer serve.
     pub fn survey(&mut self) -> Result<Survey, crate::Error> {
+        let before = self.ledger.notifications;
         self.collect_changes()?;
         self.serve_pending();
-        let busy = busy_threads();
+        let mut busy = busy_threads();
+        // A thread that waits for an answer, or stands still for its exec, sleeps only to the eye.
+        self.serve_pending();
+        if self.ledger.notifications != before || self.tracees.any_in_motion() {
+            busy.push("a call that was just answered".to_owned());
+        }
         let clock = self.clock();
         let mut waiters: Vec<Waiter> = Vec::new();
         let waiter = |pid, remaining: Nanos, length: Nanos, repeats| Waiter {
@@ -84,7 +90,8 @@ fn busy_threads() -> Vec<String> {
     for pid in guest::processes().unwrap_or_default() {
         for tid in guest::threads(pid).unwrap_or_default() {
             match guest::state(pid, tid) {
-                Some(('R' | 'D', name)) => busy.push(name),
+                // `t` stands still for the supervisor.
+                Some(('R' | 'D' | 't', name)) => busy.push(name),
                 Some(_) => {}
                 None => busy.push(format!("process {pid}")),
             }

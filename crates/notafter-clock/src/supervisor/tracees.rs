@@ -54,6 +54,17 @@ impl Tracees {
         })
     }
 
+    /// Whether a thread has been asked to stop, or is on its way to another call. One whose exec failed stays
+    /// attached without being on its way anywhere, so attachment for an exec does not count.
+    pub(super) fn any_in_motion(&self) -> bool {
+        self.0.values().any(|tracee| {
+            matches!(
+                tracee.purpose,
+                Purpose::EndWait(_) | Purpose::Rewrite(_) | Purpose::Rewritten { over: true, .. }
+            )
+        })
+    }
+
     pub(super) fn is_rewritten(&self, tid: i32) -> bool {
         matches!(self.0.get(&tid), Some(Tracee { purpose: Purpose::Rewritten { .. }, .. }))
     }
