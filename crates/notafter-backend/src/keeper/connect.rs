@@ -1,6 +1,6 @@
 //! Connections from inside the sandbox's network, for use outside.
 
-use crate::wire::NoConnection;
+use crate::wire::{LONGEST, NoConnection};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -27,7 +27,7 @@ pub(super) fn connect(
         Err(Errno::INPROGRESS) => {}
         Err(errno) => return Err(refusal(errno)),
     }
-    let timeout = Timespec::try_from(within).map_err(|_| NoConnection::TimedOut)?;
+    let timeout = Timespec::try_from(within.min(LONGEST)).map_err(|_| NoConnection::TimedOut)?;
     let ready = loop {
         match poll(&mut [PollFd::new(&socket, PollFlags::OUT)], Some(&timeout)) {
             Err(Errno::INTR) => {} // no handler is installed here: only a stop and a continue can do this

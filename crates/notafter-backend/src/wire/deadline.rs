@@ -8,6 +8,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+/// As good as never, and short enough for every type on the way to the kernel.
+pub(crate) const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Becomes readable when it is over, on the host's monotonic clock.
 #[derive(Debug)]
 pub(crate) struct Deadline(OwnedFd);
@@ -15,8 +18,9 @@ pub(crate) struct Deadline(OwnedFd);
 impl Deadline {
     pub(crate) fn after(span: Duration) -> io::Result<Self> {
         let fd = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC)?;
-        // Zero would disarm it.
-        let it_value = Timespec::try_from(span.max(Duration::from_nanos(1))).map_err(io::Error::other)?;
+        // Zero would disarm it, and the kernel's seconds end somewhere.
+        let span = span.clamp(Duration::from_nanos(1), LONGEST);
+        let it_value = Timespec::try_from(span).map_err(io::Error::other)?;
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         timerfd_settime(&fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
         Ok(Self(fd))

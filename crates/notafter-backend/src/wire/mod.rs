@@ -14,7 +14,7 @@ mod failure;
 mod messages;
 
 pub(crate) use channel::Channel;
-pub(crate) use deadline::Deadline;
+pub(crate) use deadline::{Deadline, LONGEST};
 pub(crate) use failure::{Attempt, Failure};
 pub(crate) use messages::{
     Blueprint, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, MainState, NoConnection,

@@ -100,6 +100,9 @@ fn a_command_inside_ends_with_its_code_and_output() {
     let (_, long) = run(&mut *sandbox, "a", "seq 1 100000");
     assert_eq!(long.len(), 64 << 10);
     assert!(long.ends_with("\n100000\n"));
+    // No limit is a limit too.
+    let outcome = sandbox.exec(&name("a"), &["/bin/true".to_owned()], Duration::MAX).unwrap();
+    assert!(matches!(outcome, ExecOutcome::Exited { code: 0, .. }), "{outcome:?}");
     // A process that stays behind with the output open holds nobody up.
     assert_eq!(run(&mut *sandbox, "a", "sleep 1000 & echo done"), (0, "done\n".to_owned()));
     // With the main process everything ends.
