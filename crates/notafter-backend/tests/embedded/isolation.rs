@@ -6,6 +6,7 @@ use notafter_core::UnixTime;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_refusal_names_its_cause_and_the_way_out", a_refusal_names_its_cause_and_the_way_out),
+    ("another_user_sees_the_shifted_clock_and_is_proven_to", another_user_sees_the_shifted_clock),
     ("capabilities_are_at_most_those_of_docker", capabilities_are_at_most_those_of_docker),
     ("orphans_are_reaped_by_the_init", orphans_are_reaped_by_the_init),
     ("the_doctor_finds_what_the_other_tests_use", the_doctor_finds_what_the_other_tests_use),
@@ -80,6 +81,20 @@ fn users_are_switched_to_for_good() {
     let expected = "33\n33\n/var/www\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n\
                     CapBnd:\t00000000a80425fb\nwrote\n";
     assert_eq!((code, output.as_str()), (0, expected));
+}
+
+fn another_user_sees_the_shifted_clock() {
+    let clock = UnixTime::clamped(1_700_000_000);
+    let spec = SandboxSpec { hosts: vec![name("a")], clock: Some(clock), scratch: None };
+    let mut sandbox = embedded().open(&spec).unwrap();
+    let mut spec = shell("a", "date +%s; exec sleep 1000");
+    spec.user = Some("www-data".to_owned());
+    sandbox.launch(&spec).unwrap();
+    wait_for_log(&mut *sandbox, "a", "1700000000\n");
+    assert_eq!(run(&mut *sandbox, "a", "id -u; date +%s"), (0, "33\n1700000000\n".to_owned()));
+    let report = sandbox.witnesses().unwrap();
+    assert_eq!(report.unproven, []);
+    assert!(report.witnesses.len() >= 3, "{report:?}");
 }
 
 fn what_is_inside_is_what_a_container_has() {
