@@ -88,12 +88,12 @@ impl Supervisor {
     /// Makes a thread return from a wait that is over, if it still sits in that very call.
     pub(super) fn end_wait(&mut self, tid: i32) {
         let Some(wait) = self.sleepers.end(tid) else { return };
-        if let Some(tracee) = self.tracees.0.get_mut(&tid) {
-            if let Purpose::Rewritten { over, .. } = &mut tracee.purpose {
-                *over = true;
-                let _ = tracee.running.interrupt(); // gone: its end will be reported
-                return;
-            }
+        if let Some(Tracee { purpose: Purpose::Rewritten { over, .. }, running }) =
+            self.tracees.0.get_mut(&tid)
+        {
+            *over = true;
+            let _ = running.interrupt(); // gone: its end will be reported
+            return;
         }
         let Some((number, args)) = guest::blocked_in(tid) else { return };
         let same =
@@ -138,10 +138,11 @@ impl Supervisor {
 
     /// A thread that was killed while it stood still will be reported as ended.
     fn unless_gone(&mut self, tid: i32, done: io::Result<()>) {
-        if let Err(error) = done {
-            if error.raw_os_error() != Some(libc::ESRCH) {
+        match done {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
                 self.ledger.fault(tid, format!("a stopped thread cannot be handled: {error}"));
             }
+            Ok(()) | Err(_) => {}
         }
     }
 
