@@ -12,9 +12,14 @@ use notafter_backend::Backend;
 use notafter_core::{Case, CaseClock, CaseError, CaseId, Event, Outcome, RunRecord, Scenario, Start};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a launch is watched before its instant is left, where nothing else is said. What a program checks as it
+/// starts it may check after it is ready, and without a readiness probe it is ready at once.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// What a run is told beside its scenario.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Runs this case of the plan and no other; its record can never be judged as allowed.
     pub only: Option<CaseId>,
@@ -22,6 +27,15 @@ pub struct Options {
     pub keep: Option<PathBuf>,
     /// How the run is told to stop.
     pub interrupt: Interrupt,
+    /// How long a launch is watched, on the host's clock, before a motion, a restart or the end of the case, unless
+    /// a check was not met already.
+    pub linger: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { only: None, keep: None, interrupt: Interrupt::default(), linger: LINGER }
+    }
 }
 
 /// What decides which cases run; the functions of `notafter-core` but in tests.
@@ -79,7 +93,7 @@ pub(crate) fn run_planned(
     let stock = stocktake::take(scenario, images, &pki)?;
     let mut run = Run {
         record: RunRecord::new(scenario.clone(), unix_now()),
-        stage: Stage::build(scenario, images, &pki, secrets, options.interrupt.clone())?,
+        stage: Stage::build(scenario, images, &pki, secrets, options)?,
         backend,
         keep,
         sink,

@@ -1,10 +1,9 @@
 //! What is the same for every case of a run: made once, before the first.
 
-use crate::Error;
 use crate::allowance::Allowance;
 use crate::images::Images;
-use crate::interrupt::Interrupt;
 use crate::secrets::Secrets;
+use crate::{Error, Options};
 use notafter_backend::{FileSpec, LaunchSpec, VolumeMount};
 use notafter_core::{EnvValue, MountedFile, MountedSource, Scenario, Service, ServiceName};
 use notafter_pki::Pki;
@@ -12,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::Duration;
 
 /// The largest file that is laid into a root tree.
 const LARGEST_FILE_MIB: u64 = 16;
@@ -25,6 +25,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) pki: &'a Pki,
     pub(crate) secrets: Secrets,
     pub(crate) allowance: Allowance,
+    /// See [`Options::linger`].
+    pub(crate) linger: Duration,
 }
 
 impl<'a> Stage<'a> {
@@ -37,14 +39,14 @@ impl<'a> Stage<'a> {
         images: &Images,
         pki: &'a Pki,
         secrets: Secrets,
-        interrupt: Interrupt,
+        options: &Options,
     ) -> Result<Self, Error> {
         let mut launches = BTreeMap::new();
         for service in &scenario.services {
             launches.insert(service.name.clone(), launch(scenario, service, images, pki, &secrets)?);
         }
-        let allowance = Allowance::new(scenario.budget, interrupt);
-        Ok(Self { scenario, launches, pki, secrets, allowance })
+        let allowance = Allowance::new(scenario.budget, options.interrupt.clone());
+        Ok(Self { scenario, launches, pki, secrets, allowance, linger: options.linger })
     }
 }
 

@@ -64,6 +64,7 @@ impl CaseRun<'_> {
             }
         };
         if met == Some(false) {
+            self.unmet = true;
             // So that the record tells the end of a service before what failed because of it.
             self.note_ends()?;
         }

@@ -2,6 +2,7 @@
 
 use super::network::Sessions;
 use super::services::Standing;
+use crate::host_clock::{Patience, Stopwatch};
 use crate::keep::Keep;
 use crate::stage::Stage;
 use notafter_backend::{Backend, Sandbox, SandboxSpec};
@@ -36,6 +37,10 @@ pub(super) struct CaseRun<'a> {
     /// Where wall time is meant to stand, on the candidate's clock.
     pub(super) planned: UnixTime,
     pub(super) keep: Option<&'a Keep>,
+    /// Since the last launch.
+    pub(super) launched: Stopwatch,
+    /// Whether a check was not met since the last launch.
+    pub(super) unmet: bool,
     witnessed: BTreeSet<ClockWitness>,
     emit: &'a mut dyn FnMut(Event),
 }
@@ -73,6 +78,8 @@ pub(crate) fn run(
         step: 0,
         planned,
         keep,
+        launched: Stopwatch::start(),
+        unmet: false,
         witnessed: BTreeSet::new(),
         emit,
     };
@@ -93,17 +100,38 @@ impl CaseRun<'_> {
             self.note_ends()?;
             match step {
                 Step::Check { checks } => self.check(checks)?,
-                Step::Move { motion, to } => self.shift(*motion, *to)?,
-                Step::Restart { services } => self.restart(services)?,
+                Step::Move { motion, to } => {
+                    self.linger()?;
+                    self.shift(*motion, *to)?;
+                }
+                Step::Restart { services } => {
+                    self.linger()?;
+                    self.restart(services)?;
+                }
             }
             self.note_ends()?;
         }
+        self.linger()?;
         self.sweep()?;
         self.demand_witnesses()
     }
 
     pub(super) fn emit(&mut self, event: Event) {
         (self.emit)(event);
+    }
+
+    /// Watches what was launched last for a while: one that ends at once has to be seen, or it would seem to work.
+    fn linger(&mut self) -> Result<(), CaseError> {
+        let left = self.stage.linger.saturating_sub(self.launched.elapsed());
+        let mut patience = Patience::new(left, Duration::from_millis(5), Duration::from_millis(25));
+        while !self.unmet && self.standing.values().any(|standing| *standing == Standing::Ready) {
+            self.stage.allowance.ask()?;
+            if !patience.wait() {
+                break;
+            }
+            self.note_ends()?;
+        }
+        Ok(())
     }
 
     fn shift(&mut self, motion: Motion, to: UnixTime) -> Result<(), CaseError> {

@@ -1,7 +1,7 @@
 //! Services within a case: launch, readiness, restarts, ends that nobody asked for.
 
 use super::run::{CaseRun, harness};
-use crate::host_clock::Patience;
+use crate::host_clock::{Patience, Stopwatch};
 use crate::tail::tail;
 use notafter_backend::{ExecOutcome, ServiceState, StopReason};
 use notafter_core::{CaseError, ClockReading, Event, ReadyProbe, Restart, Service, ServiceEnd, ServiceName};
@@ -156,6 +156,7 @@ impl CaseRun<'_> {
             self.stage.allowance.ask()?;
             self.log_marks.remove(&service.name);
             self.sandbox.launch(spec).map_err(|error| harness(&error))?;
+            (self.launched, self.unmet) = (Stopwatch::start(), false);
             let (standing, code, at, reason) = match self.wait_ready(service, patience.left())? {
                 Ok(standing) => {
                     self.stands(&service.name, standing);

@@ -1,8 +1,8 @@
 //! Where the gate cannot look, no case passes.
 
 use super::scene::{
-    backend, case, check, edge, elapse, exec, look, name, run_cases, run_watched, scenario, script, start,
-    with_node,
+    at_once, backend, case, check, edge, elapse, exec, look, name, run_cases, run_watched, scenario, script,
+    start, with_node,
 };
 use crate::{Blame, Error, Interrupt, Options};
 use notafter_backend::scripted::{Call, Script, Scripted};
@@ -26,7 +26,7 @@ fn an_unproven_process_makes_the_case_an_error() {
     let gap = Unproven { service: name("node"), pid: Some(7), reason: "32-bit code".to_owned() };
     let script = with_node(|node| node.unproven = vec![gap]);
     let cases = vec![case("walk", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario(vec![attaches()]), &backend(script), &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &backend(script), &at_once(), cases).unwrap();
     assert_eq!(ran.outcome("walk"), Outcome::Error);
     let reason = "32-bit code".to_owned();
     let expected = CaseError::Unshifted { service: name("node"), pid: Some(7), reason };
@@ -110,7 +110,7 @@ impl Sandbox for ForgetfulSandbox {
 fn a_back_end_that_forgets_its_proofs_passes_nothing() {
     let cases = vec![case("walk", vec![look(&["attaches"])])];
     let forgetful = Forgetful(backend(script()));
-    let ran = run_cases(&scenario(vec![attaches()]), &forgetful, &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &forgetful, &at_once(), cases).unwrap();
     assert_eq!(ran.outcome("walk"), Outcome::Error);
     assert!(matches!(ran.case("walk").error, Some(CaseError::Unshifted { .. })));
 }
@@ -119,7 +119,7 @@ fn a_back_end_that_forgets_its_proofs_passes_nothing() {
 fn a_motion_that_does_not_arrive_is_an_error() {
     let cases = vec![case("walk", vec![elapse(edge()), look(&["attaches"])])];
     let forgetful = Forgetful(backend(script()));
-    let ran = run_cases(&scenario(vec![attaches()]), &forgetful, &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &forgetful, &at_once(), cases).unwrap();
     let message =
         "the clock stands at 2018-11-01T00:00:00Z after a motion to 2018-12-06T04:29:59Z".to_owned();
     assert_eq!(ran.case("walk").error, Some(CaseError::Harness { message }));
@@ -132,7 +132,7 @@ fn an_error_of_the_back_end_names_all_of_its_causes_and_ends_one_case_only() {
         _ => script(),
     });
     let cases = vec![case("first", vec![look(&["attaches"])]), case("second", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario(vec![attaches()]), &dealt, &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &dealt, &at_once(), cases).unwrap();
     let message = "open the scripted sandbox: user namespaces are refused".to_owned();
     assert_eq!(ran.case("first").error, Some(CaseError::Harness { message }));
     assert_eq!(ran.outcome("first"), Outcome::Error);
@@ -143,7 +143,7 @@ fn an_error_of_the_back_end_names_all_of_its_causes_and_ends_one_case_only() {
 fn what_the_back_end_could_not_clean_is_remarked_once() {
     let script = Script { leaves_behind: vec!["memory is not limited".to_owned()], ..script() };
     let cases = vec![case("first", vec![look(&["attaches"])]), case("second", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario(vec![attaches()]), &backend(script), &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &backend(script), &at_once(), cases).unwrap();
     assert_eq!(ran.record.remarks, ["memory is not limited"]);
 }
 
@@ -152,7 +152,7 @@ fn a_spent_budget_ends_every_case_that_is_left() {
     let mut scenario = scenario(vec![attaches()]);
     scenario.budget = Some(Duration::ZERO);
     let cases = vec![case("first", vec![look(&["attaches"])]), case("second", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario, &backend(script()), &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario, &backend(script()), &at_once(), cases).unwrap();
     for id in ["first", "second"] {
         assert_eq!(ran.outcome(id), Outcome::Error);
         assert_eq!(ran.case(id).error, Some(CaseError::BudgetExceeded { budget: Duration::ZERO }));
@@ -166,7 +166,7 @@ fn a_budget_that_ends_within_a_case_is_the_reason_and_not_what_it_cut_short() {
     scenario.services[1].ready_within = Duration::from_secs(30);
     let script = with_node(|node| node.ports.clear());
     let cases = vec![case("walk", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario, &backend(script), &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario, &backend(script), &at_once(), cases).unwrap();
     let budget = Duration::from_millis(50);
     assert_eq!(ran.case("walk").error, Some(CaseError::BudgetExceeded { budget }));
     assert!(ran.case("walk").took < Duration::from_secs(10));
@@ -175,7 +175,7 @@ fn a_budget_that_ends_within_a_case_is_the_reason_and_not_what_it_cut_short() {
 #[test]
 fn an_interrupt_ends_the_case_that_runs_and_all_that_are_left() {
     let interrupt = Interrupt::new();
-    let options = Options { interrupt: interrupt.clone(), ..Options::default() };
+    let options = Options { interrupt: interrupt.clone(), ..at_once() };
     let steps = vec![look(&["attaches"]), look(&["attaches"])];
     let cases = vec![case("first", steps.clone()), case("second", steps)];
     let backend = backend(script());
@@ -199,19 +199,19 @@ fn a_native_case_runs_only_where_time_begins_now() {
     let mut native = case("native", vec![look(&["attaches"])]);
     native.clock = CaseClock::Native;
     let mut scenario = scenario(vec![attaches()]);
-    let ran = run_cases(&scenario, &backend(script()), &Options::default(), vec![native.clone()]).unwrap();
+    let ran = run_cases(&scenario, &backend(script()), &at_once(), vec![native.clone()]).unwrap();
     assert_eq!(ran.outcome("native"), Outcome::Skip);
     assert_eq!(ran.case("native").error, Some(CaseError::NativeImpossible));
 
     scenario.start = Start::Now(start());
-    let ran = run_cases(&scenario, &backend(script()), &Options::default(), vec![native]).unwrap();
+    let ran = run_cases(&scenario, &backend(script()), &at_once(), vec![native]).unwrap();
     assert_eq!(ran.outcome("native"), Outcome::Pass);
 }
 
 #[test]
 fn a_plan_that_repeats_itself_is_a_bug_and_no_endless_run() {
     let twice = vec![case("walk", Vec::new()), case("walk", Vec::new())];
-    let error = run_cases(&scenario(vec![attaches()]), &backend(script()), &Options::default(), twice);
+    let error = run_cases(&scenario(vec![attaches()]), &backend(script()), &at_once(), twice);
     let error = error.err().unwrap();
     assert!(matches!(error, Error::PlanRepeats { .. }), "{error}");
     assert_eq!(error.blame(), Blame::Harness);
@@ -220,7 +220,7 @@ fn a_plan_that_repeats_itself_is_a_bug_and_no_endless_run() {
 #[test]
 fn one_case_alone_runs_alone() {
     let cases = vec![case("first", vec![look(&["attaches"])]), case("second", vec![look(&["attaches"])])];
-    let only = |id: &str| Options { only: Some(CaseId::new(id).unwrap()), ..Options::default() };
+    let only = |id: &str| Options { only: Some(CaseId::new(id).unwrap()), ..at_once() };
     let scenario = scenario(vec![attaches()]);
     let ran = run_cases(&scenario, &backend(script()), &only("second"), cases.clone()).unwrap();
     assert_eq!(ran.record.cases.len(), 1);
@@ -243,8 +243,7 @@ fn what_no_probe_can_do_is_refused_before_anything_runs() {
         let mut check = check("asks", probe);
         check.connections = vec![Connection::Fresh, connection];
         let backend = backend(script());
-        let error =
-            run_cases(&scenario(vec![check]), &backend, &Options::default(), Vec::new()).err().unwrap();
+        let error = run_cases(&scenario(vec![check]), &backend, &at_once(), Vec::new()).err().unwrap();
         assert_eq!(
             error.to_string(),
             format!(

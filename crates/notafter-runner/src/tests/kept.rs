@@ -1,7 +1,8 @@
 //! Secrets, inventories, and what is kept for a reader.
 
 use super::scene::{
-    backend, case, check, exec, location, look, name, restart, run_cases, scenario, script, with_node,
+    at_once, backend, case, check, exec, location, look, name, restart, run_cases, scenario, script,
+    with_node,
 };
 use crate::{Blame, Error, Options};
 use notafter_backend::ExecOutcome;
@@ -51,7 +52,7 @@ fn attaches() -> notafter_core::Check {
 fn declared_credentials_are_in_the_inventory_with_the_places_where_they_are_mounted() {
     let cases = vec![case("walk", vec![look(&["attaches"])])];
     let scenario = with_credential(scenario(vec![attaches()]));
-    let ran = run_cases(&scenario, &backend(script()), &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario, &backend(script()), &at_once(), cases).unwrap();
     let Event::InventoryLearnt { inventory } = &ran.events[0] else { panic!("{:?}", ran.events[0]) };
     let [root] = inventory.credentials.as_slice() else { panic!("{inventory:?}") };
     assert_eq!(root.origin, Origin::Declared(CredentialName::new("root").unwrap()));
@@ -65,7 +66,7 @@ fn declared_credentials_are_in_the_inventory_with_the_places_where_they_are_moun
 fn a_missing_file_of_a_service_is_told_with_its_place() {
     let mut scenario = with_credential(scenario(vec![attaches()]));
     scenario.services[1].files[2].source = MountedSource::Source("no-such.conf".into());
-    let error = run_cases(&scenario, &backend(script()), &Options::default(), Vec::new()).err().unwrap();
+    let error = run_cases(&scenario, &backend(script()), &at_once(), Vec::new()).err().unwrap();
     assert_eq!(error.to_string(), "scenario.yaml:1:1: file ./no-such.conf of service node cannot be read");
     assert_eq!(error.blame(), Blame::User);
 }
@@ -76,7 +77,7 @@ fn a_secret_that_is_not_in_the_environment_is_a_mistake_of_the_caller() {
     let secret = EnvValue::Secret("NOTAFTER_NO_SUCH_SECRET".to_owned());
     scenario.services[1].env.insert("PASSWORD".to_owned(), secret);
     let backend = backend(script());
-    let error = run_cases(&scenario, &backend, &Options::default(), Vec::new()).err().unwrap();
+    let error = run_cases(&scenario, &backend, &at_once(), Vec::new()).err().unwrap();
     assert!(matches!(&error, Error::SecretMissing { variable, .. } if variable == "NOTAFTER_NO_SUCH_SECRET"));
     assert_eq!(error.blame(), Blame::User);
     assert!(backend.calls().is_empty());
@@ -104,7 +105,7 @@ fn a_secret_reaches_neither_events_nor_kept_logs() {
     );
     let directory = tempfile::tempdir().unwrap();
     let keep = directory.path().join("kept");
-    let options = Options { keep: Some(keep.clone()), ..Options::default() };
+    let options = Options { keep: Some(keep.clone()), ..at_once() };
     let cases = vec![case("walk", vec![look(&["attaches"]), restart(&["node"]), look(&["attaches"])])];
     let ran = run_cases(&scenario, &backend(script), &options, cases).unwrap();
 
@@ -120,7 +121,7 @@ fn a_secret_reaches_neither_events_nor_kept_logs() {
 fn a_directory_that_holds_something_is_not_kept_in() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("old"), "").unwrap();
-    let options = Options { keep: Some(directory.path().to_owned()), ..Options::default() };
+    let options = Options { keep: Some(directory.path().to_owned()), ..at_once() };
     let scenario = scenario(vec![attaches()]);
     let error = run_cases(&scenario, &backend(script()), &options, Vec::new()).err().unwrap();
     assert!(matches!(error, Error::KeepNotEmpty { .. }), "{error}");

@@ -1,10 +1,9 @@
 //! Services that live and die.
 
 use super::scene::{
-    backend, case, check, dies_after_edge, edge, elapse, exec, look, name, restart, run_case, run_cases,
-    scenario, script, start, with_node,
+    at_once, backend, case, check, dies_after_edge, edge, elapse, exec, look, name, restart, run_case,
+    run_cases, scenario, script, start, with_node,
 };
-use crate::Options;
 use notafter_backend::scripted::{ByInstant, Call, Life, PortAct, ScriptedService};
 use notafter_core::{Event, Outcome, ReadyProbe, Restart, Step};
 
@@ -62,7 +61,7 @@ fn what_needs_a_service_that_does_not_start_is_not_started() {
         with_node(|node| node.starts = ByInstant::always(Life::Ends { code: 2, says: "expired".to_owned() }));
     let backend = backend(script);
     let cases = vec![case("cold", vec![look(&["attaches"])])];
-    let ran = run_cases(&scenario(vec![attaches()]), &backend, &Options::default(), cases).unwrap();
+    let ran = run_cases(&scenario(vec![attaches()]), &backend, &at_once(), cases).unwrap();
     assert_eq!(ran.outcome("cold"), Outcome::Fail);
     assert_eq!(
         ran.seen("cold"),
@@ -125,8 +124,7 @@ fn a_restart_stops_in_reverse_order_and_starts_in_order() {
     let backend = backend(script());
     let steps = vec![look(&["attaches"]), restart(&["node", "register"]), look(&["attaches"])];
     let ran =
-        run_cases(&scenario(vec![attaches()]), &backend, &Options::default(), vec![case("walk", steps)])
-            .unwrap();
+        run_cases(&scenario(vec![attaches()]), &backend, &at_once(), vec![case("walk", steps)]).unwrap();
     assert_eq!(ran.outcome("walk"), Outcome::Pass);
     let motions: Vec<Call> =
         backend.calls().into_iter().filter(|call| matches!(call, Call::Launch(_) | Call::Stop(_))).collect();

@@ -195,6 +195,11 @@ fn in_words(observation: &Observation) -> String {
     format!("{} {} {}", observation.begin, observation.connection, seen)
 }
 
+/// Options that leave every instant at once: a script does not change its mind.
+pub(super) fn at_once() -> Options {
+    Options { linger: Duration::ZERO, ..Options::default() }
+}
+
 pub(super) fn images() -> Images {
     let image = ServiceImage { root: RootTree::Empty, binds: Vec::new(), command: None, remarks: Vec::new() };
     Images::of_one(Path::new("."), ImageRef::Rootfs(PathBuf::from("tree")), image)
@@ -237,5 +242,5 @@ pub(super) fn run_watched(
 
 /// Runs one case with default options.
 pub(super) fn run_case(scenario: &Scenario, script: Script, steps: Vec<Step>) -> Ran {
-    run_cases(scenario, &backend(script), &Options::default(), vec![case("walk", steps)]).unwrap()
+    run_cases(scenario, &backend(script), &at_once(), vec![case("walk", steps)]).unwrap()
 }

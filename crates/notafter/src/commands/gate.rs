@@ -17,7 +17,8 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
     let scenario = loading::runnable(&args.scenario.scenario, args.scenario.candidate.clone())?;
     let images = loading::images(&[&scenario], args.volume, printer)?;
     let backend = backends::choose(args.backend)?;
-    let options = Options { only: args.case.clone(), keep: args.keep.clone(), interrupt };
+    let options =
+        Options { only: args.case.clone(), keep: args.keep.clone(), interrupt, ..Options::default() };
     // A case that runs alone is run to be looked at.
     let verbose = args.volume.verbose || (args.case.is_some() && !args.volume.quiet);
     let mut live = Live::new(printer, &scenario, Volume { verbose, ..args.volume });

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     for retold in &retold {
         for (scenario, entry) in &retold.builds {
             let keep = args.keep.as_ref().map(|keep| keep.join(&retold.name).join(entry.build.as_str()));
-            let options = Options { only: None, keep, interrupt: interrupt.clone() };
+            let options = Options { keep, interrupt: interrupt.clone(), ..Options::default() };
             let build = Build { scenario, entry, images: &images, options: &options, volume: args.volume };
             let exit = build.gate(backend.as_ref(), printer)?;
             worst = worse(worst, exit);

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "clippy does not see that what helps tests is a test")]
 
 mod mistakes;
+mod outage;
 mod records;
 mod runs;
 mod scene;
+mod shifted;

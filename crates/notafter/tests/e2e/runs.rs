@@ -36,7 +36,7 @@ const SECRET: &str = "correct-horse-battery";
 
 /// Whether the machine lets this user make sandboxes. Where it must, not being able to is a failure.
 #[expect(clippy::print_stdout, reason = "a test that looks at nothing must say so")]
-fn can_run() -> bool {
+pub(super) fn can_run() -> bool {
     let told = Scene::new().run(&["doctor"]);
     let works = told.contains("ok    a sandbox on the machine's clock");
     let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
