@@ -161,7 +161,8 @@ impl Run<'_> {
             }
         };
         for remark in end.remarks {
-            self.remark(remark);
+            let redacted = self.stage.secrets.redact(&remark);
+            self.remark(redacted);
         }
         let scenario = self.stage.scenario;
         let outcome = match (&end.error, self.record.case(&id)) {

@@ -44,6 +44,7 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
         }
     }
     stock.inventory.opaque.sort();
+    stock.inventory.opaque.dedup();
     Ok(stock)
 }
 
@@ -72,21 +73,13 @@ fn scan_image(
         RootTree::Tree(root) => scan_tree(root, &service.name, &options)?,
         RootTree::Host => {
             let executable = host_executable(service);
-            let looked_at: Vec<&str> = executable
-                .iter()
-                .filter_map(|path| path.to_str())
-                .chain(service.scan.iter().map(String::as_str))
-                .collect();
-            remarks.push(match looked_at.as_slice() {
-                [] => {
-                    format!("{} runs on the machine's own files, and none of them were scanned", service.name)
-                }
-                _ => format!(
-                    "{} runs on the machine's own files; of these, {} were scanned",
-                    service.name,
-                    looked_at.join(", ")
-                ),
-            });
+            let named = executable.iter().map(|path| path.to_string_lossy().into_owned());
+            let scanned: Vec<String> = named.chain(service.scan.iter().cloned()).collect();
+            let scanned = if scanned.is_empty() { "nothing".to_owned() } else { scanned.join(", ") };
+            remarks.push(format!(
+                "{} runs on the machine's own files; scanned of these: {scanned}",
+                service.name
+            ));
             files.extend(
                 executable.map(|path| SourceFile { path: path.to_string_lossy().into_owned(), source: path }),
             );

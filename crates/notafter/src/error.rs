@@ -99,6 +99,11 @@ impl Error {
                     builds.iter().map(|build| format!("--candidate {service}={build}")).collect();
                 Some(format!("choose one: {}", choices.join(", ")))
             }
+            Self::Run(notafter_runner::Error::UnknownCase { .. }) => Some(
+                "fresh starts can run alone at any instant, as in cold-2018-12-06T043000Z; cases that only follow \
+                 from what others showed cannot"
+                    .to_owned(),
+            ),
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
             Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
             Self::Backend(_)

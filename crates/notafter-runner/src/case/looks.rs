@@ -68,7 +68,12 @@ impl CaseRun<'_> {
             // So that the record tells the end of a service before what failed because of it.
             self.note_ends()?;
         }
-        self.sessions.let_go(&check.name);
+        if self.sessions.let_go(&check.name) {
+            // The next checkpoint must find a connection from before it, though services close idle ones. How this
+            // look ends is no observation: the one that counts has been made.
+            self.look_network(check, Connection::Held)?;
+            self.sessions.let_go(&check.name);
+        }
         let case = self.case.id.clone();
         self.emit(Event::Observed { case, observation });
         Ok(())

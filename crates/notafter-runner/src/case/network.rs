@@ -37,13 +37,10 @@ impl Sessions {
         }
     }
 
-    /// Forgets the held connection of a check once it is over, so that the next checkpoint holds a new one.
-    pub(super) fn let_go(&mut self, check: &CheckName) {
-        if let Some(session) = self.0.get_mut(check)
-            && session.held.as_ref().is_some_and(is_over)
-        {
-            session.held = None;
-        }
+    /// Forgets the held connection of a check once it is over, so that a new one can be held; says whether it was.
+    pub(super) fn let_go(&mut self, check: &CheckName) -> bool {
+        let over = self.0.get_mut(check).filter(|session| session.held.as_ref().is_some_and(is_over));
+        over.is_some_and(|session| session.held.take().is_some())
     }
 
     /// Whether the connection that `check` holds is over, so that another look over it cannot end otherwise.

@@ -64,7 +64,7 @@ pub(crate) fn run(
         .and_then(|()| backend.open(&SandboxSpec { hosts, clock, scratch: None }).map_err(|e| harness(&e)));
     let sandbox = match opened {
         Ok(sandbox) => sandbox,
-        Err(error) => return CaseEnd { error: Some(error), remarks: Vec::new() },
+        Err(error) => return CaseEnd { error: Some(redacted(stage, error)), remarks: Vec::new() },
     };
     let planned = clock.unwrap_or_else(|| sandbox.now().second);
     let mut run = CaseRun {
@@ -86,7 +86,7 @@ pub(crate) fn run(
     // A motion or a wait that the budget cut short shows as another error; the budget is the reason.
     let result = run.play().map_err(|error| stage.allowance.ask().err().unwrap_or(error));
     run.keep_logs();
-    CaseEnd { error: result.err(), remarks: run.sandbox.close() }
+    CaseEnd { error: result.err().map(|error| redacted(stage, error)), remarks: run.sandbox.close() }
 }
 
 impl CaseRun<'_> {
@@ -193,4 +193,15 @@ impl CaseRun<'_> {
 /// The error of a back end with all of its causes.
 pub(super) fn harness(error: &dyn std::error::Error) -> CaseError {
     CaseError::Harness { message: crate::error::chain(error) }
+}
+
+/// What a back end complains about may quote a command line or an environment.
+fn redacted(stage: &Stage<'_>, error: CaseError) -> CaseError {
+    match error {
+        CaseError::Harness { message } => CaseError::Harness { message: stage.secrets.redact(&message) },
+        CaseError::Unshifted { service, pid, reason } => {
+            CaseError::Unshifted { service, pid, reason: stage.secrets.redact(&reason) }
+        }
+        CaseError::BudgetExceeded { .. } | CaseError::Interrupted | CaseError::NativeImpossible => error,
+    }
 }

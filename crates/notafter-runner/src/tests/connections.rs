@@ -1,10 +1,15 @@
 //! Fresh and held connections over real loopback sockets.
 
-use super::scene::{PORT, check, edge, elapse, http, look, restart, run_case, scenario, with_node};
+use super::scene::{
+    PORT, at_once, backend, case, check, edge, elapse, http, look, restart, run_case, run_watched, scenario,
+    with_node,
+};
 use notafter_backend::scripted::{ByInstant, PortAct, Script};
-use notafter_core::{ClockReading, Connection, Outcome, Step};
+use notafter_core::{ClockReading, Connection, Event, Outcome, Step};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Answers requests on one connection until `last` of them are answered.
 fn answer(stream: TcpStream, last: usize, status: &str) -> std::io::Result<()> {
@@ -57,15 +62,41 @@ fn a_held_connection_outlives_the_edge_while_new_ones_fail() {
 }
 
 #[test]
-fn a_held_connection_that_the_service_gives_up_is_told_and_held_anew_at_the_next_checkpoint() {
-    // Each connection answers twice and is then closed.
-    let ran = run_case(&portal(), node_that(ByInstant::always(serving(1, "200 OK"))), held_walk(None));
+fn a_held_connection_that_the_service_gives_up_is_told_and_held_anew_at_once() {
+    // After the one that shows readiness and the fresh one, the third connection is held: it answers once, and is
+    // closed before the clock has moved.
+    let (begun, closed) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let closes = Arc::clone(&closed);
+    let act = PortAct::serving(move |stream, _| {
+        let is_held = begun.fetch_add(1, Ordering::SeqCst) == 2;
+        _ = answer(stream, if is_held { 1 } else { 100 }, "200 OK");
+        closes.fetch_or(is_held, Ordering::SeqCst);
+    });
+    let steps = vec![
+        look(&["portal"]),
+        elapse(edge()),
+        look(&["portal"]),
+        elapse(edge().plus_secs(1)),
+        look(&["portal"]),
+    ];
+    let backend = backend(node_that(ByInstant::always(act)));
+    let cases = vec![case("walk", steps)];
+    let ran = run_watched(&portal(), &backend, &at_once(), cases, &mut |event| {
+        while matches!(event, Event::Moved { .. }) && !closed.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+    })
+    .unwrap();
     let held: Vec<_> = ran.seen("walk").into_iter().filter(|seen| seen.contains(" held ")).collect();
     assert_eq!(held[0], "2018-11-01T00:00:00Z held http 200: ok");
-    assert!(held[1].starts_with("2018-12-06T04:30:00Z held absent: "), "{}", held[1]);
+    assert!(held[1].starts_with("2018-12-06T04:29:59Z held absent: "), "{}", held[1]);
     assert_eq!(held[2], "2018-12-06T04:30:00Z held http 200: ok");
-    let opened = ran.case("walk").observations[5].opened.unwrap();
-    assert_eq!(opened, ClockReading::at(edge().plus_secs(1)));
+    let opened = ran.case("walk").observations[5].opened;
+    assert_eq!(
+        opened,
+        Some(ClockReading::at(edge())),
+        "before the next checkpoint, as a client would have it"
+    );
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn a_case_that_the_plan_does_not_have() {
     --- stderr
     inventory: 0 credentials known, 0 files not looked into
     error: the plan has no case wlak; it has control, walk, cold
+      help: fresh starts can run alone at any instant, as in cold-2018-12-06T043000Z; cases that only follow from what others showed cannot
     ");
 }
 
