@@ -5,8 +5,8 @@ use crate::checkpoint::{Checkpoint, Look, checkpoints, counts, first_failure};
 use crate::holder::{Holders, needs, reach};
 use crate::refine::boundaries;
 use crate::{
-    CaseRecord, CheckName, Connection, Finding, Fingerprint, Purpose, RunRecord, Scenario, ServiceEnd,
-    ServiceName,
+    CaseRecord, Check, CheckName, Connection, Finding, Fingerprint, Purpose, RunRecord, Scenario, Seen,
+    ServiceEnd, ServiceName,
 };
 use std::collections::BTreeSet;
 
@@ -26,8 +26,9 @@ pub(super) fn describe(
         points.iter().flat_map(|point| &point.looks).filter(|look| look.met == Some(false)).collect();
 
     finding.case = Some(case.case.id.clone());
-    finding.checks = fallen_checks(scenario, &looks);
-    finding.still_working = still_working(&points);
+    finding.still_working =
+        still_working(&cases.iter().map(|case| fallen_points(record, case)).collect::<Vec<_>>());
+    finding.checks = fallen_checks(scenario, &looks, &finding.still_working);
     finding.services = fallen_services(record, &looks, &ends, finding.culprit);
     let first = finding.services.first();
     finding.log_tail = first.and_then(|first| {
@@ -88,26 +89,63 @@ fn fallen_ends<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<&'a Servi
     counting.filter(|end| end.at.second <= failure.at).collect()
 }
 
-/// Failing checks in the order of the scenario, with the connections over which they fail.
-fn fallen_checks(scenario: &Scenario, looks: &[&Look<'_>]) -> Vec<(CheckName, Vec<Connection>)> {
-    scenario
-        .checks
-        .iter()
-        .map(|check| {
-            let of_check = looks.iter().filter(|look| look.check.name == check.name);
-            let connections: BTreeSet<Connection> = of_check.map(|look| look.connection).collect();
-            (check.name.clone(), connections.into_iter().collect::<Vec<_>>())
-        })
-        .filter(|(_, connections)| !connections.is_empty())
-        .collect()
+/// Failing checks in the order of the scenario, with the connections over which they fail. A connection that outlived
+/// the break and is lost later is no part of it: services close idle sessions by themselves.
+fn fallen_checks(
+    scenario: &Scenario,
+    looks: &[&Look<'_>],
+    outlived: &[(CheckName, Connection)],
+) -> Vec<(CheckName, Vec<Connection>)> {
+    let belongs = |look: &Look<'_>| {
+        is_over_its_kind(look) && !outlived.contains(&(look.check.name.clone(), look.connection))
+    };
+    let fallen = |check: &Check| {
+        let of_check = || looks.iter().filter(|look| look.check.name == check.name);
+        let mut over: BTreeSet<Connection> =
+            of_check().filter(|look| belongs(look)).map(|look| look.connection).collect();
+        if over.is_empty() {
+            over.extend(of_check().map(|look| look.connection));
+        }
+        (check.name.clone(), over.into_iter().collect::<Vec<_>>())
+    };
+    scenario.checks.iter().map(fallen).filter(|(_, connections)| !connections.is_empty()).collect()
 }
 
-/// Connections that worked at the first failing checkpoint while others of the same check failed.
-fn still_working(points: &[Checkpoint<'_>]) -> Vec<(CheckName, Connection)> {
-    let Some(first) = points.first() else { return Vec::new() };
-    let fails = |name: &CheckName| first.looks.iter().any(|l| l.met == Some(false) && l.check.name == *name);
-    let working = first.looks.iter().filter(|look| look.met == Some(true) && fails(&look.check.name));
-    working.map(|look| (look.check.name.clone(), look.connection)).collect()
+/// Connections that worked at the first failing checkpoint of a case while others of the same check failed, and that
+/// were not refused later.
+fn still_working(cases: &[Vec<Checkpoint<'_>>]) -> Vec<(CheckName, Connection)> {
+    let mut working = Vec::new();
+    for points in cases {
+        let Some(first) = points.first() else { continue };
+        for look in first.looks.iter().filter(|look| look.met == Some(true) && is_over_its_kind(look)) {
+            let same = |other: &&Look<'_>| {
+                other.check.name == look.check.name && other.connection == look.connection
+            };
+            let fails = first.looks.iter().any(|l| l.met == Some(false) && l.check.name == look.check.name);
+            let refused = points.iter().flat_map(|point| &point.looks).filter(same).any(|later| {
+                later.met == Some(false)
+                    && is_over_its_kind(later)
+                    && !matches!(later.observation.seen, Seen::Absent { .. })
+            });
+            let entry = (look.check.name.clone(), look.connection);
+            if fails && !refused && !working.contains(&entry) {
+                working.push(entry);
+            }
+        }
+    }
+    working
+}
+
+/// Whether a look tells of the kind of connection that it was meant for. Where none could be held from an earlier
+/// checkpoint, a look over a held connection opens a new one, and its failure says nothing of held ones.
+fn is_over_its_kind(look: &Look<'_>) -> bool {
+    match look.connection {
+        Connection::Fresh | Connection::Resumed => true,
+        Connection::Held => {
+            let begin = look.observation.begin.second;
+            look.observation.opened.is_some_and(|opened| opened.second < begin)
+        }
+    }
 }
 
 /// The service that breaks first, those that fall because they depend on it, and what else fell.

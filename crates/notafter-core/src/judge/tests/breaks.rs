@@ -80,6 +80,32 @@ fn held_connections_that_outlive_the_break_are_told() {
         matches!(&finding.evidence[1], Evidence::SeenOnTheWire { reason } if reason.starts_with("expired"))
     );
     assert_eq!(finding.services, [name("node")]);
+    assert_eq!(finding.case, Some(id("cold-2018-12-06T043000Z")), "where nothing could be held from before");
+}
+
+#[test]
+fn a_held_connection_that_is_idle_for_a_day_and_closed_has_outlived_the_break_all_the_same() {
+    let ill = Ill::RefusesNew { from: at(BROKEN), culprit: Some(embedded().fingerprint) };
+    let (mut record, _) = World::new().holding([embedded()]).ill(ill).gate();
+    let walk = record.cases.iter_mut().find(|case| case.case.purpose == Purpose::Walk).unwrap();
+    let held = |look: &&mut Observation| look.connection == Connection::Held && look.planned > at(BROKEN);
+    for look in walk.observations.iter_mut().filter(held) {
+        look.seen = Seen::Absent { reason: "the service has closed the held connection".to_owned() };
+    }
+    let verdict = judge(&record);
+    let attaches = CheckName::new("attaches").unwrap();
+    assert_eq!(verdict.findings[0].checks, [(attaches.clone(), vec![Connection::Fresh])]);
+    assert_eq!(verdict.findings[0].still_working, [(attaches.clone(), Connection::Held)]);
+
+    // One that is refused has not.
+    let walk = record.cases.iter_mut().find(|case| case.case.purpose == Purpose::Walk).unwrap();
+    for look in walk.observations.iter_mut().filter(held) {
+        let (layer, reason) = (RefusalLayer::Verifier, "expired".to_owned());
+        look.seen = Seen::Refused(Refusal { layer, alert: None, reason, culprit: None });
+    }
+    let verdict = judge(&record);
+    assert_eq!(verdict.findings[0].checks, [(attaches, vec![Connection::Fresh, Connection::Held])]);
+    assert!(verdict.findings[0].still_working.is_empty());
 }
 
 #[test]

@@ -249,6 +249,8 @@ struct Play<'a> {
     /// What the first start left in the volume.
     volume: Option<Credential>,
     sessions: bool,
+    /// When the connections of checks that hold one were opened.
+    held: BTreeMap<CheckName, UnixTime>,
     events: Vec<Event>,
 }
 
@@ -269,6 +271,7 @@ impl<'a> Play<'a> {
             portal: false,
             volume: None,
             sessions: true,
+            held: BTreeMap::new(),
             events: vec![Event::CaseStarted { case: case.clone() }],
         }
     }
@@ -333,6 +336,7 @@ impl<'a> Play<'a> {
         self.first_start = self.first_start.or(Some(now));
         self.candidate = None;
         self.sessions = false;
+        self.held.clear();
         let mut made = None;
         for ill in &self.world.ills {
             let fails = match ill {
@@ -424,7 +428,12 @@ impl<'a> Play<'a> {
     fn look(&mut self, step: usize, asked: &CheckName) {
         let check = self.world.scenario.check(asked).unwrap();
         for connection in &check.connections {
-            let (seen, served) = self.see(check, *connection);
+            let held = *connection == Connection::Held;
+            let (seen, served) = self.see(check, held && self.held.contains_key(asked));
+            if held && matches!(seen, Seen::Answered(_)) {
+                self.held.entry(asked.clone()).or_insert(self.now);
+            }
+            let opened = self.held.get(asked).filter(|_| held).copied().map(ClockReading::at);
             let reading = ClockReading::at(self.now);
             let served = served
                 .into_iter()
@@ -437,7 +446,7 @@ impl<'a> Play<'a> {
                 planned: self.now,
                 begin: reading,
                 end: reading,
-                opened: None,
+                opened,
                 tries: 1,
                 seen,
                 served,
@@ -446,7 +455,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn see(&self, check: &Check, connection: Connection) -> (Seen, Option<Credential>) {
+    /// A look at `check`, `held` over a connection from an earlier checkpoint.
+    fn see(&self, check: &Check, held: bool) -> (Seen, Option<Credential>) {
         let absent = |reason: &str| (Seen::Absent { reason: reason.to_owned() }, None);
         let refused = |reason: String, culprit| {
             let layer = RefusalLayer::Verifier;
@@ -479,7 +489,6 @@ impl<'a> Play<'a> {
                 if process.hangs || ills.iter().any(|ill| matches!(ill, Ill::NeverWorks)) {
                     return absent("no answer in time");
                 }
-                let held = connection == Connection::Held;
                 if held && !self.sessions && ills.iter().any(|ill| matches!(ill, Ill::LosesSessions)) {
                     return absent("the connection is closed");
                 }
