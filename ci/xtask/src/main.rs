@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{ci, printer, tidy};
+use xtask::{bench, ci, printer, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -17,6 +17,12 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    /// Measures what the tool promises to cost, and fails where a promise is missed.
+    Bench {
+        /// Writes the figures to `docs/benchmarks.md`.
+        #[arg(long)]
+        record: bool,
+    },
     /// Runs exactly what CI runs and stops at the first failure; the tests come last.
     Ci {
         /// Prints the steps and runs none.
@@ -28,6 +34,16 @@ enum Chore {
 }
 
 fn main() -> ExitCode {
+    // Benchmarks start this program again, in sandboxes and as a guest of them.
+    notafter_backend::run_if_sandbox(notafter_runner::host_now);
+    match std::env::args().nth(1).as_deref() {
+        Some("guest-nothing") => return ExitCode::SUCCESS,
+        Some("guest-read-clock") => {
+            printer::text(&format!("{}\n", bench::read_clock_as_guest()));
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -40,6 +56,9 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let root = workspace_root()?;
     match arguments.command {
+        Chore::Bench { record } => {
+            bench::run(&root, if record { bench::Recording::Document } else { bench::Recording::Nowhere })
+        }
         Chore::Ci { list: true } => {
             printer::text(&ci::describe(&ci::steps(&ci::Tools::detect(&root))));
             Ok(())

@@ -1,7 +1,14 @@
 //! Measurements: every one is a ratio or a figure taken in one run, kept as a table in `docs/benchmarks.md`.
 
+mod clock;
 mod document;
+mod figure;
+mod replay;
+mod start;
+mod suite;
 mod table;
 
+pub use clock::read_clock_as_guest;
 pub use document::{record, replace_table};
+pub use suite::{Recording, run};
 pub use table::Table;

@@ -1,0 +1,46 @@
+//! All measurements in one run.
+
+use super::{Table, clock, record, replay, start};
+use crate::printer;
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::process::Command;
+
+/// What becomes of the figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recording {
+    /// They are written to `docs/benchmarks.md`.
+    Document,
+    /// They are printed alone.
+    Nowhere,
+}
+
+/// Builds the tool, measures, and prints every figure beside its bound.
+///
+/// # Errors
+/// When something cannot be measured, or a figure misses its bound.
+pub fn run(root: &Path, recording: Recording) -> Result<()> {
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--locked", "--package", "notafter"])
+        .current_dir(root)
+        .status()
+        .context("failed to start cargo")?;
+    ensure!(status.success(), "notafter does not build");
+    let own = std::env::current_exe().context("failed to find this program")?;
+    let notafter = own.with_file_name("notafter");
+    ensure!(notafter.is_file(), "{} is missing", notafter.display());
+
+    let mut figures = vec![clock::measure(&notafter)?, start::measure()?];
+    figures.extend(replay::measure(root, &notafter)?);
+    let mut table = Table::new(&["what", "at most", "measured", "", "from"]);
+    for figure in &figures {
+        printer::text(&format!("{figure}\n"));
+        table.push(figure.row())?;
+    }
+    if recording == Recording::Document {
+        record(&root.join("docs/benchmarks.md"), "figures", &table)?;
+    }
+    let missed = figures.iter().filter(|figure| !figure.is_kept()).count();
+    ensure!(missed == 0, "{missed} of {} figures missed", figures.len());
+    Ok(())
+}
