@@ -24,6 +24,10 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+/// How long a program may take from its exec to its first instructions before it counts as unproven.
+const MOMENTS: u32 = 100;
+const MOMENT: Duration = Duration::from_millis(2);
+
 /// Something that the owner of a supervisor must know.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Happening {
@@ -120,16 +124,27 @@ impl Supervisor {
         &self.ledger
     }
 
-    /// The ledger as of now, without programs that ended before their first instruction: they needed no proof.
+    /// The ledger as of now, without programs that ended before their first instruction: they needed no proof. A
+    /// program that has just been executed is given a moment to ask for the clock page.
     ///
     /// # Errors
     /// As [`Supervisor::turn`].
     pub fn audit(&mut self) -> Result<Ledger, Error> {
-        self.collect_changes()?;
-        self.serve_pending();
+        for _ in 0..MOMENTS {
+            self.step(&[], Some(MOMENT))?;
+            if self.unproven().next().is_none() {
+                break;
+            }
+        }
+        let unproven: Vec<i32> = self.unproven().collect();
         let mut ledger = self.ledger.clone();
-        ledger.executions.retain(|execution| execution.proven || guest::is_alive(execution.pid));
+        ledger.executions.retain(|execution| execution.proven || unproven.contains(&execution.pid));
         Ok(ledger)
+    }
+
+    fn unproven(&self) -> impl Iterator<Item = i32> {
+        let unproven = self.ledger.executions.iter().filter(|execution| !execution.proven);
+        unproven.map(|execution| execution.pid).filter(|pid| guest::is_alive(*pid))
     }
 
     /// Serves the guests until something happens that the caller must know, one of `others` is readable, or

@@ -5,56 +5,76 @@ use crate::backends;
 use crate::error::{Error, causes};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use notafter_backend::{Backend, SandboxSpec};
-use notafter_core::UnixTime;
+use notafter_backend::{Ability, probe_capabilities};
 
 /// How far the clock of the trial stands off: beyond any drift, inside any certificate library's calendar.
 const SHIFT_SECS: i64 = 400 * 86_400;
 
 pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
-    let mut page = String::new();
-    if let Ok(kernel) = std::fs::read_to_string("/proc/sys/kernel/osrelease") {
-        page.push_str(&format!("      Linux {}\n", kernel.trim()));
-    }
-    let now = notafter_runner::unix_now();
-    let works = match backends::choose(BackendChoice::Embedded) {
-        Ok(backend) => {
-            let native = trial(&mut page, backend.as_ref(), "a sandbox on the machine's clock", None);
-            let shifted = Some(now.plus_secs(SHIFT_SECS));
-            trial(&mut page, backend.as_ref(), "a sandbox on a shifted clock", shifted) && native
-        }
+    let backend = match backends::choose(BackendChoice::Embedded) {
+        Ok(backend) => backend,
         Err(error) => {
-            failed(&mut page, "sandboxes", &error);
-            false
+            let mut page = format!("FAIL  sandboxes: {error}\n");
+            for cause in causes(&error) {
+                page.push_str(&format!("      because: {cause}\n"));
+            }
+            printer.data(&page)?;
+            return Ok(Exit::Inconclusive);
         }
     };
-    page.push_str(match works {
+    let shifted = notafter_runner::unix_now().plus_secs(SHIFT_SECS);
+    let abilities = probe_capabilities(backend.as_ref(), shifted);
+    printer.data(&page(&abilities))?;
+    Ok(if works(&abilities) { Exit::Allow } else { Exit::Inconclusive })
+}
+
+fn works(abilities: &[Ability]) -> bool {
+    abilities.iter().all(|ability| ability.ok || !ability.required)
+}
+
+fn page(abilities: &[Ability]) -> String {
+    let mut page = String::new();
+    for ability in abilities {
+        let mark = match (ability.ok, ability.required) {
+            (true, _) => "ok  ",
+            (false, true) => "FAIL",
+            (false, false) => "--  ",
+        };
+        page.push_str(&format!("{mark}  {}: {}\n", ability.name, ability.detail));
+        if let Some(way_out) = ability.way_out.as_ref().filter(|_| !ability.ok) {
+            page.push_str(&format!("      way out: {way_out}\n"));
+        }
+    }
+    page.push_str(match works(abilities) {
         true => "gates can run here\n",
         false => "gates cannot run here: every verdict would be inconclusive\n",
     });
-    printer.data(&page)?;
-    Ok(if works { Exit::Allow } else { Exit::Inconclusive })
+    page
 }
 
-fn trial(page: &mut String, backend: &dyn Backend, what: &str, clock: Option<UnixTime>) -> bool {
-    match backend.open(&SandboxSpec { hosts: Vec::new(), clock, scratch: None }) {
-        Ok(sandbox) => {
-            page.push_str(&format!("ok    {what}\n"));
-            for remark in sandbox.close() {
-                page.push_str(&format!("      note: {remark}\n"));
-            }
-            true
-        }
-        Err(error) => {
-            failed(page, what, &error);
-            false
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ability(name: &'static str, ok: bool, required: bool) -> Ability {
+        let way_out = Some("install it".to_owned());
+        Ability { name, ok, required, detail: "seen".to_owned(), way_out }
     }
-}
 
-fn failed(page: &mut String, what: &str, error: &dyn std::error::Error) {
-    page.push_str(&format!("FAIL  {what}\n      {error}\n"));
-    for cause in causes(error) {
-        page.push_str(&format!("      because: {cause}\n"));
+    #[test]
+    fn only_what_a_gate_needs_keeps_it_from_running() {
+        let luxury = [ability("namespaces", true, true), ability("docker", false, false)];
+        insta::assert_snapshot!(page(&luxury), @r"
+        ok    namespaces: seen
+        --    docker: seen
+              way out: install it
+        gates can run here
+        ");
+        let needed = [ability("namespaces", false, true)];
+        insta::assert_snapshot!(page(&needed), @r"
+        FAIL  namespaces: seen
+              way out: install it
+        gates cannot run here: every verdict would be inconclusive
+        ");
     }
 }
