@@ -1,8 +1,9 @@
 //! Behaviours under a shifted clock.
 
-use crate::scene::{LONG, embedded, idle, name, run, shell, wait_for_log};
-use notafter_backend::{Backend, Sandbox, SandboxSpec};
+use crate::scene::{LONG, embedded, idle, name, run, shell, wait_for_end, wait_for_log};
+use notafter_backend::{Backend, Bind, LaunchSpec, RootTree, Sandbox, SandboxSpec};
 use notafter_core::{ClockReading, Motion, Pace, UnixTime, WitnessBasis};
+use std::process::Command;
 use std::time::Duration;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
@@ -11,6 +12,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_step_moves_wall_time_alone", a_step_moves_wall_time_alone),
     ("a_walk_lets_every_timer_fire_for_all_services_at_once", a_walk_lets_every_timer_fire),
     ("a_process_that_restores_its_vdso_is_found", a_process_that_restores_its_vdso_is_found),
+    ("every_way_of_waiting_ends_when_time_elapses", every_way_of_waiting_ends_when_time_elapses),
     ("time_never_goes_back", time_never_goes_back),
 ];
 
@@ -71,7 +73,7 @@ fn a_walk_lets_every_timer_fire() {
     let daily = "import time; time.sleep(86400); print('daily', time.strftime('%F', time.gmtime(time.time() + 5)), flush=True); time.sleep(1e6)";
     sandbox.launch(&shell("a", hourly)).unwrap();
     let command = Some(["/usr/bin/python3", "-c", daily].map(str::to_owned).to_vec());
-    sandbox.launch(&notafter_backend::LaunchSpec { command, ..idle("b") }).unwrap();
+    sandbox.launch(&LaunchSpec { command, ..idle("b") }).unwrap();
     sandbox.move_clock(Motion::Elapse(Pace::Walk), at("2020-01-02T01:00:00Z"), LONG).unwrap();
     let log = wait_for_log(&mut *sandbox, "a", "hourly-");
     // The first sleep began a moment before the motion, while wall time stood still.
@@ -92,7 +94,7 @@ fn a_process_that_restores_its_vdso_is_found() {
         print('escaped', flush=True); time.sleep(1000)\n";
     let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
     let command = Some(["/usr/bin/python3", "-c", escape].map(str::to_owned).to_vec());
-    sandbox.launch(&notafter_backend::LaunchSpec { command, ..idle("a") }).unwrap();
+    sandbox.launch(&LaunchSpec { command, ..idle("a") }).unwrap();
     wait_for_log(&mut *sandbox, "a", "escaped");
     let unproven = sandbox.witnesses().unwrap().unproven;
     assert!(unproven.iter().any(|gap| gap.reason.contains("vDSO is not the patched one")), "{unproven:?}");
@@ -103,4 +105,40 @@ fn time_never_goes_back() {
     let back =
         sandbox.move_clock(Motion::Elapse(Pace::Leap), at("2019-12-31T23:59:59Z"), Duration::from_secs(1));
     assert!(back.is_err());
+}
+
+/// One hour in each of the ways of `fixtures/guests/waits.c`, one after the other, must pass in seconds, and each must
+/// return what it returns natively.
+fn every_way_of_waiting_ends_when_time_elapses() {
+    let directory = tempfile::tempdir().unwrap();
+    let guest = directory.path().join("waits");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests/waits.c");
+    let built = Command::new("cc")
+        .args(["-O1", "-static", "-o"])
+        .arg(&guest)
+        .args([source, "-lpthread", "-lrt"])
+        .status();
+    assert!(built.unwrap().success());
+    let native = Command::new(&guest).arg("1").output().unwrap();
+    let results = |text: &str| -> Vec<(String, String)> {
+        let fields = text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
+        fields.map(|fields| (fields[0].clone(), fields[1].clone())).collect()
+    };
+    let native = results(&String::from_utf8_lossy(&native.stdout));
+    for start in ["2018-11-01T00:00:00Z", "2040-01-01T00:00:00Z"] {
+        let mut sandbox = shifted(&["a"], start);
+        let command = Some(vec!["/waits".to_owned(), "3600000".to_owned()]);
+        let binds = vec![Bind { source: guest.clone(), target: "/waits".to_owned() }];
+        sandbox.launch(&LaunchSpec { root: RootTree::Empty, command, binds, ..idle("a") }).unwrap();
+        wait_for_log(&mut *sandbox, "a", "\n");
+        sandbox.move_clock(Motion::Elapse(Pace::Walk), at(start).plus_secs(90_000), LONG * 3).unwrap();
+        let code = wait_for_end(&mut *sandbox, "a");
+        let log = sandbox.log(&name("a")).unwrap().text;
+        assert_eq!((code, results(&log)), (0, native.clone()), "{log}");
+        for line in log.lines().skip(1) {
+            let millis: u64 = line.rsplit('\t').next().unwrap().parse().unwrap();
+            assert!((3_599_000..3_700_000).contains(&millis), "{line}");
+        }
+        assert_eq!(sandbox.witnesses().unwrap().unproven, []);
+    }
 }

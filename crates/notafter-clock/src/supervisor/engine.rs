@@ -16,7 +16,7 @@ use nix::sys::time::TimeSpec;
 use notafter_core::ClockReading;
 use notafter_sys::bpf::Instruction;
 use notafter_sys::notify::Listener;
-use notafter_sys::page::{PageState, SharedPage};
+use notafter_sys::page::SharedPage;
 use notafter_sys::signals::SignalWatch;
 use notafter_sys::trace::{self, Change};
 use notafter_sys::vdso::PatchedVdso;
@@ -86,8 +86,6 @@ pub struct Supervisor {
     pub(super) ledger: Ledger,
     pub(super) woken: u32,
     pub(super) happenings: Vec<Happening>,
-    /// The state of the page that timers of the kernel were last brought in line with.
-    last_seen: PageState,
     children: SignalWatch,
 }
 
@@ -99,7 +97,6 @@ impl Supervisor {
     /// [`Error::Vdso`] where this kernel's vDSO cannot be patched; [`Error::System`].
     pub fn new(page: File) -> Result<Self, Error> {
         let page = SharedPage::open_read_only(page).during("mapping the clock page")?;
-        let last_seen = page.load();
         Ok(Self {
             page,
             vdso: PatchedVdso::of_this_kernel()?,
@@ -113,7 +110,6 @@ impl Supervisor {
             ledger: Ledger::default(),
             woken: 0,
             happenings: Vec::new(),
-            last_seen,
             children: SignalWatch::new(&[Signal::SIGCHLD]).during("signalfd")?,
         })
     }
@@ -281,9 +277,7 @@ impl Supervisor {
     pub fn jumped(&mut self) -> Result<u32, Error> {
         self.serve_pending();
         let before = self.woken;
-        let state = self.page.load();
-        let previous = std::mem::replace(&mut self.last_seen, state);
-        self.woken += self.timer_fds.follow(previous, state);
+        self.woken += self.timer_fds.follow(self.page.load());
         self.end_what_is_due();
         // A thread that was asked to stop does so within a scheduler's tick, unless it sleeps uninterruptibly.
         for _ in 0..2_000 {

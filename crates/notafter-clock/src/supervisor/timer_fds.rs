@@ -21,6 +21,8 @@ pub(super) struct Armed {
     pub(super) length: Nanos,
     interval: Nanos,
     pub(super) repeats: u32,
+    /// The state of the page that the kernel's timer is in line with.
+    in_line_with: PageState,
 }
 
 /// The armed timerfds, by process and descriptor.
@@ -28,16 +30,16 @@ pub(super) struct Armed {
 pub(super) struct TimerFds(HashMap<(i32, i32), Armed>);
 
 impl TimerFds {
-    /// Brings the kernel's timers in line with a clock that has moved from `previous` to `state`. Returns how many
-    /// fire because of it.
-    pub(super) fn follow(&mut self, previous: PageState, state: PageState) -> u32 {
-        let mono_by = Nanos::from(state.mono) - Nanos::from(previous.mono);
-        let wall_by = Clock::through(state).wall() - Clock::through(previous).wall();
+    /// Brings the kernel's timers in line with a page that says `state` now. Returns how many fire because of it.
+    pub(super) fn follow(&mut self, state: PageState) -> u32 {
+        let wall = Clock::through(state).wall();
         let mut fired = 0;
         self.0.retain(|(pid, fd), armed| {
+            // A timer may have been armed since the page was changed: each remembers what it is in line with.
+            let previous = std::mem::replace(&mut armed.in_line_with, state);
             let by = match armed.deadline {
-                Deadline::Mono(_) => mono_by,
-                Deadline::Wall { .. } => wall_by,
+                Deadline::Mono(_) => Nanos::from(state.mono) - Nanos::from(previous.mono),
+                Deadline::Wall { .. } => wall - Clock::through(previous).wall(),
             };
             match bring_forward(*pid, *fd, by) {
                 Ok(Some(due)) => {
@@ -145,7 +147,8 @@ impl Supervisor {
             let length = if interval == Nanos::ZERO { from_now } else { interval };
             let alike = self.timer_fds.0.get(&(pid, fd)).filter(|previous| is_about(previous.length, length));
             let repeats = alike.map_or(0, |previous| previous.repeats).saturating_add(1);
-            self.timer_fds.0.insert((pid, fd), Armed { deadline, length, interval, repeats });
+            let in_line_with = clock.state();
+            self.timer_fds.0.insert((pid, fd), Armed { deadline, length, interval, repeats, in_line_with });
         } else {
             self.timer_fds.0.remove(&(pid, fd));
         }
