@@ -244,12 +244,19 @@ impl Check {
 
     /// Whether `observation` shows what the scenario expects at its instant; none where it straddles a change of
     /// expectation and so decides nothing.
+    ///
+    /// OpenSSL refuses a certificate in its last second already, RFC 5280 code one second later. In the last second
+    /// of a span both answers are therefore right.
     #[must_use]
     pub fn is_met_by(&self, observation: &Observation) -> Option<bool> {
-        let span = self.expectation_at(observation.begin.second)?;
+        let begin = observation.begin.second;
+        let span = self.expectation_at(begin)?;
         if self.expectation_at(observation.end.second)? != span {
             return None;
         }
-        Some(span.expectation.accepts(&observation.seen))
+        let last_second = span.through == Some(begin);
+        let next = self.expectation_at(begin.plus_secs(1)).filter(|_| last_second);
+        let accepts = |span: &ExpectedSpan| span.expectation.accepts(&observation.seen);
+        Some(accepts(span) || next.is_some_and(accepts))
     }
 }

@@ -87,7 +87,7 @@ fn looks<'a>(observations: &[&'a Observation], scenario: &'a Scenario) -> Vec<Lo
     let mut looks: Vec<Look<'a>> = Vec::new();
     for observation in observations.iter().copied() {
         let Some(check) = scenario.check(&observation.check) else { continue };
-        let met = is_met(check, observation);
+        let met = check.is_met_by(observation);
         let look = Look { check, connection: observation.connection, observation, met };
         match looks.iter_mut().find(|l| l.check.name == check.name && l.connection == look.connection) {
             Some(known) => *known = look,
@@ -117,19 +117,6 @@ fn excuse_lost_sessions(looks: &mut [Look<'_>]) {
             looks[index].met = Some(true);
         }
     }
-}
-
-/// OpenSSL refuses a certificate in its last second already, RFC 5280 code one second later. In the last second of
-/// a span both answers are therefore right.
-fn is_met(check: &Check, observation: &Observation) -> Option<bool> {
-    let met = check.is_met_by(observation)?;
-    if met {
-        return Some(true);
-    }
-    let now = check.expectation_at(observation.begin.second)?;
-    let last_second = now.through == Some(observation.begin.second);
-    let next = check.expectation_at(observation.begin.second.plus_secs(1));
-    Some(last_second && next.is_some_and(|span| span.expectation.accepts(&observation.seen)))
 }
 
 /// Whether the end of a main process is a failure by itself, whatever the checks say.

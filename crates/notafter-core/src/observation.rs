@@ -81,6 +81,21 @@ impl Answer {
         }
     }
 
+    /// What of a text that came back says most: the title of a page, else the last line that is not empty.
+    #[must_use]
+    pub fn telling_line(&self) -> Option<&str> {
+        let (text, may_be_page) = match self {
+            Self::Alive | Self::Connected | Self::Handshake => return None,
+            Self::Exited { output, .. } => (output, false),
+            Self::Http { body, .. } => (body, true),
+            Self::Logged { line } => (line, false),
+        };
+        let title = text.split_once("<title>").filter(|_| may_be_page);
+        let title = title.and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| title.trim());
+        let line = || text.lines().map(str::trim).rfind(|line| !line.is_empty());
+        title.filter(|title| !title.is_empty() && !title.contains('\n')).or_else(line)
+    }
+
     /// Whether the answer itself is a refusal: an HTTP status of 400 to 499, a failing command.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
@@ -164,4 +179,28 @@ pub struct ClockWitness {
     pub exe: String,
     /// What proves it.
     pub basis: WitnessBasis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_page_the_title_says_most_and_of_other_text_the_last_line() {
+        let page = "<html>\n<head><title>400 The SSL certificate error</title></head>\n</html>\n";
+        let table = [
+            (page, Some("400 The SSL certificate error")),
+            ("trying\nno quote: certificate has expired\n\n", Some("no quote: certificate has expired")),
+            ("<title></title>\nend", Some("end")),
+            ("<title>cut off", Some("<title>cut off")),
+            (" \n", None),
+        ];
+        for (text, expected) in table {
+            let answer = Answer::Http { status: 400, body: text.to_owned() };
+            assert_eq!(answer.telling_line(), expected, "{text:?}");
+        }
+        let output = Answer::Exited { code: 1, output: page.to_owned() };
+        assert_eq!(output.telling_line(), Some("</html>"), "a command writes no page");
+        assert_eq!(Answer::Alive.telling_line(), None);
+    }
 }

@@ -151,7 +151,8 @@ pub struct Finding {
     pub services: Vec<ServiceName>,
     /// The checks that fall, with the connections over which they fail.
     pub checks: Vec<(CheckName, Vec<Connection>)>,
-    /// Connections that still worked while others of the same check failed.
+    /// Connections that still worked at the break while others of the same check failed. One that is also among
+    /// `checks` worked for processes that had lived through the break, and not after a fresh start.
     pub still_working: Vec<(CheckName, Connection)>,
     /// The scenario line that asked.
     pub location: Option<SourceLocation>,

@@ -20,14 +20,17 @@ pub(super) fn describe(
     let scenario = &record.scenario;
     let cases: Vec<&CaseRecord> =
         [case].into_iter().chain(walk.filter(|walk| walk.case.id != case.case.id)).collect();
-    let points: Vec<Checkpoint<'_>> = cases.iter().flat_map(|case| fallen_points(record, case)).collect();
+    let points: Vec<Vec<Checkpoint<'_>>> = cases.iter().map(|case| fallen_points(record, case)).collect();
     let ends: Vec<&ServiceEnd> = cases.iter().flat_map(|case| fallen_ends(record, case)).collect();
-    let looks: Vec<&Look<'_>> =
-        points.iter().flat_map(|point| &point.looks).filter(|look| look.met == Some(false)).collect();
+    let looks: Vec<&Look<'_>> = points
+        .iter()
+        .flatten()
+        .flat_map(|point| &point.looks)
+        .filter(|look| look.met == Some(false))
+        .collect();
 
     finding.case = Some(case.case.id.clone());
-    finding.still_working =
-        still_working(&cases.iter().map(|case| fallen_points(record, case)).collect::<Vec<_>>());
+    finding.still_working = still_working(&points, &looks.iter().map(|look| &look.check.name).collect());
     finding.checks = fallen_checks(scenario, &looks, &finding.still_working);
     finding.services = fallen_services(record, &looks, &ends, finding.culprit);
     let first = finding.services.first();
@@ -111,24 +114,26 @@ fn fallen_checks(
     scenario.checks.iter().map(fallen).filter(|(_, connections)| !connections.is_empty()).collect()
 }
 
-/// Connections that worked at the first failing checkpoint of a case while others of the same check failed, and that
-/// were not refused later.
-fn still_working(cases: &[Vec<Checkpoint<'_>>]) -> Vec<(CheckName, Connection)> {
+/// What worked at the first failing checkpoint of a case though the same check fails over another connection, or in
+/// another case, and was not refused later by the same processes: sessions, and processes that live on.
+fn still_working(
+    cases: &[Vec<Checkpoint<'_>>],
+    fallen: &BTreeSet<&CheckName>,
+) -> Vec<(CheckName, Connection)> {
     let mut working = Vec::new();
     for points in cases {
         let Some(first) = points.first() else { continue };
+        let later = || points.iter().take_while(|point| point.restarted.is_empty()).flat_map(|p| &p.looks);
         for look in first.looks.iter().filter(|look| look.met == Some(true) && is_over_its_kind(look)) {
-            let same = |other: &&Look<'_>| {
-                other.check.name == look.check.name && other.connection == look.connection
-            };
-            let fails = first.looks.iter().any(|l| l.met == Some(false) && l.check.name == look.check.name);
-            let refused = points.iter().flat_map(|point| &point.looks).filter(same).any(|later| {
-                later.met == Some(false)
-                    && is_over_its_kind(later)
-                    && !matches!(later.observation.seen, Seen::Absent { .. })
+            let refused = later().any(|other| {
+                other.check.name == look.check.name
+                    && other.connection == look.connection
+                    && other.met == Some(false)
+                    && is_over_its_kind(other)
+                    && !matches!(other.observation.seen, Seen::Absent { .. })
             });
             let entry = (look.check.name.clone(), look.connection);
-            if fails && !refused && !working.contains(&entry) {
+            if fallen.contains(&look.check.name) && !refused && !working.contains(&entry) {
                 working.push(entry);
             }
         }

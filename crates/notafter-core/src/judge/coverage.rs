@@ -2,12 +2,12 @@
 
 use super::finding::finding;
 use super::words;
-use crate::checkpoint::{Checkpoint, checkpoints};
+use crate::checkpoint::{Checkpoint, Look, checkpoints};
 use crate::holder::{Holders, edges_in, is_anchor};
 use crate::refine::believed;
 use crate::{
-    Coverage, CoverageEntry, Credential, Edge, Evidence, Finding, FindingCode, Origin, PresentButUnused,
-    Purpose, RunRecord, Severity, Touch,
+    Coverage, CoverageEntry, Credential, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin,
+    PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
 };
 
 /// Edges inside the window, in time order.
@@ -48,6 +48,8 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
 /// Whether one check that meets the credential got its answer on both sides of `edge`. Before it the check must
 /// have been met. Behind it too, or it is this very edge at which it first failed: a service that has been down
 /// since an earlier break shows nothing.
+///
+/// A certificate that OpenSSL refuses in its last second has been left behind in that second.
 fn crosses(
     record: &RunRecord,
     holders: &Holders<'_>,
@@ -62,8 +64,11 @@ fn crosses(
             .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
             .filter(|(_, look)| look.check.name == check.name)
             .collect();
-        let before = looks.iter().rfind(|(at, _)| *at < changed);
-        let after = looks.iter().find(|(at, _)| *at >= changed);
+        let behind = |at: UnixTime, look: &Look<'_>| {
+            at >= changed || (edge.kind == EdgeKind::NotAfter && at == edge.at && look.met == Some(false))
+        };
+        let before = looks.iter().rfind(|(at, look)| !behind(*at, look));
+        let after = looks.iter().find(|(at, look)| behind(*at, look));
         before.is_some_and(|(_, look)| look.met == Some(true))
             && after.is_some_and(|(_, look)| look.met.is_some())
     })

@@ -35,15 +35,16 @@ fn alert(alert: &Alert) -> String {
 }
 
 fn answered(answer: &Answer) -> String {
+    let with = |head: String| match answer.telling_line() {
+        Some(line) => format!("{head}: {line}"),
+        None => head,
+    };
     match answer {
         Answer::Alive => "it runs".to_owned(),
         Answer::Connected => "the connection came about".to_owned(),
-        Answer::Exited { code, output } => match output.lines().rev().find(|line| !line.trim().is_empty()) {
-            Some(line) => format!("exit code {code}: {}", line.trim()),
-            None => format!("exit code {code}"),
-        },
+        Answer::Exited { code, .. } => with(format!("exit code {code}")),
         Answer::Handshake => "the TLS handshake came about".to_owned(),
-        Answer::Http { status, .. } => format!("HTTP status {status}"),
+        Answer::Http { status, .. } => with(format!("HTTP status {status}")),
         Answer::Logged { line } => format!("log line {line:?}"),
     }
 }

@@ -263,7 +263,12 @@ fn falls(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Res
         page.field(if index == 0 { "checks" } else { "" }, &text)?;
     }
     for (index, (check, kind)) in finding.still_working.iter().enumerate() {
-        let text = format!("{check}, over {}", survivor(*kind));
+        let falls = finding.checks.iter().any(|(name, kinds)| name == check && kinds.contains(kind));
+        let text = match falls {
+            // Fresh starts lose it; the walk does not.
+            true => format!("{check}, in processes that have run since before the break"),
+            false => format!("{check}, over {}", survivor(*kind)),
+        };
         page.field(if index == 0 { "still works" } else { "" }, &text)?;
     }
     Ok(())

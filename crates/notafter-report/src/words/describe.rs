@@ -142,7 +142,9 @@ fn answered(answer: &Answer) -> String {
         Answer::Connected => "the connection came about".to_owned(),
         Answer::Exited { code, output } => with(exit_code(*code), output),
         Answer::Handshake => "the handshake came about".to_owned(),
-        Answer::Http { status, body } => with(format!("status {status}"), body),
+        Answer::Http { status, .. } => {
+            with(format!("status {status}"), answer.telling_line().unwrap_or_default())
+        }
         Answer::Logged { line } => with("it wrote".to_owned(), line),
     }
 }

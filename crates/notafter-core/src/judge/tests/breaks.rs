@@ -109,6 +109,24 @@ fn a_held_connection_that_is_idle_for_a_day_and_closed_has_outlived_the_break_al
 }
 
 #[test]
+fn what_only_a_fresh_start_loses_still_works_where_processes_live_on() {
+    let ill = Ill::RefusesNew { from: at(BROKEN), culprit: Some(embedded().fingerprint) };
+    let (mut record, _) = World::new().holding([embedded()]).ill(ill).gate();
+    for case in record.cases.iter_mut().filter(|case| case.case.purpose != Purpose::Walk) {
+        for look in case.observations.iter_mut().filter(|look| look.planned >= at(BROKEN)) {
+            if look.check.as_str() == "portal-answers" {
+                look.seen = Seen::Absent { reason: "no session".to_owned() };
+            }
+        }
+    }
+    let finding = &judge(&record).findings[0];
+    let [attaches, portal] = ["attaches", "portal-answers"].map(|check| CheckName::new(check).unwrap());
+    let fresh = vec![Connection::Fresh];
+    assert_eq!(finding.checks, [(attaches.clone(), fresh.clone()), (portal.clone(), fresh)]);
+    assert_eq!(finding.still_working, [(attaches, Connection::Held), (portal, Connection::Fresh)]);
+}
+
+#[test]
 fn of_two_credentials_that_end_together_none_is_named_without_evidence() {
     let twin = certificate(2, "CN=twin", at(END));
     let silent = Ill::Dies { from: at(BROKEN), at_start: true, watchdog: None, log: "bye" };

@@ -100,6 +100,19 @@ fn a_waived_break_does_not_hide_what_lies_behind_it() {
 }
 
 #[test]
+fn a_certificate_that_is_refused_in_its_last_second_has_been_exercised() {
+    let culprit = Some(embedded().fingerprint);
+    for from in [END, BROKEN] {
+        let ill = Ill::RefusesNew { from: at(from), culprit };
+        // A held connection would tell by itself.
+        let world = World::new().holding([embedded()]).ill(ill);
+        let (_, verdict) = world.with(|s| s.checks[0].connections = vec![Connection::Fresh]).gate();
+        assert_eq!((verdict.decision, verdict.findings[0].culprit), (Decision::Block, culprit), "{from}");
+        assert_eq!(verdict.coverage.entries[0].touch, Touch::Exercised, "{from}");
+    }
+}
+
+#[test]
 fn coverage_is_counted_and_policy_may_demand_it() {
     let unreached = held_by("lonely", certificate(8, "CN=lonely", at("2019-03-01T00:00:00Z")));
     let world = || World::new().holding([embedded(), unreached.clone()]);
