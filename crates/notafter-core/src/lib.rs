@@ -20,6 +20,7 @@ mod names;
 mod observation;
 mod record;
 mod refine;
+mod renewal;
 mod scenario;
 mod service;
 mod soundness;

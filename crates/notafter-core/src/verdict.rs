@@ -36,6 +36,8 @@ pub enum FindingCode {
     NothingChecked,
     /// A planned case has not run.
     PlanIncomplete,
+    /// A service works through the window only because it renews what it shows.
+    RenewalNeeded,
     /// A process ran without proof that it saw the shifted clock.
     Unshifted,
     /// A waiver has run out.
@@ -60,6 +62,7 @@ impl FindingCode {
             Self::JumpIntolerant => "jump-intolerant",
             Self::NothingChecked => "nothing-checked",
             Self::PlanIncomplete => "plan-incomplete",
+            Self::RenewalNeeded => "renewal-needed",
             Self::Unshifted => "unshifted",
             Self::WaiverExpired => "waiver-expired",
         }
@@ -107,6 +110,11 @@ impl Bracket {
 pub enum Evidence {
     /// The break coincides with this edge to the second.
     Coincidence {
+        /// The edge.
+        edge: Edge,
+    },
+    /// The break comes some time after this edge, and the same motions short of the edge do no harm.
+    Delayed {
         /// The edge.
         edge: Edge,
     },

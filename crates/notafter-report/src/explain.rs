@@ -116,6 +116,14 @@ explanations! {
         why: "The verdict would rest on less than the plan promises.",
         mend: "See the cases table for what was skipped and why, and run it again.",
     }
+    RenewalNeeded {
+        meaning: "What a service shows ends inside the support window, and the service put another in its place by \
+                  itself, in time and without a restart.",
+        why: "It works through the window only as long as it can renew. Where it runs without a way to its CA, with \
+              an enrolment that has been withdrawn, or suspended over the renewal, it fails at that end.",
+        mend: "Nothing, where renewal is part of the design: watch it, and let operators know what it needs. The \
+               scenario must hold what it renews from as it is in production, or the gate proves little.",
+    }
     Unshifted {
         meaning: "A process ran without proof that it saw the shifted clock, or made a call for the time that the \
                   engine does not handle.",

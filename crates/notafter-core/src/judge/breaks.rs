@@ -9,7 +9,7 @@ use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, EdgeKind, Evidence, Finding, FindingCode, Purpose, RunRecord,
-    Severity, Span,
+    Severity, Span, UnixTime,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -75,6 +75,9 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
     let aged = !motion.restarted.is_empty() || motion.aged_fails;
     if at_edge || aged || motion.behind.is_some() {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
+        if let Some(edge) = motion.behind {
+            blame_delayed(record, &mut found, edge);
+        }
         let when = match (aged, motion.behind) {
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),
@@ -94,6 +97,25 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
         motion.first_fail
     );
     Some(found)
+}
+
+/// Names what changes at `changed`, behind which a break comes, where that is one credential alone and neither a log
+/// nor the wire speaks for another.
+fn blame_delayed(record: &RunRecord, found: &mut Finding, changed: UnixTime) {
+    let mut edges = relevant_edges(record);
+    edges.retain(|edge| edge.changed_at() == changed);
+    if let [edge] = edges.as_slice()
+        && found.culprit.is_none()
+        && found.evidence.is_empty()
+    {
+        found.culprit = Some(edge.credential);
+        found.evidence.push(Evidence::Delayed { edge: *edge });
+        found.help = Some(help(record, found.code, found));
+    } else {
+        let beside = edges.into_iter().filter(|edge| found.culprit.is_none_or(|it| it == edge.credential));
+        found.evidence.extend(beside.map(|edge| Evidence::Delayed { edge }));
+        found.evidence.sort();
+    }
 }
 
 fn flaky(record: &RunRecord, case: &CaseId) -> Option<Finding> {
@@ -163,7 +185,7 @@ fn culprit<'a>(record: &'a RunRecord, found: &Finding) -> Option<&'a Credential>
 
 fn because(record: &RunRecord, found: &Finding) -> String {
     let edges = found.evidence.iter().filter_map(|evidence| match evidence {
-        Evidence::Coincidence { edge } => Some(edge),
+        Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
         Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
     });
     match culprit(record, found) {

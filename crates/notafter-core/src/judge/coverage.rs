@@ -146,7 +146,9 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
         known.iter().any(|finding| {
             finding.culprit == Some(credential.fingerprint)
                 || finding.evidence.iter().any(|evidence| match evidence {
-                    Evidence::Coincidence { edge } => edge.credential == credential.fingerprint,
+                    Evidence::Coincidence { edge } | Evidence::Delayed { edge } => {
+                        edge.credential == credential.fingerprint
+                    }
                     Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => false,
                 })
         })

@@ -8,6 +8,7 @@ mod breaks;
 mod coverage;
 mod finding;
 mod policy;
+mod renewal;
 mod soundness;
 #[cfg(test)]
 mod tests;

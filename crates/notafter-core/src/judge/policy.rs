@@ -12,7 +12,8 @@ fn is_waivable(code: FindingCode) -> bool {
         | FindingCode::CredentialNotCrossed
         | FindingCode::ExpiredEmbeddedCredential
         | FindingCode::Flaky
-        | FindingCode::JumpIntolerant => true,
+        | FindingCode::JumpIntolerant
+        | FindingCode::RenewalNeeded => true,
         FindingCode::AlreadyBroken
         | FindingCode::BudgetExceeded
         | FindingCode::ControlFails

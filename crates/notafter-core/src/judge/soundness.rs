@@ -3,7 +3,7 @@
 use super::finding::finding;
 use crate::refine::{Investigation, MAX_LAUNCHES};
 use crate::soundness::{Fault, fault};
-use crate::{CaseId, Finding, FindingCode, RunRecord, Severity, Step};
+use crate::{CaseRecord, Finding, FindingCode, RunRecord, Severity, Step};
 use std::collections::BTreeSet;
 
 /// Every reason why the record does not support an allow. `broken` is whether a break that may be believed is
@@ -13,7 +13,7 @@ pub(super) fn findings(record: &RunRecord, investigation: &Investigation, broken
     found.extend(nothing_checked(record));
     for case in &record.cases {
         if let Some(fault) = fault(case, record) {
-            found.push(of_fault(fault, &case.case.id));
+            found.push(of_fault(fault, case, record));
         }
     }
     found.extend(doubled(record));
@@ -27,11 +27,25 @@ fn inconclusive(code: FindingCode, summary: String) -> Finding {
     finding
 }
 
-fn of_fault(fault: Fault, case: &CaseId) -> Finding {
+fn of_fault(fault: Fault, case: &CaseRecord, record: &RunRecord) -> Finding {
     let mut finding = inconclusive(fault.code, fault.message);
-    finding.case = Some(case.clone());
+    finding.case = Some(case.case.id.clone());
     finding.services = fault.service.into_iter().collect();
+    if matches!(finding.code, FindingCode::BudgetExceeded | FindingCode::Interrupted) {
+        name_what_was_waited_for(&mut finding, case, record);
+    }
     finding
+}
+
+/// A run that is ended while a service does not get ready has been waiting for that service.
+fn name_what_was_waited_for(finding: &mut Finding, case: &CaseRecord, record: &RunRecord) {
+    let Some(end) = case.ends.last().filter(|end| end.before_ready && end.code.is_none()) else { return };
+    finding.expected = Some(format!("{} gets ready", end.service));
+    finding.seen.clone_from(&end.reason);
+    finding.seen_at = Some(end.at.second);
+    finding.services = vec![end.service.clone()];
+    finding.location = record.scenario.service(&end.service).map(|service| service.location.clone());
+    finding.log_tail = Some(end.log_tail.clone()).filter(|tail| !tail.is_empty());
 }
 
 /// A scenario that asks for nothing, or cases that ask for nothing.
@@ -70,6 +84,12 @@ fn incomplete(
         let others = investigation.next.len() - 1;
         let more = if others == 0 { String::new() } else { format!(" and {others} more") };
         let summary = format!("case {}{more} has not run: {}", case.id, case.reason);
+        return Some(inconclusive(FindingCode::PlanIncomplete, summary));
+    }
+    if let Some(life) = investigation.too_brief.filter(|_| !broken) {
+        let summary = format!(
+            "what a service shows lives for {life} only, and no walk through the window can stop wherever it is to be renewed"
+        );
         return Some(inconclusive(FindingCode::PlanIncomplete, summary));
     }
     if investigation.capped && !broken {

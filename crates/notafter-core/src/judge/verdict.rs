@@ -1,6 +1,6 @@
 //! The verdict itself.
 
-use super::{breaks, coverage, finding, policy, soundness};
+use super::{breaks, coverage, finding, policy, renewal, soundness};
 use crate::holder::relevant_edges;
 use crate::refine::investigate;
 use crate::{Decision, Edge, Finding, RunRecord, Severity, Verdict};
@@ -18,6 +18,7 @@ pub fn judge(record: &RunRecord) -> Verdict {
     findings.extend(soundness::findings(record, &investigation, broken));
     let coverage = coverage::coverage(record);
     findings.extend(coverage::findings(record, &coverage, &findings));
+    findings.extend(renewal::findings(record, &investigation));
     policy::waive(record, &mut findings);
     // A waiver lets a break pass, not what the break hides.
     if broken && !findings.iter().any(|finding| finding.severity == Severity::Block) {

@@ -81,6 +81,9 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         }
         FindingCode::NothingChecked => "give the scenario at least one check",
         FindingCode::PlanIncomplete => "run the gate again; a record without this case cannot be judged",
+        FindingCode::RenewalNeeded => {
+            "make sure that what it renews from is reachable wherever it runs, and watch the renewal"
+        }
         FindingCode::Unshifted => {
             "the process reads time in a way that the engine does not handle; nothing that it did counts"
         }

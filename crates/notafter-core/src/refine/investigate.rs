@@ -3,13 +3,14 @@
 
 use super::boundary::{Boundary, boundaries};
 use super::cold::{self, ColdBreak, Hint, Points, Waiting};
-use super::known::{Known, Ran, Wanted};
+use super::known::{Known, Ran, Wanted, believed};
 use super::motion::{self, MotionBreak};
 use super::past;
-use super::plan::{case_id, cold_at_horizon, controls, walk};
+use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
+use super::renewal::{self, Renewal};
 use crate::attribute::named;
 use crate::checkpoint::{Failure, checkpoints};
-use crate::{Case, CaseClock, CaseError, CaseId, Purpose, RunRecord, UnixTime};
+use crate::{Case, CaseClock, CaseError, CaseId, Purpose, RunRecord, Span, UnixTime};
 use std::collections::BTreeSet;
 
 /// What a record has shown so far.
@@ -29,6 +30,10 @@ pub(crate) struct Investigation {
     pub(crate) cold: Option<ColdBreak>,
     /// The walk fails where fresh starts work.
     pub(crate) motion: Option<MotionBreak>,
+    /// The life of a certificate that services renew more often than a walk can stop.
+    pub(crate) too_brief: Option<Span>,
+    /// The walk that failed only because it did not stop where services renew.
+    pub(crate) hurried: Option<CaseId>,
 }
 
 /// Reads `record` and asks the next questions.
@@ -77,7 +82,35 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
         }
     }
     found.complete = true;
-    breaks(known, found, control_at, control, &walked, &cold)
+    let mut points = fresh_starts(record);
+    points.extend([
+        (control_at, (true, control.id().clone())),
+        (record.scenario.horizon, (cold.failure.is_none(), cold.id().clone())),
+    ]);
+    for round in 1..=renewal::MAX_ROUNDS {
+        match breaks(known, found, points.clone(), &walked, round)? {
+            None => return Ok(()),
+            Some(unhurried) => {
+                found.hurried.get_or_insert(walked.id().clone());
+                walked = unhurried;
+            }
+        }
+    }
+    breaks(known, found, points, &walked, renewal::MAX_ROUNDS + 1).map(|_| ())
+}
+
+/// Every fresh start on record that may be believed. Edges that were learnt meanwhile would lead a search that begins
+/// anew to other instants, and it would never end.
+fn fresh_starts(record: &RunRecord) -> Points {
+    let whole = [check_all(&record.scenario)];
+    let cold = record.cases.iter().filter(|case| case.case.purpose == Purpose::Cold);
+    cold.filter(|case| case.case.steps == whole)
+        .filter_map(|case| match case.case.clock {
+            CaseClock::Native => None,
+            CaseClock::Shifted(at) => Some((at, believed(record, case)?)),
+        })
+        .map(|(at, ran)| (at, (ran.failure.is_none(), ran.id().clone())))
+        .collect()
 }
 
 /// All of `cases` as they ran; none where one is not to be believed.
@@ -95,24 +128,23 @@ fn ran_all<'a>(known: &mut Known<'a>, cases: Vec<Case>) -> Result<Option<Vec<Ran
         .collect())
 }
 
-/// Everything that follows from a walk and a fresh start at the horizon.
-fn breaks(
-    known: &mut Known<'_>,
+/// Everything that follows from a walk and from fresh starts at `points`. Returns another walk to read in place of
+/// this one, where this one went too fast for services that renew.
+fn breaks<'a>(
+    known: &mut Known<'a>,
     found: &mut Investigation,
-    control_at: UnixTime,
-    control: &Ran<'_>,
-    walked: &Ran<'_>,
-    cold: &Ran<'_>,
-) -> Result<(), Waiting> {
+    mut points: Points,
+    walked: &Ran<'a>,
+    round: usize,
+) -> Result<Option<Ran<'a>>, Waiting> {
     let record = known.record;
     let (start, horizon) = (record.scenario.start.instant(), record.scenario.horizon);
-    let mut points = Points::from([(control_at, (true, control.id().clone()))]);
-    points.insert(horizon, (cold.failure.is_none(), cold.id().clone()));
+    let cold_passes_at_horizon = points.get(&horizon).is_some_and(|(passed, _)| *passed);
     // The first checkpoint of a walk is a fresh start at its instant.
     match walked.failure.as_ref().filter(|failure| failure.at == start && failure.last_pass.is_none()) {
         Some(_) => {
             found.control_failure = Some(walked.id().clone());
-            return Ok(());
+            return Ok(None);
         }
         None => {
             points.insert(start, (true, walked.id().clone()));
@@ -124,15 +156,22 @@ fn breaks(
         Hint { at: failure.at, last_pass: failure.last_pass, boundary, named }
     });
     found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
-    let explained = match (&found.cold, &hint) {
-        (Some(cold), Some(hint)) => cold.first_fail <= hint.at,
-        (None, Some(_)) => false,
-        (_, None) => true,
-    };
-    if !explained {
-        found.motion = motion::investigate(known, walked, cold.failure.is_none(), &boundaries)?;
+    let (Some(hint), Some(failure)) = (hint, &walked.failure) else { return Ok(None) };
+    if found.cold.as_ref().is_some_and(|cold| cold.first_fail <= hint.at) {
+        return Ok(None);
     }
-    Ok(())
+    if round <= renewal::MAX_ROUNDS {
+        match renewal::investigate(known, walked, failure, round)? {
+            Renewal::Helps(unhurried) => return Ok(Some(*unhurried)),
+            Renewal::Irrelevant => {}
+            Renewal::TooBrief(life) => {
+                found.too_brief = Some(life);
+                return Ok(None);
+            }
+        }
+    }
+    found.motion = motion::investigate(known, walked, cold_passes_at_horizon, &boundaries)?;
+    Ok(None)
 }
 
 /// The boundary most likely behind `failure`, and whether the failing case itself names it: else it is the

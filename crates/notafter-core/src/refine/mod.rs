@@ -12,6 +12,7 @@ mod motion;
 mod next;
 mod past;
 mod plan;
+mod renewal;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -149,7 +149,7 @@ fn certificate(
 
 fn edge_of(finding: &Finding) -> Option<&Edge> {
     finding.evidence.iter().find_map(|evidence| match evidence {
-        Evidence::Coincidence { edge } => Some(edge),
+        Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
         Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
     })
 }
@@ -172,6 +172,14 @@ fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
                 Some(secs) => format!("the first failure comes {} before {whose}", Span::from_secs(secs)),
                 None => format!("the failure coincides with {whose}, {}", edge.at),
             }
+        }
+        Evidence::Delayed { edge } => {
+            let whose = if finding.culprit == Some(edge.credential) {
+                format!("its {}", edge.kind)
+            } else {
+                format!("{} of {}", edge.kind, credential(&record.inventory, edge.credential))
+            };
+            format!("the same motions that stop short of {whose}, {}, do no harm", edge.at)
         }
         Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
         Evidence::NamedInLog { service, line } => {

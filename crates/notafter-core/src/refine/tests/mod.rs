@@ -2,5 +2,6 @@
 
 mod bounds;
 mod expected;
+mod renewals;
 mod verdicts;
 pub(crate) mod world;

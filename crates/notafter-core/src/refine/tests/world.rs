@@ -29,6 +29,9 @@ pub(crate) enum Ill {
     InVolume { life: i64 },
     /// It hangs after a leap of more than this many seconds, until it is started again.
     JumpIntolerant { longest: i64 },
+    /// It serves a certificate that it gets at each start and that a timer renews after two thirds of its life. Its
+    /// CA refuses to renew what has ended, and is gone from `until` on.
+    Renews { life: i64, until: Option<UnixTime> },
     /// It serves a certificate that it makes at each start, and renews it only this many seconds after its end.
     RenewsLate { life: i64, late: i64 },
     /// It serves this certificate, whose dates nothing looks at.
@@ -347,7 +350,7 @@ impl<'a> Play<'a> {
                     return false;
                 }
                 Ill::Gap { from, to } => now >= *from && now < *to,
-                Ill::InMemory { life } => {
+                Ill::InMemory { life } | Ill::Renews { life, .. } => {
                     made = Some(self.make(*life));
                     false
                 }
@@ -380,6 +383,7 @@ impl<'a> Play<'a> {
         let mut digest = [0xee; 32];
         digest[0] = u8::try_from(self.launch).unwrap();
         digest[1] = self.starts;
+        digest[2..10].copy_from_slice(&self.now.as_secs().to_be_bytes());
         let mut made = certificate(0, "CN=made here", self.now.plus_secs(life));
         made.fingerprint = Fingerprint::from_bytes(digest);
         made.not_before = self.now;
@@ -420,8 +424,28 @@ impl<'a> Play<'a> {
                     }
                 }
                 Ill::LosesSessions => self.sessions = false,
+                Ill::Renews { life, until } => {
+                    self.renew(*life, *until, from, leap);
+                    self.now = to;
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// What the timer does while time goes from `from` to where it stands now. A leap wakes it once, at its end.
+    fn renew(&mut self, life: i64, until: Option<UnixTime>, from: UnixTime, leap: bool) {
+        let to = self.now;
+        while let Some(made) = self.candidate.as_ref().and_then(|process| process.made.clone()) {
+            let due = made.not_before.plus_secs(life / 3 * 2);
+            let at = if leap { to } else { due.max(from) };
+            if due > to || at > made.not_after || until.is_some_and(|until| at >= until) {
+                return;
+            }
+            self.now = at;
+            let next = self.make(life);
+            self.candidate.as_mut().unwrap().made = Some(next);
+            self.now = to;
         }
     }
 

@@ -1,0 +1,128 @@
+//! Stops in the renewal windows: is a failing walk the gate's own doing?
+//!
+//! A leap wakes a timer once, at its end. What a service would have renewed in good time it then renews too late, and
+//! nobody would ever see it fail so. Before such a walk is believed it is made again with stops where services renew.
+//! What must never happen here: a walk that passes by chance becoming an excuse. It counts only where the renewal
+//! itself was seen.
+
+use super::cold::Waiting;
+use super::known::{Known, Ran, Wanted};
+use super::plan::{DWELL_SECS, case_id, check_all, elapse, walk};
+use crate::checkpoint::{Failure, first_instant};
+use crate::renewal::{leaf, renewed};
+use crate::{Case, Credential, Origin, Pace, RunRecord, Span, Step, UnixTime};
+use std::collections::BTreeSet;
+
+/// Where services renew, in days before the end.
+const DAYS_BEFORE: [i64; 3] = [30, 7, 1];
+/// Parts of a life between two stops, for certificates that are not known yet when the walk is planned: renewal at
+/// two thirds of a life is then no later than at three quarters.
+const PARTS: i64 = 12;
+/// More stops than this no walk makes.
+const MAX_STOPS: i64 = 500;
+/// How often a walk is made again with the windows of the certificates that the one before it showed.
+pub(super) const MAX_ROUNDS: usize = 3;
+
+/// What stops in the renewal windows show of a failing walk.
+#[derive(Debug)]
+pub(super) enum Renewal<'a> {
+    /// With them the service renewed, and what failed did not fail then.
+    Helps(Box<Ran<'a>>),
+    /// Nothing ran out before the failure that could have been renewed, or the stops change nothing.
+    Irrelevant,
+    /// What is shown lives so briefly that no walk can stop in each of its windows.
+    TooBrief(Span),
+}
+
+/// Makes `walked` again with stops in the renewal windows of what was shown in it.
+pub(super) fn investigate<'a>(
+    known: &mut Known<'a>,
+    walked: &Ran<'a>,
+    failure: &Failure,
+    round: usize,
+) -> Result<Renewal<'a>, Waiting> {
+    let ended: Vec<&Credential> =
+        shown(walked).into_iter().filter(|credential| credential.not_after < failure.at).collect();
+    let Some(life) = shown(walked).into_iter().map(life).min().filter(|_| !ended.is_empty()) else {
+        return Ok(Renewal::Irrelevant);
+    };
+    let window = known.record.scenario.horizon.secs_since(known.record.scenario.start.instant());
+    if window / MAX_STOPS > life / PARTS {
+        return Ok(Renewal::TooBrief(Span::from_secs(life)));
+    }
+    let case = stopping(known.record, walked, (life / PARTS).max(1), round);
+    Ok(match known.want(case) {
+        Wanted::Missing => return Err(Waiting),
+        Wanted::Lost => Renewal::Irrelevant,
+        Wanted::Ran(ran) => {
+            let later = ran.failure.as_ref().is_none_or(|now| now.at > failure.at);
+            // By what failed, not by another service.
+            let seen =
+                renewed(known.record, ran.record).iter().flat_map(|renewed| &renewed.given_up).any(|old| {
+                    ended.iter().any(|ended| ended.subject == old.subject && old.not_after <= failure.at)
+                });
+            match later && seen {
+                true => Renewal::Helps(ran),
+                false => Renewal::Irrelevant,
+            }
+        }
+    })
+}
+
+/// Certificates that services made or got by themselves and showed in a walk.
+fn shown<'a>(walked: &Ran<'a>) -> Vec<&'a Credential> {
+    let leaves = walked.record.observations.iter().filter_map(|observation| leaf(&observation.served));
+    let mut seen = BTreeSet::new();
+    leaves
+        .filter(|credential| credential.origin == Origin::Served && life(credential) > 0)
+        .filter(|credential| credential.not_after != UnixTime::NO_EXPIRY)
+        .filter(|credential| seen.insert(credential.fingerprint))
+        .collect()
+}
+
+fn life(credential: &Credential) -> i64 {
+    credential.not_after.secs_since(credential.not_before)
+}
+
+/// The walk with stops in the windows of what `walked` showed, and every `cadence` seconds for what nobody has seen
+/// yet.
+fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) -> Case {
+    let scenario = &record.scenario;
+    let mut windows: BTreeSet<UnixTime> = BTreeSet::new();
+    for credential in shown(walked) {
+        let (begin, end) = (credential.not_before, credential.not_after);
+        let days = DAYS_BEFORE.iter().map(|days| end.plus_secs(-days * 86_400));
+        let thirds = begin.plus_secs(life(credential) / 3 * 2 + 1);
+        windows.extend(days.chain([thirds]).filter(|at| *at > begin));
+    }
+    let known: Vec<UnixTime> =
+        windows.iter().copied().take(usize::try_from(MAX_STOPS).unwrap_or(0)).collect();
+
+    let base = walk(record, case_id(&format!("walk-renewals-{round}")));
+    let start = first_instant(base.clock, scenario);
+    let regular = (1..=MAX_STOPS).map(|part| start.plus_secs(part.saturating_mul(cadence)));
+    let stops: BTreeSet<UnixTime> = regular.chain(known.iter().copied()).collect();
+    let mut now = start;
+    let mut steps = Vec::new();
+    for original in base.steps {
+        if let Step::Move { to, .. } = original {
+            for at in stops.iter().copied().filter(|at| *at < to) {
+                if at <= now {
+                    continue;
+                }
+                steps.extend([elapse(Pace::Leap, at), check_all(scenario)]);
+                now = at;
+                // A daily timer fires in a window at the latest a day after it opens.
+                let dwelt = at.plus_secs(DWELL_SECS.min(cadence / 2)).min(to.plus_secs(-1));
+                if known.contains(&at) && dwelt > now {
+                    steps.extend([elapse(Pace::Walk, dwelt), check_all(scenario)]);
+                    now = dwelt;
+                }
+            }
+            now = to;
+        }
+        steps.push(original);
+    }
+    let reason = format!("{}, with stops where what it showed is renewed", base.reason);
+    Case { reason, steps, ..base }
+}

@@ -1,0 +1,51 @@
+//! Renewals that a case shows: a service shows another certificate, with a later end, in place of one that ends
+//! inside the window, and nobody restarted it.
+
+use crate::checkpoint::checkpoints;
+use crate::{CaseRecord, Connection, Credential, RunRecord, ServiceName};
+use std::collections::BTreeMap;
+
+/// What one service renewed in one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Renewed<'a> {
+    pub(crate) service: ServiceName,
+    /// Every certificate that it gave up in time order, each while it ran; never empty.
+    pub(crate) given_up: Vec<&'a Credential>,
+}
+
+/// Every service of `case` that renewed what it shows.
+///
+/// A service that ended by itself is left out: what starts anew is no renewal.
+pub(crate) fn renewed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Renewed<'a>> {
+    let mut shown: BTreeMap<ServiceName, &Credential> = BTreeMap::new();
+    let mut found: BTreeMap<ServiceName, Vec<&Credential>> = BTreeMap::new();
+    for point in checkpoints(case, &record.scenario) {
+        for service in &point.restarted {
+            shown.remove(service);
+        }
+        // A connection that is held shows what was there when it was opened.
+        for look in point.looks.iter().filter(|look| look.connection == Connection::Fresh) {
+            let Some(leaf) = leaf(&look.observation.served) else { continue };
+            let Ok(service) = ServiceName::new(look.check.probe.target()) else { continue };
+            if case.ends.iter().any(|end| end.service == service) {
+                continue;
+            }
+            match shown.insert(service.clone(), leaf) {
+                Some(old) if is_renewed(old, leaf) && old.not_after < record.scenario.horizon => {
+                    found.entry(service).or_default().push(old);
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+    found.into_iter().map(|(service, given_up)| Renewed { service, given_up }).collect()
+}
+
+fn is_renewed(old: &Credential, new: &Credential) -> bool {
+    old.fingerprint != new.fingerprint && old.subject == new.subject && old.not_after < new.not_after
+}
+
+/// The certificate of the service itself: servers show it first (RFC 8446 §4.4.2).
+pub(crate) fn leaf(served: &[crate::ServedCertificate]) -> Option<&Credential> {
+    served.first().map(|first| &first.credential).filter(|credential| !credential.ca)
+}
