@@ -1,6 +1,6 @@
 //! The command line that shows a finding again.
 
-use notafter_core::{Finding, Scenario};
+use notafter_core::{CaseId, Finding, Scenario};
 
 /// The file that a directory stands for.
 const DEFAULT_FILE: &str = "/scenario.yaml";
@@ -14,10 +14,19 @@ pub(super) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
             quoted(&format!("{}={}", scenario.candidate.service, build.name))
         ));
     }
-    if let Some(case) = &finding.case {
+    if let Some(case) = finding.case.as_ref().filter(|case| runs_alone(case)) {
         words.push(format!("--case {case}"));
     }
     words
+}
+
+/// Whether `--case` knows this case without what was found out before it: those of the plan, and cold starts at an
+/// instant. Anything else takes the whole gate.
+fn runs_alone(case: &CaseId) -> bool {
+    match case.as_str() {
+        "cold" | "control" | "control-native" | "walk" => true,
+        other => other.starts_with("cold-") && !other.ends_with("-again"),
+    }
 }
 
 /// The scenario as its user named it.
@@ -45,6 +54,13 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_cases_that_run_alone_are_named() {
+        let alone = |id: &str| runs_alone(&CaseId::new(id).unwrap());
+        assert!(alone("walk") && alone("cold-2018-12-06T043000Z"));
+        assert!(!alone("walk-served") && !alone("aged-2") && !alone("cold-2018-12-06T043000Z-again"));
+    }
 
     #[test]
     fn words_survive_a_shell() {
