@@ -261,5 +261,8 @@ pub trait Sandbox {
     fn witnesses(&mut self) -> Result<WitnessReport, Error>;
 
     /// Ends everything and says what could not be cleaned or enforced, as lower-case fragments.
-    fn close(self: Box<Self>) -> Vec<String>;
+    ///
+    /// # Errors
+    /// [`Error::Lost`] where a part of the sandbox was gone already: nobody can say since when.
+    fn close(self: Box<Self>) -> Result<Vec<String>, Error>;
 }

@@ -119,7 +119,7 @@ fn sandbox(backend: &dyn Backend) -> Vec<Ability> {
     };
     let namespaces = Ok("user, network, mount, process, ipc and host name".to_owned());
     let launched = launch(&mut *sandbox);
-    let remarks = sandbox.close();
+    let remarks = sandbox.close().unwrap_or_else(|error| vec![chain(&error)]);
     let read_only: Vec<String> =
         remarks.into_iter().filter(|remark| remark.contains("read-only inside")).collect();
     let overlay = match launched {

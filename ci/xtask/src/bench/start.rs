@@ -43,7 +43,7 @@ pub(super) fn measure() -> Result<Figure> {
         }
         embedded.push(watch.elapsed());
     }
-    sandbox.close();
+    sandbox.close()?;
     let millis = |durations| median(durations).as_secs_f64() * 1e3;
     let (plain, embedded) = (millis(plain), millis(embedded));
     Ok(Figure {

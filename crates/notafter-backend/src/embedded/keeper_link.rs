@@ -94,14 +94,20 @@ impl KeeperLink {
     }
 
     /// Lets it end everything and itself; returns what it could not clean.
-    pub(super) fn close(&mut self) -> Vec<String> {
-        let remarks = match self.ask_soon(&KeeperRequest::Close, &[]) {
-            Ok((KeeperReply::Closed { remarks }, _)) => remarks,
-            Ok(_) => vec!["the sandbox process answered something else".to_owned()],
-            Err(error) => vec![error.to_string()],
+    ///
+    /// # Errors
+    /// [`Error::Lost`] where it, or an init, was gone before.
+    pub(super) fn close(&mut self) -> Result<Vec<String>, Error> {
+        let closed = match self.ask_soon(&KeeperRequest::Close, &[]) {
+            Ok((KeeperReply::Closed { remarks, lost: 0 }, _)) => Ok(remarks),
+            Ok((KeeperReply::Closed { lost, .. }, _)) => {
+                Err(self.lost(&format!("the init of {lost} of its services had died")))
+            }
+            Ok(_) => Err(self.lost("it answered something else")),
+            Err(error) => Err(error),
         };
         self.kill();
-        remarks
+        closed
     }
 
     fn kill(&mut self) {

@@ -143,11 +143,12 @@ impl EmbeddedSandbox {
         }
     }
 
-    fn end_everything(&mut self) {
+    fn end_everything(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.closed, true) {
-            let remarks = self.keeper.close();
+            let remarks = self.keeper.close()?;
             self.remark(remarks);
         }
+        Ok(())
     }
 }
 
@@ -291,14 +292,15 @@ impl Sandbox for EmbeddedSandbox {
         Ok(self.evidence.clone())
     }
 
-    fn close(mut self: Box<Self>) -> Vec<String> {
-        self.end_everything();
-        std::mem::take(&mut self.remarks)
+    fn close(mut self: Box<Self>) -> Result<Vec<String>, Error> {
+        self.end_everything()?;
+        Ok(std::mem::take(&mut self.remarks))
     }
 }
 
 impl Drop for EmbeddedSandbox {
     fn drop(&mut self) {
-        self.end_everything();
+        // Whoever wants to know closes it; dead or alive, nothing of it stays.
+        let _ = self.end_everything();
     }
 }

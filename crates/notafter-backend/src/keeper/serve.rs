@@ -8,7 +8,7 @@ use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperReque
 use notafter_clock::Canary;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::namespaces::Namespaces;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -130,8 +130,10 @@ impl Keeper {
         while let Ok((request, fds)) = self.channel.receive::<KeeperRequest>() {
             let (reply, fd) = match request {
                 KeeperRequest::Close => {
+                    // Killing an init once more would hide that somebody else had done so.
+                    let lost = self.instances.values().filter(|instance| is_dead(instance.pid)).count();
                     let remarks = self.close();
-                    let _ = self.channel.send(&KeeperReply::Closed { remarks }, &[]);
+                    let _ = self.channel.send(&KeeperReply::Closed { remarks, lost }, &[]);
                     return 0;
                 }
                 KeeperRequest::Connect { from, to, within } => match connect(from, to, within) {
@@ -228,4 +230,10 @@ impl Keeper {
         self.ground.clear(&mut remarks);
         remarks
     }
+}
+
+/// Whether a child has ended; it stays to be reaped.
+fn is_dead(pid: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(rustix::process::waitid(WaitId::Pid(pid), look), Ok(Some(_)))
 }

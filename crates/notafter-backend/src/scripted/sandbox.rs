@@ -244,8 +244,8 @@ impl Sandbox for ScriptedSandbox {
         Ok(self.report.clone())
     }
 
-    fn close(self: Box<Self>) -> Vec<String> {
-        self.script.leaves_behind.clone()
+    fn close(self: Box<Self>) -> Result<Vec<String>, Error> {
+        Ok(self.script.leaves_behind.clone())
     }
 }
 

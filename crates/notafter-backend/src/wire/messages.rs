@@ -86,6 +86,8 @@ pub(crate) enum KeeperRequest {
 pub(crate) enum KeeperReply {
     Closed {
         remarks: Vec<String>,
+        /// How many inits had died before it ended them.
+        lost: usize,
     },
     Connected,
     Ended {

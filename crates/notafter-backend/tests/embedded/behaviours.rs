@@ -51,7 +51,7 @@ fn a_main_process_runs_and_ends() {
 
     sandbox.launch(&shell("a", "kill -SEGV $$")).unwrap();
     assert_eq!(wait_for_end(&mut *sandbox, "a"), 128 + 11);
-    assert_eq!(sandbox.close().iter().find(|remark| remark.contains("could not")), None);
+    assert_eq!(sandbox.close().unwrap().iter().find(|remark| remark.contains("could not")), None);
 }
 
 fn a_service_that_ignores_sigterm_is_killed() {
@@ -245,7 +245,7 @@ fn an_unpacked_tree_is_never_written_to() {
     };
     sandbox.launch(&spec).unwrap();
     wait_for_log(&mut *sandbox, "a", "here");
-    sandbox.close();
+    sandbox.close().unwrap();
     assert_eq!(std::fs::read(tree.join("bin/sh")).unwrap(), std::fs::read("/bin/sh").unwrap());
     let mut entries: Vec<_> =
         std::fs::read_dir(&tree).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -145,7 +145,7 @@ fn two_sandboxes_do_not_meet() {
     wait_for_log(&mut *two, "a", "listening");
     run(&mut *one, "a", "echo one > /etc/mark");
     assert_eq!(run(&mut *two, "a", "cat /etc/mark 2> /dev/null; echo nothing"), (0, "nothing\n".to_owned()));
-    one.close();
+    one.close().unwrap();
     assert_eq!(two.state(&name("a")).unwrap(), ServiceState::Running);
 }
 

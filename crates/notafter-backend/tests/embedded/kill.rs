@@ -98,7 +98,7 @@ fn never_rest(marker: &str, scratch: &std::path::Path) -> ! {
             sandbox.launch(&looping("a", marker)).unwrap();
             let command = ["/bin/sh", "-c", &format!("sleep 0.01; : {marker}")].map(str::to_owned);
             sandbox.exec(&name("a"), &command, Duration::from_millis(5)).unwrap();
-            sandbox.close();
+            sandbox.close().unwrap();
         }
     }
 }
@@ -150,7 +150,7 @@ fn closing_leaves_nothing() {
     sandbox.launch(&looping("a", &marker)).unwrap();
     wait_for_log(&mut *sandbox, "a", "up");
     assert!(!marked(&marker).is_empty());
-    let remarks = sandbox.close();
+    let remarks = sandbox.close().unwrap();
     // At once: closing waits for the end.
     assert_eq!(marked(&marker), []);
     assert!(remarks.iter().all(|remark| !remark.contains("could not")), "{remarks:?}");
@@ -169,7 +169,7 @@ fn a_killed_keeper_leaves_nothing() {
     let error = sandbox.state(&name("a")).unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error:?}");
     assert!(matches!(sandbox.launch(&shell("b", "")), Err(Error::Lost { .. })));
-    assert!(!sandbox.close().is_empty());
+    assert!(matches!(sandbox.close(), Err(Error::Lost { .. })));
 }
 
 fn a_killed_init_spares_the_others() {
@@ -200,7 +200,7 @@ fn scratch_on_disk_is_removed() {
         .unwrap();
     wait_for_log(&mut *sandbox, "a", "up");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-    let remarks = sandbox.close();
+    let remarks = sandbox.close().unwrap();
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{remarks:?}");
 }
 

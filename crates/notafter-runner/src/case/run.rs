@@ -86,7 +86,10 @@ pub(crate) fn run(
     // A motion or a wait that the budget cut short shows as another error; the budget is the reason.
     let result = run.play().map_err(|error| stage.allowance.ask().err().unwrap_or(error));
     run.keep_logs();
-    CaseEnd { error: result.err().map(|error| redacted(stage, error)), remarks: run.sandbox.close() }
+    // A sandbox that had lost a part of itself may have shown anything.
+    let closed = run.sandbox.close().map_err(|error| harness(&error));
+    let (remarks, lost) = closed.map_or_else(|error| (Vec::new(), Some(error)), |remarks| (remarks, None));
+    CaseEnd { error: result.err().or(lost).map(|error| redacted(stage, error)), remarks }
 }
 
 impl CaseRun<'_> {

@@ -101,7 +101,7 @@ impl Sandbox for ForgetfulSandbox {
         Ok(WitnessReport::default())
     }
 
-    fn close(self: Box<Self>) -> Vec<String> {
+    fn close(self: Box<Self>) -> Result<Vec<String>, notafter_backend::Error> {
         self.0.close()
     }
 }
@@ -144,7 +144,8 @@ fn what_the_back_end_could_not_clean_is_remarked_once() {
     let script = Script { leaves_behind: vec!["memory is not limited".to_owned()], ..script() };
     let cases = vec![case("first", vec![look(&["attaches"])]), case("second", vec![look(&["attaches"])])];
     let ran = run_cases(&scenario(vec![attaches()]), &backend(script), &at_once(), cases).unwrap();
-    assert_eq!(ran.record.remarks, ["memory is not limited"]);
+    let told = ran.record.remarks.iter().filter(|remark| *remark == "memory is not limited");
+    assert_eq!(told.count(), 1, "{:?}", ran.record.remarks);
 }
 
 #[test]
