@@ -9,7 +9,9 @@ use crate::secrets::Secrets;
 use crate::stage::Stage;
 use crate::{Error, single, stocktake};
 use notafter_backend::Backend;
-use notafter_core::{Case, CaseClock, CaseError, CaseId, Event, Outcome, RunRecord, Scenario, Start};
+use notafter_core::{
+    Case, CaseClock, CaseError, CaseId, Event, Outcome, RunRecord, Scenario, Start, UnixTime,
+};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,12 +101,31 @@ pub(crate) fn run_planned(
         sink,
     };
     run.record.remarks = stock.remarks;
+    for remark in said_beforehand(scenario, unix_now()) {
+        run.remark(remark);
+    }
     run.tell(Event::InventoryLearnt { inventory: stock.inventory });
     match &options.only {
         None => run.all(planner)?,
         Some(id) => run.only(id, planner)?,
     }
     Ok(run.finish())
+}
+
+/// What every reader of the record must know, whatever happens. `now` is the host's.
+fn said_beforehand(scenario: &Scenario, now: UnixTime) -> Vec<String> {
+    let mut remarks = vec![
+        "not shifted, and so seen as they are today: the times of files, the machine's start in /proc, the \
+         processor's own counter"
+            .to_owned(),
+    ];
+    if scenario.horizon < now {
+        let end = scenario.horizon;
+        remarks.push(format!(
+            "the support window ended at {end}: this says nothing about a release from today on"
+        ));
+    }
+    remarks
 }
 
 struct Run<'a> {

@@ -188,8 +188,15 @@ impl CaseRun<'_> {
         within: Duration,
     ) -> Result<Result<Standing, NotReady>, CaseError> {
         let mut patience = Patience::new(within, Duration::from_millis(2), Duration::from_millis(50));
+        let mut lacks = String::new();
         loop {
-            self.stage.allowance.ask()?;
+            if let Err(error) = self.stage.allowance.ask() {
+                // Whoever waited for it wants to know for what.
+                self.stands(&service.name, Standing::Unready);
+                let reason = Some(format!("not ready when the run was ended{lacks}"));
+                self.report_end(service, None, self.sandbox.now(), true, reason)?;
+                return Err(error);
+            }
             // Asked first: what answers on the port of a service that has ended is not that service.
             let standing = match self.state(&service.name)? {
                 ServiceState::Ended { code, at } => return Ok(Err(NotReady::Ended { code, at })),
@@ -205,6 +212,7 @@ impl CaseRun<'_> {
                 let reason = format!("not ready within {}: {missing}", seconds(service.ready_within));
                 return Ok(Err(NotReady::Late { reason }));
             }
+            lacks = format!(": {missing}");
         }
     }
 
