@@ -270,7 +270,9 @@ impl Scope<'_> {
             .map_err(|cycle| {
                 let members: Vec<&str> = cycle.iter().map(|at| names[*at]).collect();
                 let span = cycle.first().map_or(Span::default(), |at| entries.0[*at].0.span);
-                self.report(Draft::new(Code::DependencyCycle, span, cycle_message(&members, "waits for")));
+                let help = "take one of them out of `needs` or `after`: services start one after the other";
+                let message = cycle_message(&members, "waits for");
+                self.report(Draft::new(Code::DependencyCycle, span, message).help(help));
             })
             .ok()
     }

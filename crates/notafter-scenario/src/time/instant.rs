@@ -112,6 +112,11 @@ impl Base {
                 if word.parse::<jiff::civil::Date>().is_ok() && word.len() == 10 {
                     return Err(InstantError::DateOnly { date: word.to_owned() });
                 }
+                // A sound date and time that is refused all the same lies too late, such as the last day of 9999.
+                let without_zone = word.strip_suffix('Z').unwrap_or_default();
+                if without_zone.parse::<jiff::civil::DateTime>().is_ok() {
+                    return Err(InstantError::OutOfRange);
+                }
                 Err(InstantError::Malformed)
             }
         }
