@@ -1,5 +1,5 @@
-//! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), and the writer
-//! of the tables in `docs/` (`bench`).
+//! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), the writer of
+//! the tables in `docs/` (`bench`), and what kills running gates (`chaos`).
 //!
 //! Rules and the list of steps are pure functions over plain data, so that each has a test with a sabotaged input.
 //! Only `tidy::Workspace::load`, the execution of steps and `main` touch the world.
@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod chaos;
 pub mod ci;
 pub mod printer;
 pub mod stopwatch;

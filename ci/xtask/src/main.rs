@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, ci, printer, tidy};
+use xtask::{bench, chaos, ci, printer, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -22,6 +22,15 @@ enum Chore {
         /// Writes the figures to `docs/benchmarks.md`.
         #[arg(long)]
         record: bool,
+    },
+    /// Kills the runner, keepers and inits of a gate at random moments: nothing may be left, nothing allowed.
+    Chaos {
+        /// How many kills must hit.
+        #[arg(long, default_value_t = 200)]
+        kills: u32,
+        /// Repeats the moments of an earlier run.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Runs exactly what CI runs and stops at the first failure; the tests come last.
     Ci {
@@ -59,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Chore::Bench { record } => {
             bench::run(&root, if record { bench::Recording::Document } else { bench::Recording::Nowhere })
         }
+        Chore::Chaos { kills, seed } => chaos::chore(&root, kills, seed),
         Chore::Ci { list: true } => {
             printer::text(&ci::describe(&ci::steps(&ci::Tools::detect(&root))));
             Ok(())

@@ -3,9 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "clippy does not see that what helps tests is a test")]
 
 mod at;
+mod bad_input;
+mod escape;
+mod kill;
+mod left;
 mod mistakes;
 mod outage;
+mod parallel;
 mod records;
 mod runs;
 mod scene;
 mod shifted;
+mod software;

@@ -1,0 +1,165 @@
+//! One round: a run, a moment, a kill, and a look at what is left.
+
+use super::Kill;
+use super::processes::Traces;
+use crate::stopwatch::Stopwatch;
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, kill_process};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// How long anything may be left.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a run may go on that has lost a part of itself.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// How a round ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The kill hit, the run did not allow, and nothing was left.
+    Clean {
+        /// Exit code, or 128 + the signal.
+        code: i32,
+        /// From the kill until nothing was left.
+        cleared: Duration,
+    },
+    /// The run was over before the kill.
+    TooLate,
+    /// What must not be: an allow, or something left behind.
+    Wrong(String),
+}
+
+/// A run to be disturbed.
+pub(super) struct Round<'a> {
+    pub(super) notafter: &'a Path,
+    pub(super) scenario: &'a Path,
+    /// A directory of this round's own.
+    pub(super) directory: PathBuf,
+    /// A number that the services carry in their command lines.
+    pub(super) marker: String,
+}
+
+impl Round<'_> {
+    /// Lets the run end by itself; how long that takes.
+    pub(super) fn undisturbed(&self) -> Result<Duration> {
+        let watch = Stopwatch::start();
+        let mut child = self.start()?;
+        let status = child.wait()?;
+        match status.code() {
+            Some(0) => Ok(watch.elapsed()),
+            _ => bail!("undisturbed, the scenario must be allowed; it ended with {status}"),
+        }
+    }
+
+    fn start(&self) -> Result<Child> {
+        fs::create_dir_all(&self.directory).context("failed to make a directory for the round")?;
+        let mut command = Command::new(self.notafter);
+        command.arg("gate").arg(self.scenario).arg("--quiet").env("MARKER", &self.marker);
+        command.env("TMPDIR", &self.directory).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::null()).spawn().context("failed to start the gate")
+    }
+
+    /// Disturbs the run as `kill` says, `after` its start or as soon after as there is something to kill.
+    pub(super) fn disturbed(&self, kill: Kill, after: Duration, pick: u64) -> Result<Ended> {
+        let mounts = mounts()?;
+        let mut child = self.start()?;
+        let ended = self.disturb(&mut child, kill, after, pick, &mounts);
+        if ended.is_err() {
+            // Only a failure of the chore itself leaves it running; nobody waits for it any more.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ended
+    }
+
+    fn disturb(
+        &self,
+        child: &mut Child,
+        kill: Kill,
+        after: Duration,
+        pick: u64,
+        mounts: &str,
+    ) -> Result<Ended> {
+        let runner = i32::try_from(child.id()).context("a process id")?;
+        let mut traces = Traces::default();
+        let watch = Stopwatch::start();
+        let hit = loop {
+            if child.try_wait()?.is_some() {
+                return Ok(Ended::TooLate);
+            }
+            let (keepers, inits) = traces.note(runner);
+            if watch.elapsed() >= after {
+                let targets = match kill {
+                    Kill::Init => inits,
+                    Kill::Keeper => keepers,
+                    Kill::RunnerInterrupted | Kill::RunnerKilled | Kill::RunnerTerminated => vec![runner],
+                };
+                let count = targets.len().max(1) as u64;
+                if let Some(target) = targets.get(usize::try_from(pick % count)?)
+                    && send(*target, kill)
+                {
+                    break Stopwatch::start();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let status = self.wait(child, kill, hit)?;
+        let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        if code == 0 {
+            return Ok(Ended::Wrong(format!("it ended with 0 after {} of {:?}", kill, after)));
+        }
+        // A run that goes on without a part of itself has its patience from its end on.
+        let hit = if matches!(kill, Kill::Init | Kill::Keeper) { Stopwatch::start() } else { hit };
+        loop {
+            let mut left = traces.left(runner, &self.marker);
+            left.extend(self.files()?);
+            if self::mounts()? != mounts {
+                left.push("a mount".to_owned());
+            }
+            if left.is_empty() {
+                return Ok(Ended::Clean { code, cleared: hit.elapsed() });
+            }
+            if hit.elapsed() > PATIENCE {
+                let seen = traces.seen();
+                return Ok(Ended::Wrong(format!(
+                    "{kill} after {after:?}: of {} processes in {} namespaces is left: {}",
+                    seen.0,
+                    seen.1,
+                    left.join("; ")
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn wait(&self, child: &mut Child, kill: Kill, hit: Stopwatch) -> Result<ExitStatus> {
+        let limit = if matches!(kill, Kill::Init | Kill::Keeper) { LONGEST } else { PATIENCE };
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if hit.elapsed() > limit {
+                bail!("{} s after {kill} the gate still runs", limit.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Temporary files, keys among them if anything were wrong.
+    fn files(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.directory).context("failed to read the directory of the round")?;
+        Ok(entries.flatten().map(|entry| format!("file {}", entry.path().display())).collect())
+    }
+}
+
+/// Whether the signal was sent; who is gone by now needs none.
+fn send(pid: i32, kill: Kill) -> bool {
+    Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, kill.signal()).is_ok())
+}
+
+fn mounts() -> Result<String> {
+    fs::read_to_string("/proc/self/mountinfo").context("failed to read the mounts")
+}
