@@ -27,6 +27,7 @@ fn at(scene: &Scene, instant: &str, command: &[&str]) -> Output {
     scene.command(&arguments).output().unwrap()
 }
 
+#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());

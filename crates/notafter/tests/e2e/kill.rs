@@ -8,7 +8,6 @@ const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/scen
 const KILLS: u32 = 12;
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a failure must tell which moments led to it")]
 fn whatever_is_killed_nothing_is_left_and_nothing_allowed() {
     if !can_run() {
         return;
