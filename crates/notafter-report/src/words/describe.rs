@@ -3,8 +3,9 @@
 use super::{count, list};
 use crate::page::{clip, log_line};
 use notafter_core::{
-    Answer, CaseError, Connection, Container, Credential, Edge, Fingerprint, Inventory, Place, Purpose,
-    Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service, ServiceEnd, Span, Start, UnixTime,
+    Answer, CaseError, Connection, Container, Credential, Edge, EdgeKind, Fingerprint, Inventory, Origin,
+    Place, Purpose, Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service, ServiceEnd, Span, Start,
+    UnixTime,
 };
 use std::time::Duration;
 
@@ -44,10 +45,14 @@ pub(crate) fn boundaries(record: &RunRecord) -> Vec<Edge> {
 
 /// Edges whose changed state begins after `after` and not after `through`, in time order.
 pub(crate) fn edges_changing(inventory: &Inventory, after: UnixTime, through: UnixTime) -> Vec<Edge> {
+    // What a service shows for the first time was valid before: its beginning changes nothing.
+    let counts = |credential: &Credential, edge: &Edge| {
+        credential.origin != Origin::Served || edge.kind == EdgeKind::NotAfter
+    };
     let mut edges: Vec<Edge> = inventory
         .credentials
         .iter()
-        .flat_map(Credential::edges)
+        .flat_map(|credential| credential.edges().filter(|edge| counts(credential, edge)))
         .filter(|edge| edge.changed_at() > after && edge.changed_at() <= through)
         .collect();
     edges.sort();

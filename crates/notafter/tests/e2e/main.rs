@@ -8,6 +8,7 @@ mod escape;
 mod kill;
 mod left;
 mod mistakes;
+mod motions;
 mod outage;
 mod parallel;
 mod records;

@@ -1,0 +1,85 @@
+//! A scenario of the repository, gated.
+
+use crate::runs::can_run;
+use crate::scene::{Scene, shown};
+use notafter_core::{CaseRecord, Credential, Decision, Finding, FindingCode, Outcome, RunRecord, Verdict};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub(super) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Whether this machine can run what a test needs. Where it must, not being able to is a failure.
+#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
+pub(super) fn can_run_with(programs: &[&str]) -> bool {
+    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let is_there = |program: &&&str| places.iter().any(|place| Path::new(place).join(program).exists());
+    let missing: Vec<&&str> = programs.iter().filter(|program| !is_there(program)).collect();
+    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(missing.is_empty() || !required, "required here: {missing:?}");
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: this machine does not have {missing:?}");
+    }
+    missing.is_empty() && can_run()
+}
+
+/// Builds the tree of the Go service.
+pub(super) fn go_tree(directory: &Path) {
+    let built = Command::new(repository().join("fixtures/elapse/build")).arg(directory).output().unwrap();
+    assert!(built.status.success(), "{}", shown(&built));
+}
+
+/// What the gate wrote.
+pub(super) struct Gated {
+    pub(super) code: Option<i32>,
+    pub(super) text: String,
+    pub(super) record: RunRecord,
+    pub(super) verdict: Verdict,
+}
+
+/// Gates a scenario of the repository.
+pub(super) fn gate(scenario: &str, more: &[&str], variables: &[(&str, &Path)]) -> Gated {
+    let scene = Scene::new();
+    let path = repository().join("scenarios").join(scenario);
+    let usual = ["gate", path.to_str().unwrap(), "--report", "json=record.json"];
+    let mut command = scene.command(&[usual.as_slice(), more].concat());
+    command.envs(variables.iter().copied());
+    let output = command.output().unwrap();
+    let text = shown(&output);
+    let json = std::fs::read_to_string(scene.path().join("record.json")).unwrap_or_else(|_| panic!("{text}"));
+    let (record, verdict) = notafter_report::json::read(&json).unwrap();
+    Gated { code: output.status.code(), text, record, verdict }
+}
+
+impl Gated {
+    /// Says that the gate came to this, with the exit code that CI acts upon.
+    #[track_caller]
+    pub(super) fn is(&self, decision: Decision, code: FindingCode) -> &Finding {
+        let exit = match decision {
+            Decision::Allow => 0,
+            Decision::Block => 1,
+            Decision::Inconclusive => 3,
+        };
+        assert_eq!((self.code, self.verdict.decision), (Some(exit), decision), "{}", self.text);
+        let first = self.verdict.findings.first();
+        first.filter(|finding| finding.code == code).unwrap_or_else(|| panic!("{}", self.text))
+    }
+
+    #[track_caller]
+    pub(super) fn outcome(&self, case: &str) -> Option<Outcome> {
+        self.case(case).outcome
+    }
+
+    #[track_caller]
+    pub(super) fn case(&self, id: &str) -> &CaseRecord {
+        let found = self.record.cases.iter().find(|case| case.case.id.as_str() == id);
+        found.unwrap_or_else(|| panic!("no case {id}: {}", self.text))
+    }
+
+    #[track_caller]
+    pub(super) fn culprit(&self, finding: &Finding) -> &Credential {
+        let culprit = finding.culprit.and_then(|culprit| self.record.inventory.find(culprit));
+        culprit.unwrap_or_else(|| panic!("no culprit: {}", self.text))
+    }
+}

@@ -1,0 +1,5 @@
+//! State, timers and renewals: services that a test which stands at one instant cannot see through.
+
+mod elapse;
+mod gated;
+mod state;
