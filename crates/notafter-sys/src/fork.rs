@@ -270,6 +270,14 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 
+/// The same for an open executable, wherever its file lies.
+pub fn exec_open(file: BorrowedFd<'_>, argv: &[CString], env: &[CString]) -> io::Error {
+    match nix::unistd::execveat(file, c"", argv, env, nix::fcntl::AtFlags::AT_EMPTY_PATH) {
+        Ok(never) => match never {},
+        Err(errno) => errno.into(),
+    }
+}
+
 /// Marks every descriptor beyond standard error close-on-exec, whoever opened it, so that no program started from here
 /// inherits what our own caller forgot to close.
 ///

@@ -10,7 +10,6 @@ compile_error!(
 );
 
 pub mod bpf;
-pub mod child;
 pub mod fdpass;
 pub mod fork;
 pub mod memfd;

@@ -2,11 +2,12 @@
 //! kernel's clock discipline.
 //!
 //! # Safety
-//! Unsafe code makes system calls with pointers to live locals.
+//! Unsafe code makes system calls with pointers to live locals, and takes ownership of descriptors that the kernel
+//! has just returned.
 #![allow(unsafe_code, reason = "these calls have no safe wrapper")]
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use crate::page::Timespec;
 
@@ -51,7 +52,7 @@ impl ForeignTimerFd {
     /// # Errors
     /// `EBADF` where the process has no such descriptor, `EPERM` where access is refused.
     pub fn open(pid: i32, fd: i32) -> io::Result<Self> {
-        Ok(Self(crate::child::foreign_fd(pid, fd)?))
+        Ok(Self(foreign_fd(pid, fd)?))
     }
 
     /// Arms it relative to now and returns the setting that it had.
@@ -75,6 +76,26 @@ impl ForeignTimerFd {
         check(unsafe { libc::timerfd_gettime(self.0.as_raw_fd(), &raw mut current) }.into())?;
         Ok(from_raw(current))
     }
+}
+
+/// A copy of descriptor `fd` of process `pid` (pidfd_getfd(2)).
+///
+/// # Errors
+/// `EBADF` where the process has no such descriptor, `EPERM` where access is refused, `ESRCH` where it is gone.
+fn foreign_fd(pid: i32, fd: i32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes plain numbers.
+    let process = own(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: pidfd_getfd takes plain numbers.
+    own(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) })
+}
+
+fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel just returned this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 fn to_raw(setting: TimerSetting) -> libc::itimerspec {

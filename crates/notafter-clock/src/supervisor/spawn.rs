@@ -3,7 +3,6 @@
 use super::engine::{Happening, Supervisor};
 use crate::error::{During, Error};
 use notafter_sys::bpf::Instruction;
-use notafter_sys::child::{self, Program};
 use notafter_sys::fdpass;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::notify::{self, Listener, NewPrivileges};
@@ -181,7 +180,7 @@ fn become_program(
     let listener = notify::install(filter, NewPrivileges::Denied).map_err(|error| (FILTER, error))?;
     let handed_over = hand_over(listener, socket);
     handed_over.map_err(|error| (FILTER, error))?;
-    execute(&executable, &argv, &env).map_err(|error| (EXEC, error))
+    Err((EXEC, execute(&executable, &argv, &env)))
 }
 
 /// Hands the listener to the supervisor and waits until it listens.
@@ -194,23 +193,24 @@ fn hand_over(listener: OwnedFd, mut socket: &UnixStream) -> io::Result<()> {
     socket.read_exact(&mut [0])
 }
 
-fn execute(executable: &Executable, argv: &[CString], env: &[CString]) -> io::Result<Infallible> {
+/// Becomes the program; returns only where that fails.
+fn execute(executable: &Executable, argv: &[CString], env: &[CString]) -> io::Error {
     let none = || io::Error::from_raw_os_error(libc::ENOENT);
     match executable {
-        Executable::Fd(fd) => child::execute(&Program::Fd(fd.as_fd()), argv, env),
+        Executable::Fd(fd) => fork::exec_open(fd.as_fd(), argv, env),
         Executable::FirstArgument => {
-            let name = argv.first().ok_or_else(none)?;
+            let Some(name) = argv.first() else { return none() };
             let mut refused = None;
             for path in candidates(name, env) {
-                let Err(error) = child::execute(&Program::Path(path), argv, env);
+                let error = fork::exec(&path, argv, env);
                 match error.raw_os_error() {
                     Some(libc::ENOENT | libc::ENOTDIR) => {}
                     // As execvp(3): another directory of the PATH may hold one that may be executed.
                     Some(libc::EACCES) => refused = Some(error),
-                    _ => return Err(error),
+                    _ => return error,
                 }
             }
-            Err(refused.unwrap_or_else(none))
+            refused.unwrap_or_else(none)
         }
     }
 }
