@@ -38,7 +38,7 @@ pub fn read(tid: i32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
 /// Writes `bytes` to `address` of the thread `tid`, which must be mapped writable there.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`read()`].
 pub fn write(tid: i32, address: u64, bytes: &[u8]) -> io::Result<()> {
     let target = [remote(address, bytes.len())?];
     match process_vm_writev(Pid::from_raw(tid), &[IoSlice::new(bytes)], &target) {
@@ -53,7 +53,7 @@ pub fn write(tid: i32, address: u64, bytes: &[u8]) -> io::Result<()> {
 /// of the page (`FOLL_FORCE`, proc_pid_mem(5)).
 ///
 /// # Errors
-/// As [`read`]; `EPERM` too where the kernel is built or booted to refuse such writes.
+/// As [`read()`]; `EPERM` too where the kernel is built or booted to refuse such writes.
 pub fn overwrite(tid: i32, address: u64, bytes: &[u8]) -> io::Result<()> {
     open(tid, true)?.write_all_at(bytes, address)
 }
@@ -65,7 +65,7 @@ fn open(tid: i32, writable: bool) -> io::Result<File> {
 /// Reads `N` little-endian 64-bit words.
 ///
 /// # Errors
-/// As [`read`].
+/// As [`read()`].
 pub fn read_words<const N: usize>(tid: i32, address: u64) -> io::Result<[i64; N]> {
     let mut bytes = [[0; 8]; N];
     read(tid, address, bytes.as_flattened_mut())?;
@@ -75,7 +75,7 @@ pub fn read_words<const N: usize>(tid: i32, address: u64) -> io::Result<[i64; N]
 /// Writes little-endian 64-bit words.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_words<const N: usize>(tid: i32, address: u64, words: [i64; N]) -> io::Result<()> {
     write(tid, address, words.map(i64::to_le_bytes).as_flattened())
 }
