@@ -132,6 +132,21 @@ fn a_daily_look_at_a_certificate_breaks_behind_its_end() {
 }
 
 #[test]
+fn what_breaks_late_is_laid_to_the_one_edge_without_which_it_does_not() {
+    let late = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(20 * 3_600), log: "" };
+    let (_, verdict) = World::new().holding([embedded()]).ill(late.clone()).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((verdict.decision, finding.culprit), (Decision::Block, Some(embedded().fingerprint)));
+    assert!(matches!(finding.evidence.as_slice(), [Evidence::Delayed { .. }]), "{:#?}", finding.evidence);
+
+    let other = held_by("hss", certificate(2, "CN=hss", at(END)));
+    let (_, verdict) = World::new().holding([embedded(), other]).ill(late).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((verdict.decision, finding.culprit), (Decision::Block, None), "either could be behind it");
+    assert_eq!(finding.evidence.len(), 2, "{:#?}", finding.evidence);
+}
+
+#[test]
 fn state_that_ages_blocks_where_no_credential_is_known() {
     let expected = block("2019-05-04T06:07:08Z", None, 14);
     let life = at("2019-05-04T06:07:07Z").secs_since(start());
