@@ -90,6 +90,9 @@ pub(crate) struct GateArgs {
     /// Where services run
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendChoice,
+    /// What keeps the services apart from the machine
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) isolation: Isolation,
     /// Run this case of the plan alone; what it shows is no verdict
     #[arg(long, value_name = "ID", value_parser = case_id)]
     pub(crate) case: Option<CaseId>,
@@ -111,6 +114,9 @@ pub(crate) struct ReplayArgs {
     /// Where services run
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendChoice,
+    /// What keeps the services apart from the machine
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) isolation: Isolation,
     /// Keep what `gate --keep` keeps, per scenario and build
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
@@ -124,6 +130,16 @@ pub(crate) enum BackendChoice {
     /// Namespaces of this machine, without a daemon
     #[default]
     Embedded,
+}
+
+/// What keeps the services apart from the machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Isolation {
+    /// User, mount, process, network, ipc and host name namespaces
+    #[default]
+    Namespaces,
+    /// Nothing, for job containers that may not make namespaces: refused, no back end can do it yet
+    None,
 }
 
 /// A report that somebody wants.

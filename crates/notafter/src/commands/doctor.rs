@@ -1,6 +1,6 @@
 //! `notafter doctor`: does the gate work on this machine? Not asked but tried: what a run needs first is done once.
 
-use crate::args::BackendChoice;
+use crate::args::{BackendChoice, Isolation};
 use crate::backends;
 use crate::error::{Error, causes};
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use notafter_backend::{Ability, probe_capabilities};
 const SHIFT_SECS: i64 = 400 * 86_400;
 
 pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
-    let backend = match backends::choose(BackendChoice::Embedded) {
+    let backend = match backends::choose(BackendChoice::Embedded, Isolation::Namespaces) {
         Ok(backend) => backend,
         Err(error) => {
             let mut page = format!("FAIL  sandboxes: {error}\n");

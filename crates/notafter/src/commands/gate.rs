@@ -16,7 +16,7 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
     interrupt.on_signals()?;
     let scenario = loading::runnable(&args.scenario.scenario, args.scenario.candidate.clone())?;
     let images = loading::images(&[&scenario], args.volume, printer)?;
-    let backend = backends::choose(args.backend)?;
+    let backend = backends::choose(args.backend, args.isolation)?;
     let options =
         Options { only: args.case.clone(), keep: args.keep.clone(), interrupt, ..Options::default() };
     // A case that runs alone is run to be looked at.

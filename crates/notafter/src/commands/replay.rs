@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     let scenarios: Vec<&Scenario> =
         retold.iter().flat_map(|retold| retold.builds.iter().map(|(scenario, _)| scenario)).collect();
     let images = loading::images(&scenarios, args.volume, printer)?;
-    let backend = backends::choose(args.backend)?;
+    let backend = backends::choose(args.backend, args.isolation)?;
     let mut worst = Exit::Allow;
     for retold in &retold {
         for (scenario, entry) in &retold.builds {
