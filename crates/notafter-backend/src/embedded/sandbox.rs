@@ -124,11 +124,12 @@ impl EmbeddedSandbox {
     }
 
     /// Ends an instance with everything in it. The keeper reaps its init, so afterwards nothing is left.
-    fn end(&mut self, number: u32) -> Result<(), Error> {
+    /// Returns whether the init had died before.
+    fn end(&mut self, number: u32) -> Result<bool, Error> {
         match self.keeper.ask_soon(&KeeperRequest::End { instance: number }, &[])? {
-            (KeeperReply::Ended { remarks }, _) => {
+            (KeeperReply::Ended { remarks, lost }, _) => {
                 self.remark(remarks);
-                Ok(())
+                Ok(lost)
             }
             _ => Err(self.keeper.lost("it answered something else")),
         }
@@ -203,7 +204,11 @@ impl Sandbox for EmbeddedSandbox {
             ServiceState::Running => ServiceState::Ended { code: 128 + 9, at: now },
             last => last,
         };
-        self.end(number)?;
+        if self.end(number)? {
+            return Err(Error::Lost {
+                reason: format!("the init of {service} had died before it was stopped"),
+            });
+        }
         let instance = self.known(service)?;
         instance.note_end(last);
         instance.init = None;

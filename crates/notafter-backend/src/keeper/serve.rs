@@ -142,8 +142,9 @@ impl Keeper {
                 },
                 KeeperRequest::End { instance } => {
                     let mut remarks = Vec::new();
+                    let lost = self.instances.get(&instance).is_some_and(|instance| is_dead(instance.pid));
                     self.end(instance, &mut remarks);
-                    (KeeperReply::Ended { remarks }, None)
+                    (KeeperReply::Ended { remarks, lost }, None)
                 }
                 KeeperRequest::Launch { instance, blueprint } => {
                     match self.launch(instance, *blueprint, fds) {

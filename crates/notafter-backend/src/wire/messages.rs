@@ -92,6 +92,8 @@ pub(crate) enum KeeperReply {
     Connected,
     Ended {
         remarks: Vec<String>,
+        /// Whether its init had died before.
+        lost: bool,
     },
     Failed(Failure),
     /// The process id of the init, as the runner sees it.
