@@ -24,6 +24,15 @@ struct Entry {
     words: Vec<Vec<u8>>,
 }
 
+impl Entry {
+    /// The runner for which this process keeps a sandbox.
+    fn keeps_for(&self) -> Option<i32> {
+        let mut words = self.words.iter().skip_while(|word| *word != KEEPER);
+        words.next()?;
+        std::str::from_utf8(words.next()?).ok()?.parse().ok()
+    }
+}
+
 /// Everything that was seen of a run.
 #[derive(Debug, Default)]
 pub(super) struct Traces {
@@ -68,15 +77,21 @@ impl Traces {
     /// What is left of the run of `runner`: processes seen before, whoever lives in a namespace of the run, and
     /// whoever names `marker` or is a keeper of that runner. One line each.
     pub(super) fn left(&self, runner: i32, marker: &str) -> Vec<String> {
-        let runner_word = runner.to_string();
+        let entries = entries();
         let mut left = Vec::new();
-        for entry in entries().values().filter(|entry| !entry.is_zombie) {
+        for entry in entries.values().filter(|entry| !entry.is_zombie) {
             let pid = entry.process.pid;
-            let is_named = |name: &str| entry.words.iter().any(|word| word == name.as_bytes());
-            let is_keeper = entry.words.iter().any(|word| word == KEEPER) && is_named(&runner_word);
-            let is_inside =
-                namespaces_of(&pid.to_string()).any(|namespace| self.namespaces.contains(&namespace));
-            if self.processes.contains(&entry.process) || is_keeper || is_inside || is_named(marker) {
+            let is_named = entry.words.iter().any(|word| word == marker.as_bytes());
+            // Numbers of namespaces are given anew as soon as they are free, to other people's runs as well.
+            let is_inside = || {
+                namespaces_of(&pid.to_string()).any(|namespace| self.namespaces.contains(&namespace))
+                    && sandbox_of(entry, &entries).is_none_or(|of| of == runner)
+            };
+            if self.processes.contains(&entry.process)
+                || entry.keeps_for() == Some(runner)
+                || is_named
+                || is_inside()
+            {
                 let line = entry.words.iter().map(|word| String::from_utf8_lossy(word)).collect::<Vec<_>>();
                 left.push(format!("process {pid}: {}", line.join(" ")));
             }
@@ -103,6 +118,17 @@ fn entry(pid: i32) -> Option<Entry> {
         is_zombie: matches!(*fields.first()?, "Z" | "X"),
         words: line.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect(),
     })
+}
+
+/// Whether a process still runs, or could.
+pub(super) fn is_alive(pid: i32) -> bool {
+    entry(pid).is_some_and(|entry| !entry.is_zombie)
+}
+
+/// The runner of the sandbox in which a process lives, as far as its ancestors tell.
+fn sandbox_of(entry: &Entry, entries: &BTreeMap<i32, Entry>) -> Option<i32> {
+    let ancestors = std::iter::successors(Some(entry), |entry| entries.get(&entry.parent));
+    ancestors.take(64).find_map(Entry::keeps_for)
 }
 
 fn namespaces_of(pid: &str) -> impl Iterator<Item = String> {

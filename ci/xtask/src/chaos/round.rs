@@ -1,7 +1,7 @@
 //! One round: a run, a moment, a kill, and a look at what is left.
 
 use super::Kill;
-use super::processes::Traces;
+use super::processes::{Traces, is_alive};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, kill_process};
@@ -99,6 +99,7 @@ impl Round<'_> {
                 };
                 let count = targets.len().max(1) as u64;
                 if let Some(target) = targets.get(usize::try_from(pick % count)?)
+                    && is_alive(*target)
                     && send(*target, kill)
                 {
                     break Stopwatch::start();
