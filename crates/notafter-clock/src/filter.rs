@@ -8,6 +8,9 @@ use notafter_sys::bpf::{ARCH_X86_64, Action, BpfError, Instruction, Program, Wor
 /// a guest that sets it itself gains an unshifted timeout, never an unshifted time.
 pub(crate) const REWRITTEN: u32 = 0xC10C_4B1D;
 
+/// The bit that marks calls of the x32 ABI, whose numbers the table does not know.
+pub(crate) const X32: u32 = 0x4000_0000;
+
 const SHIFTED_CLOCKS: [i32; 9] = [
     libc::CLOCK_REALTIME,
     libc::CLOCK_MONOTONIC,
@@ -23,12 +26,15 @@ const SHIFTED_CLOCKS: [i32; 9] = [
 /// Assembles the filter.
 pub(crate) fn build() -> Result<Vec<Instruction>, BpfError> {
     let mut program = Program::new();
-    let known = program.label();
+    let (known, native) = (program.label(), program.label());
     program.load(Word::Arch);
     program.if_equal(ARCH_X86_64, known);
-    program.answer(Action::Notify); // 32-bit calls: the supervisor refuses and records them
+    program.answer(Action::Notify); // the supervisor refuses and records them
     program.bind(known);
     program.load(Word::Number);
+    program.if_no_bit(X32, native);
+    program.answer(Action::Notify);
+    program.bind(native);
     for (number, condition) in calls::watched() {
         let next = program.label();
         program.if_not_equal(number, next);
@@ -140,5 +146,7 @@ mod tests {
         let i386 = 0x4000_0003;
         let answer = interpret(&build().unwrap(), i386, 20, [0; 6]);
         assert_eq!(answer, Some(constant_of(Action::Notify)));
+        let x32_clock_gettime = interpret(&build().unwrap(), ARCH_X86_64, X32 | 228, [2; 6]);
+        assert_eq!(x32_clock_gettime, Some(constant_of(Action::Notify)));
     }
 }

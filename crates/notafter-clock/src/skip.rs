@@ -21,7 +21,7 @@ const HOUSEKEEPING_JUMP: (Duration, Duration) = (Duration::from_secs(3_600), Dur
 /// Shorter jumps are not worth it: real time gets there.
 const SHORTEST_JUMP: Duration = Duration::from_millis(1);
 /// After so many jumps in one motion, everything that waits for at most an hour counts as housekeeping.
-const MANY_JUMPS: u32 = 2_000;
+const MANY_JUMPS: u32 = 400;
 
 /// A sleep of at most this length is a pause of something that is not done: real time gets there.
 const FIDGET: Duration = Duration::from_millis(20);

@@ -150,6 +150,13 @@ impl Program {
         self.lines.push(Line::Jump { code: JUMP_ANY_BIT, constant: bits, yes, no: None });
     }
 
+    /// Jumps where the loaded word has none of the bits, else goes on.
+    pub fn if_no_bit(&mut self, bits: u32, no: Label) {
+        let next = self.label();
+        self.lines.push(Line::Jump { code: JUMP_ANY_BIT, constant: bits, yes: next, no: Some(no) });
+        self.bind(next);
+    }
+
     /// Jumps.
     pub fn go(&mut self, label: Label) {
         self.lines.push(Line::Jump { code: JUMP, constant: 0, yes: label, no: None });

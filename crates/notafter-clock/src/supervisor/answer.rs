@@ -4,6 +4,7 @@ use super::engine::Supervisor;
 use super::sleepers::Waking;
 use crate::calls::{self, Basis, WaitForm};
 use crate::clock::ClockKind;
+use crate::filter::X32;
 use crate::guest;
 use crate::nanos::Nanos;
 use crate::wait::{Unnoted, Wait};
