@@ -24,7 +24,7 @@ const SHORTEST_JUMP: Duration = Duration::from_millis(1);
 const MANY_JUMPS: u32 = 400;
 
 /// A sleep of at most this length is a pause of something that is not done: real time gets there.
-const FIDGET: Duration = Duration::from_millis(20);
+pub(crate) const FIDGET: Duration = Duration::from_millis(20);
 
 /// How still the guests are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

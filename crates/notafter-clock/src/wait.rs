@@ -3,6 +3,7 @@
 use crate::calls::{Basis, Encoding, WaitForm};
 use crate::clock::{Clock, ClockKind, Deadline};
 use crate::nanos::Nanos;
+use crate::skip::FIDGET;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use std::io;
@@ -16,8 +17,11 @@ pub(crate) struct Wait {
     pub(crate) deadline: Deadline,
     /// How long it was to last when it began.
     pub(crate) length: Nanos,
-    /// How many waits of about this length the thread has begun in a row, this one included.
+    /// How many waits of about this length the thread has begun in a row, this one included. Mere pauses between them
+    /// do not count: schedulers make some before each long sleep.
     pub(crate) repeats: u32,
+    /// Length and repeats of the thread's last wait that was more than a pause.
+    habit: (Nanos, u32),
     /// What was added to monotonic time when it began: while that stands, the kernel ends it in time by itself.
     mono_when_begun: Nanos,
 }
@@ -46,14 +50,18 @@ impl Wait {
             Basis::Absolute(id) => clock.deadline(ClockKind::of(id), timeout).ok_or(Unnoted::OwnClock)?,
         };
         let length = clock.until(deadline);
-        let alike = previous.filter(|previous| is_about(previous.length, length));
+        let last = previous.map_or((length, 0), |previous| previous.habit);
+        let before = if is_about(last.0, length) { last.1 } else { 0 };
+        let repeats = before.saturating_add(1);
+        let habit = if length > Nanos::from(FIDGET) { (length, repeats) } else { last };
         Ok(Self {
             number: notification.number,
             args: notification.args,
             form,
             deadline,
             length,
-            repeats: alike.map_or(0, |previous| previous.repeats).saturating_add(1),
+            repeats,
+            habit,
             mono_when_begun: clock.state().mono.into(),
         })
     }

@@ -18,10 +18,11 @@ use std::io;
 impl Supervisor {
     /// Answers one notification. Calls of a thread that is gone by now need none.
     pub(super) fn answer(&mut self, listener: u32, notification: &Notification) {
-        if notification.arch != ARCH_X86_64 {
+        let is_x32 = notification.number.cast_unsigned() & X32 != 0;
+        if notification.arch != ARCH_X86_64 || is_x32 {
             let exe = guest::exe(notification.tid);
-            self.ledger
-                .fault(notification.tid, format!("{exe} made a 32-bit system call, which was refused"));
+            let kind = if is_x32 { "an x32" } else { "a 32-bit" };
+            self.ledger.fault(notification.tid, format!("{exe} made {kind} system call, which was refused"));
             return self.answer_with(listener, notification, Err(libc::ENOSYS));
         }
         let args = &notification.args;

@@ -67,9 +67,3 @@ fn lives_too_brief_to_stop_in_are_no_block_and_no_allow() {
     let world = World::new().ill(Ill::Renews { life: 3_600, until: None });
     check("an hour", &world, &inconclusive(FindingCode::PlanIncomplete, 20));
 }
-
-#[test]
-fn what_starts_anew_is_no_renewal() {
-    let (_, verdict) = World::new().ill(Ill::InMemory { life: 800 * DAY }).gate();
-    assert_eq!((verdict.decision, note(&verdict)), (Decision::Allow, None));
-}
