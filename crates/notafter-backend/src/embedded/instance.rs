@@ -97,6 +97,12 @@ impl Instance {
         }
     }
 
+    /// Ends the conversation. The init then ends by itself, with everything in it; any other end of it would be one
+    /// that nobody here asked for.
+    pub(super) fn hang_up(&mut self) {
+        self.channel = None;
+    }
+
     /// Forgets the init, whose end the keeper has seen; `last` is how the main process stood then.
     pub(super) fn note_end(&mut self, last: ServiceState) {
         self.channel = None;

@@ -146,6 +146,7 @@ impl EmbeddedSandbox {
 
     fn end_everything(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.closed, true) {
+            self.services.values_mut().for_each(Instance::hang_up);
             let remarks = self.keeper.close()?;
             self.remark(remarks);
         }
@@ -158,8 +159,14 @@ impl Sandbox for EmbeddedSandbox {
         if self.services.contains_key(&spec.service) {
             self.take_evidence(&spec.service)?;
         }
-        if let Some(old) = self.services.remove(&spec.service) {
-            self.end(old.number)?;
+        if let Some(mut old) = self.services.remove(&spec.service) {
+            old.hang_up();
+            // On the machine's clock nothing was proven by it.
+            if self.end(old.number)? && self.timepiece.is_some() {
+                return Err(Error::Lost {
+                    reason: format!("the init of {} had died before it was started anew", spec.service),
+                });
+            }
         }
         let number = self.launches;
         self.launches += 1;
@@ -186,7 +193,8 @@ impl Sandbox for EmbeddedSandbox {
                 Ok(())
             }
             Err(error) => {
-                self.end(number)?;
+                instance.hang_up();
+                self.end(number)?; // that it failed is what is being told
                 Err(error)
             }
         }
@@ -204,6 +212,7 @@ impl Sandbox for EmbeddedSandbox {
             ServiceState::Running => ServiceState::Ended { code: 128 + 9, at: now },
             last => last,
         };
+        instance.hang_up();
         if self.end(number)? {
             return Err(Error::Lost {
                 reason: format!("the init of {service} had died before it was stopped"),

@@ -19,6 +19,10 @@ pub(crate) const ARGUMENT: &str = "__sandbox";
 /// The same for the canary inside a sandbox.
 pub(crate) const CANARY: &str = "__canary";
 
+/// How long an init may take to end by itself.
+const FAREWELL_LOOKS: u32 = 20_000;
+const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
+
 /// How long the rest of a message may take once its beginning is there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -130,9 +134,7 @@ impl Keeper {
         while let Ok((request, fds)) = self.channel.receive::<KeeperRequest>() {
             let (reply, fd) = match request {
                 KeeperRequest::Close => {
-                    // Killing an init once more would hide that somebody else had done so.
-                    let lost = self.instances.values().filter(|instance| is_dead(instance.pid)).count();
-                    let remarks = self.close();
+                    let (remarks, lost) = self.close();
                     let _ = self.channel.send(&KeeperReply::Closed { remarks, lost }, &[]);
                     return 0;
                 }
@@ -142,8 +144,7 @@ impl Keeper {
                 },
                 KeeperRequest::End { instance } => {
                     let mut remarks = Vec::new();
-                    let lost = self.instances.get(&instance).is_some_and(|instance| is_dead(instance.pid));
-                    self.end(instance, &mut remarks);
+                    let lost = self.end(instance, &mut remarks);
                     (KeeperReply::Ended { remarks, lost }, None)
                 }
                 KeeperRequest::Launch { instance, blueprint } => {
@@ -213,23 +214,39 @@ impl Keeper {
         }
     }
 
-    /// Kills an init and with it everything in its pid namespace; when it is reaped, all of that is gone.
-    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) {
-        let Some(Instance { pid, site }) = self.instances.remove(&instance) else { return };
-        let _ = rustix::process::kill_process(pid, Signal::KILL);
-        if let Err(error) = fork::reap(pid) {
-            remarks.push(format!("the end of an init could not be awaited: {error}"));
+    /// Waits for the end of an init, with which everything in its pid namespace is gone, and tells whether somebody
+    /// else ended it. The runner has hung up, so an init that was left alone ends by itself, with 0.
+    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) -> bool {
+        let Some(Instance { pid, site }) = self.instances.remove(&instance) else { return false };
+        let by_itself = (0..FAREWELL_LOOKS).any(|_| {
+            let dead = is_dead(pid);
+            if !dead {
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+            dead
+        });
+        if !by_itself {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            remarks.push("an init did not end by itself and was killed".to_owned());
         }
+        let lost = match fork::reap(pid) {
+            Ok(code) => by_itself && code != 0,
+            Err(error) => {
+                remarks.push(format!("the end of an init could not be awaited: {error}"));
+                true
+            }
+        };
         ground::clear_site(&site, remarks);
+        lost
     }
 
-    fn close(&mut self) -> Vec<String> {
+    /// Ends every instance; how many of them somebody else had ended.
+    fn close(&mut self) -> (Vec<String>, usize) {
         let mut remarks = Vec::new();
-        for instance in self.instances.keys().copied().collect::<Vec<_>>() {
-            self.end(instance, &mut remarks);
-        }
+        let instances: Vec<u32> = self.instances.keys().copied().collect();
+        let lost = instances.into_iter().filter(|instance| self.end(*instance, &mut remarks)).count();
         self.ground.clear(&mut remarks);
-        remarks
+        (remarks, lost)
     }
 }
 
