@@ -112,8 +112,8 @@ mod tests {
     #[test]
     fn package_names_are_read_from_ids() {
         for (id, name) in [
-            ("path+file:///work/fixtures/o2#o2-fixtures@0.1.0", Some("o2-fixtures")),
-            ("path+file:///work/hello#0.1.0", Some("hello")),
+            ("path+file:///checkout/fixtures/o2#o2-fixtures@0.1.0", Some("o2-fixtures")),
+            ("path+file:///checkout/hello#0.1.0", Some("hello")),
             ("registry+https://example.org/index#serde@1.0.0", Some("serde")),
             ("nonsense", None),
         ] {
