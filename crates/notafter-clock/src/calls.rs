@@ -62,7 +62,7 @@ const DEADLINES: [(i64, u8); 4] = [
 ];
 
 /// Calls that are always put before the supervisor.
-const ALWAYS: [i64; 15] = [
+const ALWAYS: [i64; 18] = [
     libc::SYS_adjtimex,
     libc::SYS_alarm,
     libc::SYS_clock_adjtime,
@@ -70,14 +70,26 @@ const ALWAYS: [i64; 15] = [
     libc::SYS_clock_settime,
     libc::SYS_execve,
     libc::SYS_execveat,
+    libc::SYS_exit_group,
     libc::SYS_gettimeofday,
     libc::SYS_io_uring_setup,
     libc::SYS_settimeofday,
+    libc::SYS_sysinfo,
     libc::SYS_time,
     libc::SYS_timer_delete,
     libc::SYS_timer_gettime,
     libc::SYS_timer_settime,
     libc::SYS_timerfd_settime,
+    libc::SYS_times,
+];
+
+/// Calls that change what is mapped, with the arguments that hold address and length.
+const REMAPPING: [(i64, u8, u8); 5] = [
+    (libc::SYS_madvise, 0, 1),
+    (libc::SYS_mprotect, 0, 1),
+    (libc::SYS_munmap, 0, 1),
+    (libc::SYS_pkey_mprotect, 0, 1),
+    (libc::SYS_remap_file_pages, 0, 1),
 ];
 
 /// futex(2) operations that end by time, where their timeout is given.
@@ -102,8 +114,12 @@ pub(crate) enum Condition {
     Always,
     /// A clock that is shifted is read.
     ClockRead,
+    /// A mapping is laid over whatever is at an address that is given, which may be the clock page's.
+    FixedMapping,
     /// A futex operation that ends by time.
     Futex,
+    /// A mapping is moved from or to where the clock page may be.
+    Moving,
     /// The argument is a positive `int`.
     Positive(u8),
     /// The argument is a pointer that is not null.
@@ -112,6 +128,15 @@ pub(crate) enum Condition {
     OwnListener,
     /// An interval timer in real time is meant.
     RealTimer,
+    /// Shared memory is laid over whatever is there.
+    Replacing,
+    /// What is mapped changes where the clock page may be.
+    Remapping {
+        /// The argument that holds the address.
+        address: u8,
+        /// The argument that holds the length in bytes.
+        length: u8,
+    },
 }
 
 /// Every call that the filter looks at, with its condition.
@@ -128,15 +153,39 @@ pub(crate) fn watched() -> impl Iterator<Item = (u32, Condition)> {
         (libc::SYS_clock_gettime, Condition::ClockRead),
         (libc::SYS_futex, Condition::Futex),
         (libc::SYS_getitimer, Condition::RealTimer),
+        (libc::SYS_mmap, Condition::FixedMapping),
+        (libc::SYS_mremap, Condition::Moving),
         (libc::SYS_seccomp, Condition::OwnListener),
         (libc::SYS_setitimer, Condition::RealTimer),
+        (libc::SYS_shmat, Condition::Replacing),
     ];
+    let remapping =
+        REMAPPING.iter().map(|&(number, address, length)| (number, Condition::Remapping { address, length }));
     special
         .into_iter()
+        .chain(remapping)
         .chain(waits)
         .chain(deadlines)
         .chain(ALWAYS.iter().map(|&number| (number, Condition::Always)))
         .filter_map(|(number, condition)| Some((u32::try_from(number).ok()?, condition)))
+}
+
+/// The ranges of addresses at which a call changes what is mapped, as start and length in bytes; empty where it
+/// changes nothing that is there already.
+pub(crate) fn remapped(number: i32, args: &[u64; 6]) -> Vec<(u64, u64)> {
+    let number = i64::from(number);
+    if let Some(&(_, address, length)) = REMAPPING.iter().find(|call| call.0 == number) {
+        return vec![(args[usize::from(address)], args[usize::from(length)])];
+    }
+    let has = |flags: u64, flag: i32| flags & u64::from(flag.cast_unsigned()) != 0;
+    match number {
+        libc::SYS_mmap if has(args[3], libc::MAP_FIXED) => vec![(args[0], args[1])],
+        libc::SYS_mremap if has(args[3], libc::MREMAP_FIXED) => vec![(args[0], args[1]), (args[4], args[2])],
+        libc::SYS_mremap => vec![(args[0], args[1])],
+        // The segment says how long it is, not the call.
+        libc::SYS_shmat if has(args[2], libc::SHM_REMAP) => vec![(args[1], 1 << 32)],
+        _ => Vec::new(),
+    }
 }
 
 /// How this call waits; none where it does not end by time.
@@ -194,7 +243,7 @@ mod tests {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), all);
-        assert_eq!(all, 34);
+        assert_eq!(all, 45);
     }
 
     #[test]

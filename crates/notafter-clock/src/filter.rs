@@ -1,7 +1,8 @@
 //! The seccomp filter: lets everything through at once but the calls of the table, under their conditions.
 
 use crate::calls::{self, Condition, futex};
-use notafter_sys::bpf::{ARCH_X86_64, Action, BpfError, Instruction, Program, Word};
+use notafter_sys::bpf::{ARCH_X86_64, Action, BpfError, Instruction, Label, Program, Word};
+use notafter_sys::vdso::PAGE_ADDRESS;
 
 /// Upper half of the sixth argument of a call whose timeout the supervisor has rewritten and that it issues again.
 /// The kernel looks at the lower half alone where that argument means anything, so a guest loses nothing by it; and
@@ -68,6 +69,20 @@ fn decide(program: &mut Program, condition: Condition) {
             }
             program.go(allow);
         }
+        Condition::FixedMapping => {
+            let fixed = program.label();
+            program.load(Word::ArgLow(3));
+            program.if_any_bit(libc::MAP_FIXED as u32, fixed);
+            program.go(allow);
+            program.bind(fixed);
+            if_near_page(program, 0, 1, notify);
+            program.go(allow);
+        }
+        Condition::Moving => {
+            if_near_page(program, 0, 1, notify);
+            if_near_page(program, 4, 2, notify);
+            program.go(allow);
+        }
         Condition::OwnListener => {
             program.load(Word::ArgLow(1));
             program.if_any_bit(libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32, notify);
@@ -87,6 +102,15 @@ fn decide(program: &mut Program, condition: Condition) {
             program.load(Word::ArgLow(0));
             program.if_not_equal(libc::ITIMER_REAL as u32, allow);
         }
+        Condition::Replacing => {
+            program.load(Word::ArgLow(2));
+            program.if_any_bit(libc::SHM_REMAP as u32, notify);
+            program.go(allow);
+        }
+        Condition::Remapping { address, length } => {
+            if_near_page(program, address, length, notify);
+            program.go(allow);
+        }
     }
     program.bind(notify);
     program.answer(Action::Notify);
@@ -94,8 +118,22 @@ fn decide(program: &mut Program, condition: Condition) {
     program.answer(Action::Allow);
 }
 
+/// Jumps where a range may touch the clock page: one that begins in the same 4 GiB or in those before, where hardly
+/// anything ever lies, and any that is 4 GiB long or longer. The supervisor looks closer.
+fn if_near_page(program: &mut Program, address: u8, length: u8, near: Label) {
+    let span = (PAGE_ADDRESS >> 32) as u32;
+    program.load(Word::ArgHigh(address));
+    program.if_equal(span, near);
+    program.if_equal(span - 1, near);
+    program.load(Word::ArgHigh(length));
+    let short = program.label();
+    program.if_equal(0, short);
+    program.go(near);
+    program.bind(short);
+}
+
 /// Jumps where the pointer in `argument` is null.
-fn if_null(program: &mut Program, argument: u8, null: notafter_sys::bpf::Label) {
+fn if_null(program: &mut Program, argument: u8, null: Label) {
     let set = program.label();
     program.load(Word::ArgLow(argument));
     program.if_not_equal(0, set);
@@ -132,6 +170,16 @@ mod tests {
             (libc::SYS_futex, [0, 129, 0, 8, 0, 0], allow),
             (libc::SYS_futex, [0, 128, 0, 0, 0, 0], allow),
             (libc::SYS_futex, [0, 137, 0, 8, 0, u64::from(REWRITTEN) << 32], allow),
+            (libc::SYS_munmap, [PAGE_ADDRESS, 4096, 0, 0, 0, 0], notify),
+            (libc::SYS_munmap, [PAGE_ADDRESS - high, high - 1, 0, 0, 0, 0], notify),
+            (libc::SYS_munmap, [4096, 1 << 47, 0, 0, 0, 0], notify),
+            (libc::SYS_munmap, [0x7f12_3456_7000, 4096, 0, 0, 0, 0], allow),
+            (libc::SYS_mmap, [PAGE_ADDRESS, 4096, 1, 0x10, 0, 0], notify),
+            (libc::SYS_mmap, [PAGE_ADDRESS, 4096, 1, 0x10_0001, 0, 0], allow),
+            (libc::SYS_mremap, [0x7f12_3456_7000, 4096, 4096, 3, PAGE_ADDRESS, 0], notify),
+            (libc::SYS_mremap, [0x7f12_3456_7000, 4096, 8192, 1, 0, 0], allow),
+            (libc::SYS_shmat, [0, PAGE_ADDRESS, 0x4000, 0, 0, 0], notify),
+            (libc::SYS_exit_group, [0; 6], notify),
             (libc::SYS_setitimer, [0; 6], notify),
             (libc::SYS_setitimer, [2, 0, 0, 0, 0, 0], allow),
             (libc::SYS_seccomp, [1, 8, 0, 0, 0, 0], notify),

@@ -138,6 +138,23 @@ pub(crate) fn state(pid: i32, tid: i32) -> Option<(char, String)> {
     Some((rest.trim_start().chars().next()?, name.to_owned()))
 }
 
+/// CPU time of the process of a thread and of its children that it has waited for, in clock ticks and in the order of
+/// `struct tms` (times(2)).
+pub(crate) fn cpu_times(tid: i32) -> Option<[i64; 4]> {
+    let pid = process_of(tid).ok()?;
+    parse_cpu_times(&read_text(&format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn parse_cpu_times(stat: &str) -> Option<[i64; 4]> {
+    // Behind the name, which may hold anything, `utime` is the twelfth field (proc_pid_stat(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let mut times = [0; 4];
+    for time in &mut times {
+        *time = fields.next()?.parse().ok()?;
+    }
+    Some(times)
+}
+
 /// Whether a process exists and has not ended.
 pub(crate) fn is_alive(pid: i32) -> bool {
     state(pid, pid).is_some_and(|(state, _)| !"ZX".contains(state))
@@ -158,6 +175,13 @@ mod tests {
         );
         assert_eq!(parse_timers(text, 10).unwrap().notify, Notify::Nobody);
         assert_eq!(parse_timers(text, 0), None);
+    }
+
+    #[test]
+    fn cpu_times_stand_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 11 12 13 14 20 0 1 0 99";
+        assert_eq!(parse_cpu_times(stat), Some([11, 12, 13, 14]));
+        assert_eq!(parse_cpu_times("7 (a) S 1"), None);
     }
 
     #[test]

@@ -131,6 +131,34 @@ pub fn read_timex(shift: impl FnOnce(Timespec) -> Timespec) -> io::Result<([u8; 
     Ok((unsafe { std::mem::transmute::<libc::timex, [u8; TIMEX_LEN]>(timex) }, state.into()))
 }
 
+/// Length of `struct sysinfo` in 64-bit words.
+pub const SYSINFO_WORDS: usize = size_of::<libc::sysinfo>() / 8;
+
+/// What sysinfo(2) tells of the machine, up for `longer` more seconds.
+///
+/// # Errors
+/// Those of sysinfo(2).
+pub fn read_sysinfo(longer: i64) -> io::Result<[i64; SYSINFO_WORDS]> {
+    let mut info = [0_i64; SYSINFO_WORDS];
+    // SAFETY: `info` is live and as long and as aligned as the `struct sysinfo` that the call fills.
+    check(unsafe { libc::syscall(libc::SYS_sysinfo, info.as_mut_ptr()) })?;
+    // The first word is `uptime`.
+    info[0] = info[0].saturating_add(longer);
+    Ok(info)
+}
+
+/// What times(2) returns, `later` nanoseconds from now: clock ticks since some instant before the machine's start.
+///
+/// # Errors
+/// Those of times(2).
+pub fn ticks_since_boot(later: i128) -> io::Result<i64> {
+    // SAFETY: times(2) writes nowhere where the pointer is null.
+    let ticks = unsafe { libc::syscall(libc::SYS_times, std::ptr::null_mut::<libc::tms>()) };
+    check(ticks)?;
+    const NANOS_PER_TICK: i128 = 10_000_000; // USER_HZ is 100 on x86_64
+    Ok(ticks.saturating_add(i64::try_from(later / NANOS_PER_TICK).unwrap_or(i64::MAX)))
+}
+
 fn check(result: libc::c_long) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -139,6 +167,14 @@ fn check(result: libc::c_long) -> io::Result<()> {
 mod tests {
     use super::*;
     use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+
+    #[test]
+    fn the_machine_is_up_for_longer_by_what_is_added() {
+        let now = read_sysinfo(0).unwrap()[0];
+        assert!((now + 86_400..now + 86_460).contains(&read_sysinfo(86_400).unwrap()[0]));
+        let ticks = ticks_since_boot(0).unwrap();
+        assert!((ticks + 100..ticks + 6_100).contains(&ticks_since_boot(1_000_000_000).unwrap()));
+    }
 
     #[test]
     fn a_timerfd_is_armed_and_read_from_outside() {

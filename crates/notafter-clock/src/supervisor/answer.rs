@@ -29,6 +29,10 @@ impl Supervisor {
         match i64::from(notification.number) {
             libc::SYS_execve | libc::SYS_execveat => self.before_exec(listener, notification),
             libc::SYS_clock_gettime => self.clock_gettime(listener, notification),
+            libc::SYS_exit_group => {
+                self.look_before_end(notification.tid);
+                self.proceed(listener, notification);
+            }
             libc::SYS_gettimeofday => {
                 let wall = self.clock().wall().to_timespec();
                 let tv = (args[0] != 0).then_some((args[0], [wall.secs, wall.nanos / 1_000]));
@@ -59,6 +63,19 @@ impl Supervisor {
             libc::SYS_seccomp => {
                 let exe = guest::exe(notification.tid);
                 self.ledger.fault(notification.tid, format!("{exe} wants a seccomp listener of its own"));
+                self.proceed(listener, notification);
+            }
+            libc::SYS_sysinfo => self.sysinfo(listener, notification),
+            libc::SYS_times => self.times(listener, notification),
+            libc::SYS_madvise
+            | libc::SYS_mmap
+            | libc::SYS_mprotect
+            | libc::SYS_mremap
+            | libc::SYS_munmap
+            | libc::SYS_pkey_mprotect
+            | libc::SYS_remap_file_pages
+            | libc::SYS_shmat => {
+                self.guard_page(notification);
                 self.proceed(listener, notification);
             }
             libc::SYS_timerfd_settime => self.timerfd_settime(listener, notification),

@@ -1,5 +1,6 @@
 //! The supervisor's state and its loop.
 
+use super::guard::Bases;
 use super::signal_timers::SignalTimers;
 use super::sleepers::Sleepers;
 use super::spawn::Root;
@@ -22,6 +23,7 @@ use notafter_sys::trace::{self, Change};
 use notafter_sys::vdso::PatchedVdso;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 /// How long a program may take from its exec to its first instructions before it counts as unproven.
@@ -75,10 +77,13 @@ impl Listeners {
 /// and everything that these start; it must be the only thread of its process.
 pub struct Supervisor {
     pub(super) page: SharedPage,
+    /// Device and inode of the page.
+    pub(super) page_identity: (u64, u64),
     pub(super) vdso: PatchedVdso,
     pub(super) filter: Vec<Instruction>,
     pub(super) listeners: Listeners,
     pub(super) roots: Vec<Root>,
+    pub(super) bases: Bases,
     pub(super) tracees: Tracees,
     pub(super) sleepers: Sleepers,
     pub(super) timer_fds: TimerFds,
@@ -96,13 +101,16 @@ impl Supervisor {
     /// # Errors
     /// [`Error::Vdso`] where this kernel's vDSO cannot be patched; [`Error::System`].
     pub fn new(page: File) -> Result<Self, Error> {
+        let metadata = page.metadata().during("fstat")?;
         let page = SharedPage::open_read_only(page).during("mapping the clock page")?;
         Ok(Self {
             page,
+            page_identity: (metadata.dev(), metadata.ino()),
             vdso: PatchedVdso::of_this_kernel()?,
             filter: filter::build()?,
             listeners: Listeners::default(),
             roots: Vec::new(),
+            bases: Bases::default(),
             tracees: Tracees::default(),
             sleepers: Sleepers::default(),
             timer_fds: TimerFds::default(),
@@ -120,7 +128,8 @@ impl Supervisor {
         &self.ledger
     }
 
-    /// The ledger as of now, without programs that ended before their first instruction: they needed no proof. A
+    /// The ledger as of now, without programs that a signal ended before their first instruction: they needed no
+    /// proof. One that ends by itself is looked at then, and has left a fault where it never had the page. A
     /// program that has just been executed is given a moment to ask for the clock page.
     ///
     /// # Errors

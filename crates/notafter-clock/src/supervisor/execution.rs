@@ -13,6 +13,7 @@ impl Supervisor {
     /// instruction. What cannot be attached to may not execute anything.
     pub(super) fn before_exec(&mut self, listener: u32, notification: &Notification) {
         let tid = notification.tid;
+        self.look_before_exec(tid);
         match self.tracees.attach_for_exec(tid) {
             Ok(()) => self.proceed(listener, notification),
             Err(error) => {
@@ -37,6 +38,9 @@ impl Supervisor {
         self.tracees.forget(tid);
         self.sleepers.forget(tid);
         self.signal_timers.executed(tid);
+        if let Some(root) = self.roots.iter_mut().find(|root| root.pid == tid) {
+            root.has_executed = true;
+        }
         let exe = guest::exe(tid);
         match self.patch(&stopped) {
             Ok(()) => {
@@ -52,13 +56,14 @@ impl Supervisor {
         }
     }
 
-    fn patch(&self, stopped: &Stopped) -> io::Result<()> {
+    fn patch(&mut self, stopped: &Stopped) -> io::Result<()> {
         let tid = stopped.tid();
         let mut registers = stopped.registers()?;
         if registers.cs == CODE_SEGMENT_32 {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is a 32-bit program"));
         }
         let base = guest::vdso_base(tid)?;
+        self.bases.insert(tid, base);
         let (offset, bytes) = self.vdso.patch_for(registers.rip);
         memory::overwrite(tid, base + offset, &bytes)?;
         registers.rip = base + self.vdso.entry();

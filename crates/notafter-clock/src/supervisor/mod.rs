@@ -3,6 +3,8 @@
 mod answer;
 mod engine;
 mod execution;
+mod guard;
+mod machine;
 mod signal_timers;
 mod sleepers;
 mod spawn;

@@ -39,6 +39,8 @@ pub struct Launch<'prepare> {
 /// A program that this supervisor started.
 pub(super) struct Root {
     pub(super) pid: i32,
+    /// Whether it has become the program.
+    pub(super) has_executed: bool,
     /// Closed by its exec; holds an errno where that failed.
     status: Option<UnixStream>,
 }
@@ -111,7 +113,7 @@ impl Supervisor {
         listener.prefer_same_cpu();
         self.listeners.add(listener);
         ours.write_all(b"g").during("starting the new process")?;
-        self.roots.push(Root { pid, status: Some(ours) });
+        self.roots.push(Root { pid, has_executed: false, status: Some(ours) });
         Ok(pid)
     }
 

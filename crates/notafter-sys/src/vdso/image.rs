@@ -19,6 +19,8 @@ pub struct PatchedVdso {
     bytes: Vec<u8>,
     /// The bytes that differ from the kernel's image.
     changed: Range<usize>,
+    /// The pages at its beginning that hold every changed byte and the function that the wrapper calls.
+    decisive_len: usize,
     program: usize,
     entry: usize,
     ask: Range<usize>,
@@ -37,7 +39,8 @@ impl PatchedVdso {
         let image = VdsoImage::parse(original)?;
         let wrapper = wrapper();
         let len = wrapper.code.len();
-        let target = image.named("clock_gettime").next().ok_or(VdsoError::NoSymbol("clock_gettime"))?.value;
+        let called = image.named("clock_gettime").next().ok_or(VdsoError::NoSymbol("clock_gettime"))?;
+        let (target, called_end) = (called.value, called.value + called.size);
         // The body of gettimeofday is not needed any more, and shares its page with the symbol table: one page to
         // copy on write instead of two. Behind the segment is the second choice.
         let body = image.named("gettimeofday").map(|symbol| symbol.value..symbol.value + symbol.size);
@@ -53,6 +56,10 @@ impl PatchedVdso {
         let distance = i32::try_from(target as i64 - call_end as i64);
         let distance = distance.map_err(|_| VdsoError::Malformed("clock_gettime is out of reach"))?;
         bytes[call_end - 4..call_end].copy_from_slice(&distance.to_le_bytes());
+        for (operand, value) in [(wrapper.back, at), (wrapper.len, original.len())] {
+            let value = u32::try_from(value).map_err(|_| VdsoError::Malformed("it is too large"))?;
+            bytes[at + operand..at + operand + 4].copy_from_slice(&value.to_le_bytes());
+        }
         for (name, entry) in [
             ("clock_gettime", wrapper.clock_gettime),
             ("gettimeofday", wrapper.gettimeofday),
@@ -69,7 +76,15 @@ impl PatchedVdso {
         // The program's address is written too, though it is zero here and might be zero there.
         let changed = first.min(at + wrapper.program)..(last + 1).max(at + wrapper.program + 8);
         let ask = at + wrapper.entry..at + wrapper.ask + 2;
-        Ok(Self { bytes, changed, program: at + wrapper.program, entry: at + wrapper.entry, ask })
+        let decisive_len = changed.end.max(called_end).next_multiple_of(4096).min(bytes.len());
+        Ok(Self {
+            bytes,
+            changed,
+            decisive_len,
+            program: at + wrapper.program,
+            entry: at + wrapper.entry,
+            ask,
+        })
     }
 
     /// Length of the image, and so of its mapping.
@@ -97,10 +112,25 @@ impl PatchedVdso {
     /// Whether `bytes`, a whole image read from a process, are this patched image; the program's address may be any.
     #[must_use]
     pub fn matches(&self, bytes: &[u8]) -> bool {
+        bytes.len() == self.bytes.len() && self.begins_with(bytes)
+    }
+
+    /// How many bytes at the beginning of the image decide what a clock reads.
+    #[must_use]
+    pub fn decisive_len(&self) -> usize {
+        self.decisive_len
+    }
+
+    /// Whether `bytes`, the beginning of an image read from a process, are that of this patched image; the program's
+    /// address may be any.
+    #[must_use]
+    pub fn begins_with(&self, bytes: &[u8]) -> bool {
         let slot = self.program..self.program + 8;
-        bytes.len() == self.bytes.len()
-            && bytes[..slot.start] == self.bytes[..slot.start]
-            && bytes[slot.end..] == self.bytes[slot.end..]
+        let own = self.bytes.get(..bytes.len());
+        bytes.len() >= slot.end
+            && own.is_some_and(|own| {
+                own[..slot.start] == bytes[..slot.start] && own[slot.end..] == bytes[slot.end..]
+            })
     }
 
     /// Where a program under this image begins instead: maps the clock page, then goes on. From the image's start.
@@ -145,6 +175,8 @@ mod tests {
         let start = usize::try_from(start).unwrap();
         written[start..start + bytes.len()].copy_from_slice(&bytes);
         assert!(patched.matches(&written));
+        assert!(patched.begins_with(&written[..patched.decisive_len()]));
+        assert!(!patched.begins_with(&original[..patched.decisive_len()]) && !patched.begins_with(&[]));
         assert!(!patched.matches(&original));
         let image = VdsoImage::parse(&written).unwrap();
         let moved = image.named("clock_gettime").next().unwrap().value;

@@ -31,6 +31,10 @@ global_asm!(
     ".hidden na_vdso_call",
     ".globl na_vdso_ask",
     ".hidden na_vdso_ask",
+    ".globl na_vdso_back",
+    ".hidden na_vdso_back",
+    ".globl na_vdso_len",
+    ".hidden na_vdso_len",
     ".globl na_clock_gettime",
     ".hidden na_clock_gettime",
     ".globl na_gettimeofday",
@@ -157,6 +161,16 @@ global_asm!(
     "syscall",
     "cmp rax, rdi",
     "jne 9f",
+    // Sealed (mseal(2)), page and vDSO can no longer be unmapped, moved, replaced or made writable. Kernels before
+    // 6.10 refuse the call; the supervisor's looks do without it.
+    "xor edx, edx",
+    "mov eax, 462",
+    "syscall",
+    "lea rdi, [rip + na_vdso_begin]",
+    "na_vdso_back: sub rdi, 0x7fffffff", // to the image's start, filled in when the image is patched
+    "na_vdso_len: mov esi, 0x7fffffff",  // the image's length, likewise
+    "mov eax, 462",
+    "syscall",
     "mov edi, ebx",
     "mov eax, 3", // close
     "syscall",
@@ -182,6 +196,8 @@ unsafe extern "C" {
     static na_vdso_program: u8;
     static na_vdso_call: u8;
     static na_vdso_ask: u8;
+    static na_vdso_back: u8;
+    static na_vdso_len: u8;
     static na_clock_gettime: u8;
     static na_gettimeofday: u8;
     static na_time: u8;
@@ -194,6 +210,10 @@ pub(crate) struct Wrapper {
     pub(crate) program: usize,
     pub(crate) call: usize,
     pub(crate) ask: usize,
+    /// A 32-bit operand: how far the wrapper lies behind the image's start.
+    pub(crate) back: usize,
+    /// A 32-bit operand: the length of the image.
+    pub(crate) len: usize,
     pub(crate) clock_gettime: usize,
     pub(crate) gettimeofday: usize,
     pub(crate) time: usize,
@@ -211,6 +231,8 @@ pub(crate) fn wrapper() -> Wrapper {
         program: offset(&raw const na_vdso_program),
         call: offset(&raw const na_vdso_call),
         ask: offset(&raw const na_vdso_ask),
+        back: offset(&raw const na_vdso_back) + 3, // REX.W, opcode, ModRM
+        len: offset(&raw const na_vdso_len) + 1,   // opcode
         clock_gettime: offset(&raw const na_clock_gettime),
         gettimeofday: offset(&raw const na_gettimeofday),
         time: offset(&raw const na_time),
