@@ -142,7 +142,8 @@ fn names(line: &str, credential: &Credential) -> bool {
 
 /// The end of validity as programs write it.
 fn ends_as_text(credential: &Credential) -> Vec<String> {
-    let Ok(end) = jiff::Timestamp::from_second(credential.not_after.as_secs()) else { return Vec::new() };
+    let Some(end) = credential.written_end() else { return Vec::new() };
+    let Ok(end) = jiff::Timestamp::from_second(end.as_secs()) else { return Vec::new() };
     let zoned = end.to_zoned(jiff::tz::TimeZone::UTC);
     ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%b %e %H:%M:%S %Y"]
         .iter()
@@ -169,6 +170,7 @@ mod tests {
     fn log_lines_name_credentials_by_subject_serial_and_end() {
         let credential = Credential {
             fingerprint: Fingerprint::from_bytes([1; 32]),
+            kind: crate::CredentialKind::X509,
             subject: "CN=hss".to_owned(),
             issuer: "CN=root".to_owned(),
             serial: "0A1B2C3D".to_owned(),

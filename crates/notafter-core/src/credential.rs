@@ -101,24 +101,98 @@ impl Edge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Container {
+    /// Base64 without armour, as in kubeconfig files and JSON Web Key Sets.
+    Base64,
     /// The whole file is one DER encoding.
     Der,
     /// DER carved from an ELF file.
     DerInElf,
     /// DER carved from any other file.
     DerInFile,
-    /// PEM text (RFC 7468), in a file of its own or inside another.
+    /// An entry of a Java key store (JKS or JCEKS).
+    Jks,
+    /// OpenPGP packets (RFC 9580), in binary form.
+    OpenPgp,
+    /// PEM text (RFC 7468) or OpenPGP armour, in a file of its own or inside another.
     Pem,
+    /// Text of a form of its own: JSON, an OpenSSH line, a compact token.
+    Text,
 }
 
 impl fmt::Display for Container {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::Base64 => "base64",
             Self::Der => "der",
             Self::DerInElf => "der-in-elf",
             Self::DerInFile => "der-in-file",
+            Self::Jks => "jks",
+            Self::OpenPgp => "openpgp",
             Self::Pem => "pem",
+            Self::Text => "text",
         })
+    }
+}
+
+/// What a credential is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CredentialKind {
+    /// A certificate revocation list (RFC 5280 §5); it ends with its nextUpdate.
+    Crl,
+    /// A JSON Web Token (RFC 7519).
+    Jwt,
+    /// A leap-second list, as the IERS and tzdata publish it.
+    LeapSeconds,
+    /// One OCSP response (RFC 6960); it ends with the first nextUpdate in it.
+    Ocsp,
+    /// An OpenPGP key or subkey (RFC 9580).
+    OpenPgpKey,
+    /// An OpenSSH certificate.
+    SshCertificate,
+    /// Metadata of The Update Framework.
+    TufMetadata,
+    /// An X.509 certificate (RFC 5280).
+    #[default]
+    X509,
+}
+
+impl CredentialKind {
+    /// What the format calls the end.
+    #[must_use]
+    pub const fn end_word(self) -> &'static str {
+        match self {
+            Self::Crl | Self::Ocsp => "nextUpdate",
+            Self::Jwt => "exp",
+            Self::LeapSeconds | Self::OpenPgpKey | Self::TufMetadata => "expires",
+            Self::SshCertificate => "valid before",
+            Self::X509 => "notAfter",
+        }
+    }
+
+    /// Seconds from the last valid second to the instant that the format writes: 1 where that instant is the first
+    /// in which the credential is not valid any more.
+    #[must_use]
+    pub const fn end_lag_secs(self) -> i64 {
+        match self {
+            Self::Crl | Self::LeapSeconds | Self::Ocsp | Self::X509 => 0,
+            Self::Jwt | Self::OpenPgpKey | Self::SshCertificate | Self::TufMetadata => 1,
+        }
+    }
+
+    /// What it is called in a report.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Crl => "CRL",
+            Self::Jwt => "JWT",
+            Self::LeapSeconds => "leap-second list",
+            Self::Ocsp => "OCSP response",
+            Self::OpenPgpKey => "OpenPGP key",
+            Self::SshCertificate => "SSH certificate",
+            Self::TufMetadata => "TUF metadata",
+            Self::X509 => "certificate",
+        }
     }
 }
 
@@ -129,7 +203,10 @@ pub struct Place {
     pub service: ServiceName,
     /// Absolute path as that service sees it.
     pub path: String,
-    /// Where in the file the encoding begins, in bytes.
+    /// Entries of archives that lead from the file to the one that holds the encoding, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inside: Vec<String>,
+    /// Where the encoding begins, in bytes: in the file, or in the innermost entry as it is unpacked.
     pub offset: u64,
     /// Length of the encoding in bytes.
     pub len: u64,
@@ -149,20 +226,23 @@ pub enum Origin {
     Served,
 }
 
-/// One X.509 certificate, wherever and however often it was found.
+/// One credential, wherever and however often it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
-    /// SHA-256 over its DER.
+    /// SHA-256 over its encoding: DER, the packets of an OpenPGP key, a token's or document's own bytes.
     pub fingerprint: Fingerprint,
-    /// Subject in RFC 4514 order, as in `CN=hss`.
+    /// What it is; a certificate where a record of an earlier version does not say.
+    #[serde(default)]
+    pub kind: CredentialKind,
+    /// Subject in RFC 4514 order, as in `CN=hss`; for what has no distinguished name, what it is known by.
     pub subject: String,
-    /// Issuer, likewise.
+    /// Issuer, likewise; empty where none is named.
     pub issuer: String,
-    /// Serial number as upper-case hex, without leading zeros.
+    /// Serial number as upper-case hex, without leading zeros; empty where there is none.
     pub serial: String,
-    /// First second of validity.
+    /// First second of validity; [`UnixTime::MIN`] where none is named.
     pub not_before: UnixTime,
-    /// Last second of validity; [`UnixTime::NO_EXPIRY`] where it never ends.
+    /// Last second of validity, whatever the format writes; [`UnixTime::NO_EXPIRY`] where it never ends.
     pub not_after: UnixTime,
     /// Whether basicConstraints say CA.
     pub ca: bool,
@@ -179,7 +259,15 @@ impl Credential {
     pub fn edges(&self) -> impl Iterator<Item = Edge> {
         let edge = |at, kind| Edge { at, kind, credential: self.fingerprint };
         let end = (self.not_after != UnixTime::NO_EXPIRY).then(|| edge(self.not_after, EdgeKind::NotAfter));
-        [Some(edge(self.not_before, EdgeKind::NotBefore)), end].into_iter().flatten()
+        let begin = (self.not_before != UnixTime::MIN).then(|| edge(self.not_before, EdgeKind::NotBefore));
+        [begin, end].into_iter().flatten()
+    }
+
+    /// The end as the format writes it, which may be the first second after the last valid one; none where it never
+    /// comes.
+    #[must_use]
+    pub fn written_end(&self) -> Option<UnixTime> {
+        (self.not_after != UnixTime::NO_EXPIRY).then(|| self.not_after.plus_secs(self.kind.end_lag_secs()))
     }
 }
 

@@ -1,16 +1,27 @@
 //! Who holds a credential, whose checks meet it, and when it changes.
 
 use crate::{
-    CaseClock, Check, Container, Credential, CredentialName, Edge, EdgeKind, Fingerprint, MountedSource,
-    Origin, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+    CaseClock, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
+    MountedSource, Origin, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A root in a trust store. Stores carry expired roots as a matter of course. One compiled into an executable is
+/// A root in a trust store, or a key that others are verified with. Stores carry expired roots as a matter of course. One compiled into an executable is
 /// no store but part of the program.
-pub(crate) fn is_anchor(credential: &Credential) -> bool {
+#[must_use]
+pub fn is_anchor(credential: &Credential) -> bool {
     let in_program = credential.places.iter().any(|place| place.container == Container::DerInElf);
-    credential.ca && credential.self_issued && !in_program
+    let anchors = match credential.kind {
+        CredentialKind::OpenPgpKey => true,
+        CredentialKind::X509 => credential.ca && credential.self_issued,
+        CredentialKind::Crl
+        | CredentialKind::Jwt
+        | CredentialKind::LeapSeconds
+        | CredentialKind::Ocsp
+        | CredentialKind::SshCertificate
+        | CredentialKind::TufMetadata => false,
+    };
+    anchors && !in_program
 }
 
 /// The credentials that a declared one is used with: itself and everything issued below it.

@@ -33,10 +33,11 @@ pub use check::{
     Check, Connection, Expectation, ExpectedSpan, HttpMethod, Probe, TlsTerms, TlsTrust, Verify, Works,
 };
 pub use credential::{
-    Container, Credential, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509, KeyAlgorithm,
-    KeyUsage, Origin, Place, X509Issuer,
+    Container, Credential, CredentialKind, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
+    KeyAlgorithm, KeyUsage, Origin, Place, X509Issuer,
 };
 pub use event::{Event, HostReading};
+pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};
 pub use judge::judge;
 pub use names::{

@@ -1,6 +1,7 @@
 //! Files to credentials with their edges.
 //!
-//! The inventory looks into every regular file of a tree and finds X.509 certificates wherever they lie: in PEM text,
+//! The inventory looks into every regular file of a tree, and into archives in it as they are unpacked. It finds
+//! certificates, revocation lists, OCSP responses, keys, tokens and documents that end, wherever they lie: in PEM text,
 //! alone or inside anything else, and as DER carved from any bytes, such as a constant of an executable.
 //!
 //! What must never happen here: deciding whether a credential matters; leaving the tree through a symbolic link;
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod carve;
+mod collect;
 mod error;
 mod file;
 mod pattern;
@@ -16,8 +18,9 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unpack;
 
 pub use error::Error;
 pub use file::SourceFile;
-pub use scan::{ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_tree};
+pub use scan::{ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_reader, scan_tree};
 pub use tree::Mounts;

@@ -1,11 +1,13 @@
 //! Trees, files and bytes to an inventory.
 
-use crate::file::{FileFindings, findings_of_bytes, findings_of_file};
+use crate::collect::FileFindings;
+use crate::file::{findings_of_bytes, findings_of_file, findings_of_stream};
 use crate::tree::{self, Listing, Mounts, Root};
 use crate::{Error, SourceFile, pattern};
 use notafter_core::{Credential, Fingerprint, Inventory, OpaqueFile, ServiceName};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 /// How far a scan goes.
@@ -77,7 +79,19 @@ pub fn scan_file(source: &Path, path: &str, service: &ServiceName, options: &Sca
 #[must_use]
 pub fn scan_bytes(bytes: &[u8], path: &str, service: &ServiceName) -> Inventory {
     let mut merged = Merged::default();
-    merged.add(path, findings_of_bytes(bytes, path, service), service);
+    merged.add(findings_of_bytes(bytes, path, service), service);
+    merged.finish()
+}
+
+/// Scans what `reader` yields as if it were the file that `service` sees at `path`.
+pub fn scan_reader(
+    reader: &mut dyn Read,
+    path: &str,
+    service: &ServiceName,
+    options: &ScanOptions,
+) -> Inventory {
+    let mut merged = Merged::default();
+    merged.add(findings_of_stream(reader, path, service, options.max_file_bytes), service);
     merged.finish()
 }
 
@@ -91,8 +105,8 @@ fn scan_listing(listing: Listing, service: &ServiceName, options: &ScanOptions) 
         .par_iter()
         .map_init(Vec::new, |buffer, file| findings_of_file(file, service, options.max_file_bytes, buffer))
         .collect();
-    for (file, findings) in files.iter().zip(findings) {
-        merged.add(&file.path, findings, service);
+    for findings in findings {
+        merged.add(findings, service);
     }
     merged.finish()
 }
@@ -105,7 +119,7 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, path: &str, findings: FileFindings, service: &ServiceName) {
+    fn add(&mut self, findings: FileFindings, service: &ServiceName) {
         for (fingerprint, credential) in findings.credentials {
             match self.credentials.get_mut(&fingerprint) {
                 Some(known) => known.places.extend(credential.places),
@@ -114,9 +128,12 @@ impl Merged {
                 }
             }
         }
-        if let Some(reason) = findings.opaque {
-            self.opaque.push(OpaqueFile { service: service.clone(), path: path.to_owned(), reason });
-        }
+        let opaque = findings.opaque.into_iter();
+        self.opaque.extend(opaque.map(|(path, reason)| OpaqueFile {
+            service: service.clone(),
+            path,
+            reason,
+        }));
     }
 
     fn finish(mut self) -> Inventory {

@@ -31,7 +31,12 @@ struct Envelope {
 /// [`Error::Unwritable`], and [`Error::Sink`] where the sink fails.
 pub fn write(sink: &mut impl fmt::Write, record: &RunRecord, verdict: &Verdict) -> Result<(), Error> {
     let written = Written { notafter_record: RECORD_VERSION, record, verdict };
-    let text = serde_json::to_string_pretty(&written).map_err(Error::Unwritable)?;
+    sink.write_str(&safe(&written)?).map_err(Error::Sink)
+}
+
+/// Pretty-printed, with a final newline and nothing that could harm a terminal.
+pub(crate) fn safe(written: &impl Serialize) -> Result<String, Error> {
+    let text = serde_json::to_string_pretty(written).map_err(Error::Unwritable)?;
     let mut safe = String::with_capacity(text.len() + 1);
     for char in text.chars() {
         // Outside strings there is nothing hostile but the newlines of the pretty printer.
@@ -44,7 +49,7 @@ pub fn write(sink: &mut impl fmt::Write, record: &RunRecord, verdict: &Verdict) 
         }
     }
     safe.push('\n');
-    sink.write_str(&safe).map_err(Error::Sink)
+    Ok(safe)
 }
 
 /// Reads what [`write()`] wrote, by this version or an older one.

@@ -16,6 +16,7 @@ mod page;
 pub mod plan;
 pub mod progress;
 pub mod replay;
+pub mod scan;
 mod style;
 pub mod terminal;
 mod words;

@@ -58,6 +58,11 @@ pub(crate) enum Command {
     Plan(ScenarioArgs),
     /// Gates every build that a scenario retells, and compares with what it tells
     Replay(ReplayArgs),
+    /// Lists what ends in a file, a directory or a stream
+    ///
+    /// Certificates, revocation lists, OCSP responses, OpenPGP keys, SSH certificates, tokens, TUF metadata and
+    /// leap-second lists, in archives too. Exit codes: 0, or 1 where --fail-before finds something.
+    Scan(ScanArgs),
     /// Prints the JSON Schema of scenario files
     Schema,
 }
@@ -122,6 +127,38 @@ pub(crate) struct ReplayArgs {
     pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) volume: Volume,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// A file, a directory, or `-` for standard input
+    pub(crate) target: PathBuf,
+    /// Show only what ends by then: 2027-01-01T00:00:00Z, or counted from now as in 2y
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) until: Option<String>,
+    /// Exit with 1 where something ends before then, roots of trust stores and keys of key rings not counted
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) fail_before: Option<String>,
+    /// How to write what was found
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: ScanFormat,
+    /// Enter other file systems that are mounted below the directory
+    #[arg(long)]
+    pub(crate) cross_mounts: bool,
+}
+
+/// The form in which a scan is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanFormat {
+    /// One line for every place
+    Csv,
+    /// A calendar with an event for every end
+    Ical,
+    /// Everything that is known
+    Json,
+    /// For people: what ends first comes first
+    #[default]
+    Table,
 }
 
 /// Where services run.

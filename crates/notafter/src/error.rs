@@ -10,6 +10,14 @@ pub(crate) enum Error {
     /// There is no back end to run anything on.
     #[error("services cannot be run here")]
     Backend(#[source] notafter_backend::Error),
+    /// An option's value is no instant.
+    #[error("{option}: {reason}")]
+    Instant {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, as a lower-case fragment.
+        reason: String,
+    },
     /// A run without namespaces was asked for. What stands in the message is what a run would silently lack.
     #[error(
         "no back end can run services with `--isolation none` yet: without namespaces none can give them their root \
@@ -70,6 +78,17 @@ pub(crate) enum Error {
     /// There is no scenario.
     #[error(transparent)]
     Scenario(#[from] notafter_scenario::Error),
+    /// What was to be scanned cannot be.
+    #[error("nothing was scanned")]
+    Scan(#[source] notafter_inventory::Error),
+    /// What was to be scanned cannot be opened.
+    #[error("{} cannot be scanned", path.display())]
+    ScanUnreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// No finding or diagnostic has this code.
     #[error("there is no code `{code}`")]
     UnknownCode {
@@ -91,10 +110,13 @@ impl Error {
                 Blame::Harness => Exit::Inconclusive,
                 Blame::User => Exit::Usage,
             },
-            Self::NoBuildChosen { .. }
+            Self::Instant { .. }
+            | Self::NoBuildChosen { .. }
             | Self::NothingToReplay { .. }
             | Self::Record { .. }
             | Self::RecordUnreadable { .. }
+            | Self::Scan(_)
+            | Self::ScanUnreadable { .. }
             | Self::Scenario(_)
             | Self::UnknownCode { .. } => Exit::Usage,
         }
@@ -121,12 +143,15 @@ impl Error {
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
             Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
             Self::Backend(_)
+            | Self::Instant { .. }
             | Self::Output { .. }
             | Self::Record { .. }
             | Self::RecordUnreadable { .. }
             | Self::Render(_)
             | Self::ReportUnwritable { .. }
             | Self::Run(_)
+            | Self::Scan(_)
+            | Self::ScanUnreadable { .. }
             | Self::Scenario(_) => None,
         }
     }

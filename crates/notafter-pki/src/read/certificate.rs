@@ -6,7 +6,7 @@
 use super::der::element_len;
 use super::{name, outline};
 use crate::Error;
-use notafter_core::{Credential, Fingerprint, Origin, Place, UnixTime};
+use notafter_core::{Credential, CredentialKind, Fingerprint, Origin, Place, UnixTime};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -43,6 +43,7 @@ impl ParsedCertificate {
     pub fn into_credential(self, origin: Origin, places: Vec<Place>) -> Credential {
         Credential {
             fingerprint: self.fingerprint,
+            kind: CredentialKind::X509,
             subject: self.subject,
             issuer: self.issuer,
             serial: self.serial,
@@ -106,7 +107,7 @@ fn shape(reason: &'static str) -> Error {
     Error::Shape { reason }
 }
 
-fn instant(date: ASN1Time) -> UnixTime {
+pub(super) fn instant(date: ASN1Time) -> UnixTime {
     UnixTime::clamped(date.timestamp())
 }
 

@@ -4,14 +4,24 @@
 //! must never happen here: a panic on any input, or a credential from bytes that merely resemble one.
 
 mod certificate;
+mod compact;
 mod der;
+mod document;
 mod name;
+mod openpgp;
 mod outline;
 mod pem;
+mod revocation;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
 pub use certificate::{MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, fingerprint};
+pub use compact::{JWT_HEAD, base64_bytes, base64_der_at, base64_run, jwt_at};
 pub use der::element_len;
 pub(crate) use der::{Reader, tag};
+pub use document::document;
+pub use openpgp::{openpgp_armoured, openpgp_keys};
 pub use pem::{MAX_PEM_LEN, PEM_BEGIN, PemBlock, pem_block_at, pem_blocks};
+pub use revocation::{crl, crl_at, ocsp_at};
+pub use ssh::{SSH_CERTIFICATE_MARK, ssh_certificate_after};

@@ -31,7 +31,8 @@ impl std::fmt::Debug for PemBlock<'_> {
 }
 
 impl PemBlock<'_> {
-    /// The bytes that it encodes. Lines may have any length and ending; spaces, quotes, commas and the escapes `\n`,
+    /// The bytes that it encodes. Lines may have any length and ending; spaces, quotes, commas, the joints
+    /// between string literals and the escapes `\n`,
     /// `\r` and `\t` between the digits are skipped, so that blocks inside JSON, YAML and string literals are read
     /// too. None where anything else stands in it, or where digits are missing.
     #[must_use]
@@ -74,15 +75,24 @@ pub fn pem_block_at(bytes: &[u8]) -> Option<PemBlock<'_>> {
     Some(PemBlock { label, offset: 0, len: bytes.len() - end.len(), body: &rest[..body_len] })
 }
 
-fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
+/// Digits of base64 as [`PemBlock::decode`] reads them.
+pub(super) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut digits, mut padding) = (0_u32, 0_usize, 0_usize);
-    let mut symbols = text.iter().copied();
-    while let Some(symbol) = symbols.next() {
+    let mut rest = text;
+    while let Some((&symbol, after)) = rest.split_first() {
+        rest = after;
         let value = match symbol {
-            b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'\'' | b',' => continue,
-            b'\\' => match symbols.next() {
-                Some(b'n' | b'r' | b't' | b'\n' | b'\r') => continue,
+            b'"' | b'\'' | b'`' => {
+                rest = after_joint(symbol, rest);
+                continue;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b',' => continue,
+            b'\\' => match rest.split_first() {
+                Some((b'n' | b'r' | b't' | b'\n' | b'\r', after)) => {
+                    rest = after;
+                    continue;
+                }
                 _ => return None,
             },
             b'=' => {
@@ -115,6 +125,17 @@ fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
+/// What follows the joint between two string literals, `" +\n  "`, of which the first quote has been read; `rest`
+/// itself where none follows. The plus sign of a joint is no digit.
+fn after_joint(quote: u8, rest: &[u8]) -> &[u8] {
+    let is_joint = |byte: &u8| b" \t\r\n+.,\\".contains(byte);
+    let len = rest.iter().take_while(|byte| is_joint(byte)).count();
+    match rest.get(len) {
+        Some(next) if *next == quote => &rest[len + 1..],
+        _ => rest,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +150,8 @@ mod tests {
             ("aA==", Some(b"h")),
             ("aGVs\\nbG8=\\n", Some(b"hello")),
             ("\"aGVs\",\n  \"bG8=\"", Some(b"hello")),
+            ("\"aGVs\" +\n  \"bG8=\"", Some(b"hello")),
+            ("'aGV'.'sbG8+'", Some(b"hello>")),
             ("aGVsbG8==", None),
             ("aGVsbG8=a", None),
             ("aGVsb", None),

@@ -4,6 +4,6 @@ mod escape;
 mod layout;
 mod table;
 
-pub(crate) use escape::{clip, is_hostile, log_line};
+pub(crate) use escape::{clip, escape, is_hostile, log_line};
 pub(crate) use layout::Page;
 pub(crate) use table::{Align, Column, Row, Table};

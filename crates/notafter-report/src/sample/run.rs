@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(crate) fn software(first: u8, until: UnixTime) -> Credential {
     Credential {
         fingerprint: fingerprint(first),
+        kind: notafter_core::CredentialKind::X509,
         subject: "CN=sgsn-mme software".to_owned(),
         issuer: "CN=sgsn-mme software".to_owned(),
         serial: "4D2".to_owned(),
@@ -22,6 +23,7 @@ pub(crate) fn software(first: u8, until: UnixTime) -> Credential {
         places: vec![Place {
             service: service_name("sgsn-mme"),
             path: "/sgsn-mme-1-14".to_owned(),
+            inside: Vec::new(),
             offset: 0x1234,
             len: 412,
             container: Container::DerInElf,
@@ -32,6 +34,7 @@ pub(crate) fn software(first: u8, until: UnixTime) -> Credential {
 pub(super) fn declared(first: u8, name: &str, subject: &str, until: &str) -> Credential {
     Credential {
         fingerprint: fingerprint(first),
+        kind: notafter_core::CredentialKind::X509,
         subject: subject.to_owned(),
         issuer: "CN=Core Root".to_owned(),
         serial: "1F".to_owned(),

@@ -8,7 +8,8 @@ use crate::words::{
     candidate, connections, count, credential, distance, place, stands_for, subject, survivor,
 };
 use notafter_core::{
-    Credential, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin, RunRecord, Severity, Span,
+    Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin, RunRecord, Severity,
+    Span,
 };
 use std::fmt;
 
@@ -114,10 +115,18 @@ fn certificate(
     culprit: &Credential,
     finding: &Finding,
 ) -> fmt::Result {
-    page.field("certificate", &format!("{} ({})", subject(&culprit.subject), culprit.fingerprint.short()))?;
+    let named = format!("{} ({})", subject(&culprit.subject), culprit.fingerprint.short());
+    match culprit.kind {
+        CredentialKind::X509 => page.field("certificate", &named)?,
+        other => page.field("credential", &format!("{} {named}", other.word()))?,
+    }
     let issuer = if culprit.self_issued { "itself".to_owned() } else { subject(&culprit.issuer) };
-    page.field("issued by", &issuer)?;
-    page.field("serial", &clip(&culprit.serial, 60))?;
+    if !issuer.is_empty() {
+        page.field("issued by", &issuer)?;
+    }
+    if !culprit.serial.is_empty() {
+        page.field("serial", &clip(&culprit.serial, 60))?;
+    }
     page.field("fingerprint", &culprit.fingerprint.to_string())?;
     match edge_of(finding).map(|edge| edge.kind) {
         Some(EdgeKind::NotBefore) => {
@@ -127,7 +136,12 @@ fn certificate(
             )?;
         }
         Some(EdgeKind::NotAfter) | None => {
-            page.field("notAfter", &format!("{}, the last second in which it is valid", culprit.not_after))?;
+            let meaning = match culprit.kind.end_lag_secs() {
+                0 => "the last second in which it is valid",
+                _ => "the first second in which it is not valid any more",
+            };
+            let end = culprit.written_end().unwrap_or(culprit.not_after);
+            page.field(culprit.kind.end_word(), &format!("{end}, {meaning}"))?;
         }
     }
     for (index, at) in culprit.places.iter().take(PLACES).enumerate() {

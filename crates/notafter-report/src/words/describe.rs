@@ -61,19 +61,28 @@ pub(crate) fn edges_changing(inventory: &Inventory, after: UnixTime, through: Un
 
 /// `sgsn-mme:/sgsn-mme-1-14, 412 bytes of DER at offset 0x1234 of an ELF file`.
 pub(crate) fn place(place: &Place) -> String {
-    let Place { service, path, offset, len, container } = place;
-    let file = format!("{service}:{}", clip(path, MAX_TEXT));
+    let Place { service, path: _, inside: _, offset, len, container } = place;
+    let file = format!("{service}:{}", clip(&path_chain(place), MAX_TEXT));
     match container {
+        Container::Base64 => format!("{file}, {len} bytes of base64 at offset {offset:#x}"),
         Container::Der => format!("{file}, {len} bytes of DER, the whole file"),
         Container::DerInElf => format!("{file}, {len} bytes of DER at offset {offset:#x} of the ELF file"),
         Container::DerInFile => format!("{file}, {len} bytes of DER at offset {offset:#x} of the file"),
+        Container::Jks => format!("{file}, {len} bytes of DER at offset {offset:#x} of the Java key store"),
+        Container::OpenPgp => format!("{file}, {len} bytes of OpenPGP packets at offset {offset:#x}"),
         Container::Pem => format!("{file}, {len} bytes of PEM at offset {offset:#x}"),
+        Container::Text => format!("{file}, {len} bytes of text at offset {offset:#x}"),
     }
+}
+
+/// `/app.jar!/lib/x.jar!/a.pem`: the file, then the entries of archives inside it.
+pub(crate) fn path_chain(place: &Place) -> String {
+    place.inside.iter().fold(place.path.clone(), |path, entry| format!("{path}!/{entry}"))
 }
 
 /// `sgsn-mme:/sgsn-mme-1-14+0x1234`.
 pub(crate) fn place_short(place: &Place) -> String {
-    format!("{}:{}+{:#x}", place.service, clip(&place.path, MAX_TEXT), place.offset)
+    format!("{}:{}+{:#x}", place.service, clip(&path_chain(place), MAX_TEXT), place.offset)
 }
 
 /// `35 d 4 h after start`; from now on where simulated time begins now.

@@ -6,6 +6,7 @@ mod gate;
 mod judge;
 mod plan;
 mod replay;
+mod scan;
 mod schema;
 mod start;
 

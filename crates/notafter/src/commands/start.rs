@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::{doctor, explain, gate, judge, plan, replay, schema};
+use super::{doctor, explain, gate, judge, plan, replay, scan, schema};
 use crate::args::Command;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -19,6 +19,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Judge { record } => judge::run(&record, printer),
         Command::Plan(args) => plan::run(args, printer),
         Command::Replay(args) => replay::run(&args, printer),
+        Command::Scan(args) => scan::run(&args, printer),
         Command::Schema => schema::run(printer),
     }
 }

@@ -122,6 +122,7 @@ pub(crate) fn tls(host: &str) -> Probe {
 pub(crate) fn certificate(seed: u8, subject: &str, not_after: UnixTime) -> Credential {
     Credential {
         fingerprint: Fingerprint::from_bytes([seed; 32]),
+        kind: crate::CredentialKind::X509,
         subject: subject.to_owned(),
         issuer: subject.to_owned(),
         serial: format!("{seed:02X}ABCDEF"),
@@ -133,6 +134,7 @@ pub(crate) fn certificate(seed: u8, subject: &str, not_after: UnixTime) -> Crede
         places: vec![Place {
             service: name(CANDIDATE),
             path: "/node".to_owned(),
+            inside: Vec::new(),
             offset: 4096,
             len: 400,
             container: Container::DerInElf,

@@ -1,0 +1,14 @@
+//! Bytes that may be an archive: what lies in it is looked into as it is decoded, archives in archives too.
+//!
+//! What must never happen here: writing anything; unpacking beyond the limits; giving up on the rest of an archive
+//! without saying so.
+
+mod ar;
+mod leaf;
+mod look;
+mod sniff;
+#[cfg(test)]
+mod tests;
+mod zip;
+
+pub(crate) use look::{Input, look_into};

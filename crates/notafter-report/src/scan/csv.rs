@@ -1,0 +1,40 @@
+//! The findings as CSV (RFC 4180), one line for every place.
+
+use super::findings::{Findings, end};
+use crate::page::escape;
+use crate::words::path_chain;
+
+/// One line for every place, after a line of names. Fields that a spreadsheet would take for a formula begin with an
+/// apostrophe.
+#[must_use]
+pub fn csv(findings: &Findings<'_>) -> String {
+    let mut text =
+        "ends,begins,kind,subject,issuer,serial,fingerprint,container,path,offset,bytes\r\n".to_owned();
+    for credential in findings.shown() {
+        for place in &credential.places {
+            let fields = [
+                end(credential),
+                credential.not_before.to_string(),
+                credential.kind.word().to_owned(),
+                credential.subject.clone(),
+                credential.issuer.clone(),
+                credential.serial.clone(),
+                credential.fingerprint.to_string(),
+                place.container.to_string(),
+                path_chain(place),
+                place.offset.to_string(),
+                place.len.to_string(),
+            ];
+            text.push_str(&fields.map(|field| quoted(&field)).join(","));
+            text.push_str("\r\n");
+        }
+    }
+    text
+}
+
+fn quoted(field: &str) -> String {
+    let field = escape(field);
+    let guard = if field.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+    let quoted = field.contains(['"', ',']);
+    if quoted { format!("\"{guard}{}\"", field.replace('"', "\"\"")) } else { format!("{guard}{field}") }
+}

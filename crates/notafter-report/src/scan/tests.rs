@@ -1,0 +1,79 @@
+use super::{Findings, calendar, csv, json, table};
+use crate::StyleSheet;
+use crate::sample::software;
+use notafter_core::{CredentialKind, Inventory, OpaqueFile, UnixTime};
+
+fn at(text: &str) -> UnixTime {
+    UnixTime::parse(text).unwrap()
+}
+
+fn inventory() -> Inventory {
+    let certificate = software(0x47, at("2018-12-06T04:29:59Z"));
+    let mut forever = software(0x48, UnixTime::NO_EXPIRY);
+    forever.subject = "CN==cmd, \"forever\"".to_owned();
+    let mut token = software(0x49, at("2018-11-30T23:59:59Z"));
+    token.kind = CredentialKind::Jwt;
+    token.subject = "JWT iss=a;b".to_owned();
+    token.places[0].inside = vec!["lib/x.jar".to_owned(), "a.txt".to_owned()];
+    let mut inventory = Inventory::default();
+    [certificate, forever, token].into_iter().for_each(|credential| inventory.add(credential));
+    let service = inventory.credentials[0].places[0].service.clone();
+    inventory.opaque.push(OpaqueFile {
+        service,
+        path: "/a.7z".to_owned(),
+        reason: "a 7z archive".to_owned(),
+    });
+    inventory
+}
+
+fn findings(inventory: &Inventory, until: Option<UnixTime>) -> Findings<'_> {
+    Findings { target: "/srv", inventory, now: at("2018-12-01T12:00:00Z"), until }
+}
+
+#[test]
+fn what_ends_first_comes_first() {
+    let inventory = inventory();
+    let mut page = String::new();
+    table(&mut page, &findings(&inventory, None), &StyleSheet::plain()).unwrap();
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn until_leaves_out_what_ends_later_and_says_so() {
+    let inventory = inventory();
+    let mut page = String::new();
+    let findings = findings(&inventory, Some(at("2018-12-02T00:00:00Z")));
+    table(&mut page, &findings, &StyleSheet::plain()).unwrap();
+    assert_eq!(findings.shown().len(), 1);
+    assert!(page.contains("2 more end later or never"), "{page}");
+}
+
+#[test]
+fn a_token_ends_at_its_exp_and_not_a_second_before() {
+    let inventory = inventory();
+    let text = csv(&findings(&inventory, None));
+    let first = text.lines().nth(1).unwrap();
+    assert!(first.starts_with("2018-12-01T00:00:00Z,"), "{first}");
+    assert!(first.contains("/sgsn-mme-1-14!/lib/x.jar!/a.txt"), "{first}");
+    assert!(text.contains("\"CN==cmd, \"\"forever\"\"\""), "{text}");
+}
+
+#[test]
+fn a_calendar_has_an_event_for_every_end_that_comes() {
+    let inventory = inventory();
+    let text = calendar(&findings(&inventory, None));
+    assert_eq!(text.matches("BEGIN:VEVENT").count(), 2);
+    assert!(text.contains("DTSTART:20181201T000000Z\r\n"), "{text}");
+    assert!(text.contains("SUMMARY:JWT JWT iss=a\\;b ends"), "{text}");
+    assert!(text.split("\r\n").all(|line| line.len() <= 75));
+}
+
+#[test]
+fn json_lists_what_could_not_be_looked_into() {
+    let inventory = inventory();
+    let written: serde_json::Value =
+        serde_json::from_str(&json(&findings(&inventory, None)).unwrap()).unwrap();
+    assert_eq!(written["opaque"][0]["path"], "/a.7z");
+    assert_eq!(written["credentials"][0]["kind"], "jwt");
+    assert_eq!(written["credentials"][2]["not_after"], "9999-12-31T23:59:59Z");
+}

@@ -1,0 +1,99 @@
+//! `notafter scan`: what ends in a file, a directory or a stream. Nothing runs, and nothing is judged but by
+//! `--fail-before`.
+
+use crate::args::{ScanArgs, ScanFormat};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use notafter_core::{Inventory, ServiceName, UnixTime, is_anchor};
+use notafter_inventory::{Mounts, ScanOptions, scan_file, scan_reader, scan_tree};
+use notafter_report::scan::{Findings, calendar, csv, json, table};
+use std::path::Path;
+
+pub(crate) fn run(args: &ScanArgs, printer: &mut Printer) -> Result<Exit, Error> {
+    let now = notafter_runner::unix_now();
+    let until = args.until.as_deref().map(|text| instant("--until", text, now)).transpose()?;
+    let limit = args.fail_before.as_deref().map(|text| instant("--fail-before", text, now)).transpose()?;
+    let inventory = inventory(args)?;
+    let target = args.target.to_string_lossy();
+    let findings = Findings { target: &target, inventory: &inventory, now, until };
+    let text = match args.format {
+        ScanFormat::Csv => csv(&findings),
+        ScanFormat::Ical => calendar(&findings),
+        ScanFormat::Json => json(&findings).map_err(Error::Render)?,
+        ScanFormat::Table => {
+            let mut page = String::new();
+            // A String takes everything that is written to it.
+            _ = table(&mut page, &findings, &printer.out_styles());
+            page
+        }
+    };
+    printer.data(&text)?;
+    Ok(limit.map_or(Exit::Allow, |limit| verdict(&inventory, limit, printer)))
+}
+
+/// Presence as policy.
+fn verdict(inventory: &Inventory, limit: UnixTime, printer: &mut Printer) -> Exit {
+    let ending = inventory.credentials.iter().filter(|found| !is_anchor(found) && found.not_after < limit);
+    match ending.count() {
+        0 => Exit::Allow,
+        count => {
+            printer.note(&format!("{count} found that end before {limit}, as --fail-before forbids\n"));
+            Exit::Block
+        }
+    }
+}
+
+fn inventory(args: &ScanArgs) -> Result<Inventory, Error> {
+    let target = args.target.as_path();
+    let mounts = if args.cross_mounts { Mounts::Cross } else { Mounts::Stay };
+    let options = ScanOptions { mounts, ..ScanOptions::default() };
+    let unreadable = |source| Error::ScanUnreadable { path: target.to_owned(), source };
+    // Places name a service; here there is none, and no report of a scan shows it.
+    let nobody = ServiceName::new("scan").map_err(|error| unreadable(std::io::Error::other(error)))?;
+    if target == Path::new("-") {
+        return Ok(scan_reader(&mut std::io::stdin().lock(), "-", &nobody, &options));
+    }
+    let kind = std::fs::metadata(target).map_err(unreadable)?;
+    if kind.is_dir() {
+        return scan_tree(target, &nobody, &options).map_err(Error::Scan);
+    }
+    let file = std::fs::File::open(target).map_err(unreadable)?;
+    if !kind.is_file() {
+        return Ok(scan_reader(&mut &file, &target.to_string_lossy(), &nobody, &options));
+    }
+    Ok(scan_file(target, &target.to_string_lossy(), &nobody, &options))
+}
+
+/// `2y` counts from now, as `+2y` does; `2027-01-01` is the beginning of that day in UTC.
+fn instant(option: &'static str, text: &str, now: UnixTime) -> Result<UnixTime, Error> {
+    let is_date = text.len() == 10 && text.matches('-').count() == 2;
+    let is_span = text.ends_with(|last: char| last.is_ascii_lowercase())
+        && text.starts_with(|first: char| first.is_ascii_digit());
+    let full = match (is_date, is_span) {
+        (true, _) => format!("{text}T00:00:00Z"),
+        (_, true) => format!("+{text}"),
+        _ => text.to_owned(),
+    };
+    notafter_scenario::instant(&full, now)
+        .map_err(|reason| Error::Instant { option, reason: reason.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_read_as_spans_days_and_instants() {
+        let now = UnixTime::parse("2026-02-28T12:00:00Z").unwrap();
+        for (text, expected) in [
+            ("2y", "2028-02-28T12:00:00Z"),
+            ("+1d", "2026-03-01T12:00:00Z"),
+            ("2027-01-01", "2027-01-01T00:00:00Z"),
+            ("2027-01-01T00:00:01Z", "2027-01-01T00:00:01Z"),
+        ] {
+            assert_eq!(instant("--until", text, now).unwrap().to_string(), expected, "{text}");
+        }
+        assert!(instant("--until", "soon", now).is_err());
+    }
+}
