@@ -1,4 +1,5 @@
 //! Credentials that OpenSSL, OpenSSH and GnuPG made, with the ends that they were told.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
 use notafter_core::{Credential, CredentialKind, Inventory, ServiceName, UnixTime};
 use notafter_inventory::{ScanOptions, scan_tree};
@@ -115,9 +116,10 @@ fn openpgp_keys_end_where_gpg_says() {
         gpg -q --batch --passphrase '' --quick-gen-key 'Key <k@example.org>' ed25519 sign 100d
         fpr=$(gpg --with-colons -k | grep '^fpr:' | head -1 | cut -d: -f10)
         gpg -q --batch --passphrase '' --quick-add-key $fpr cv25519 encr 10d
+        gpg -q --batch --passphrase '' --quick-add-key $fpr ed25519 sign never
         gpg -q --batch --passphrase '' --quick-gen-key 'Ever <e@example.org>' rsa2048 sign never
-        gpg --with-colons -k | grep -E '^(pub|sub):' | cut -d: -f5,7 > told
         gpg --export > ring.gpg; gpg --armor --export > ring.asc
+        gpg --with-colons --show-keys ring.gpg | grep -E '^(pub|sub):' | cut -d: -f5,7 > told
         gpgconf --kill all || true; rm -rf home";
     if !made("gpg", script, directory.path()) {
         return;
@@ -131,7 +133,7 @@ fn openpgp_keys_end_where_gpg_says() {
         .map(|(id, first_invalid)| (id.to_owned(), end(first_invalid)))
         .collect();
     told.sort();
-    assert_eq!(told.len(), 3);
+    assert_eq!(told.len(), 4);
     let inventory = scan(&directory);
     let keys = of_kind(&inventory, CredentialKind::OpenPgpKey);
     let mut found: Vec<(String, UnixTime)> =
@@ -139,6 +141,26 @@ fn openpgp_keys_end_where_gpg_says() {
     found.sort();
     assert_eq!(found, told);
     assert!(keys.iter().all(|key| key.places.len() == 2), "armoured and binary are one key: {keys:?}");
+}
+
+#[test]
+fn the_key_rings_of_debian_end_where_gpg_says() {
+    let rings = Path::new("/usr/share/keyrings");
+    let directory = tempfile::tempdir().unwrap();
+    let script = "export GNUPGHOME=$PWD
+        for ring in /usr/share/keyrings/debian-archive-*.gpg; do
+            gpg --with-colons --show-keys $ring | grep -E '^(pub|sub):' | cut -d: -f5,7
+        done > told";
+    if !rings.join("debian-archive-keyring.gpg").exists() || !made("gpg", script, directory.path()) {
+        return;
+    }
+    let told = std::fs::read_to_string(directory.path().join("told")).unwrap();
+    let inventory = scan_tree(rings, &ServiceName::new("node").unwrap(), &ScanOptions::default()).unwrap();
+    for (id, end) in told.lines().filter_map(|line| line.split_once(':')) {
+        let key = inventory.credentials.iter().find(|key| key.serial == id).unwrap();
+        let written = key.written_end().map_or_else(String::new, |end| end.as_secs().to_string());
+        assert_eq!(written, end, "{id} {}", key.subject);
+    }
 }
 
 #[test]

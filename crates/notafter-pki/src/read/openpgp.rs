@@ -13,6 +13,9 @@ const SECRET_KEY: u8 = 5;
 const PUBLIC_KEY: u8 = 6;
 const SECRET_SUBKEY: u8 = 7;
 const USER_ID: u8 = 13;
+/// Kinds of signature: what binds a subkey, and what is over a key alone.
+const BINDING: u8 = 0x18;
+const DIRECT: u8 = 0x1f;
 const PUBLIC_SUBKEY: u8 = 14;
 
 /// Characters of a user id that a report shows.
@@ -27,6 +30,8 @@ struct Key<'a> {
     user_id: Option<String>,
     /// When that signature was made, and how long the key lives by it in seconds.
     bound: Option<(u32, Option<u32>)>,
+    /// The same of signatures over the key alone, which outrank those over a user id where they name a lifetime.
+    direct: Option<(u32, Option<u32>)>,
     is_subkey: bool,
 }
 
@@ -54,6 +59,7 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
                             created,
                             user_id: None,
                             bound: None,
+                            direct: None,
                             is_subkey,
                         });
                     }
@@ -64,9 +70,10 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
             SIGNATURE => {
                 let issuer = keys[primary].id;
                 if let (Some(made), Some(last)) = (signature(body, issuer), keys.last_mut()) {
-                    let fits = last.is_subkey == (made.kind == 0x18);
-                    if fits && last.bound.is_none_or(|(newest, _)| made.created >= newest) {
-                        last.bound = Some((made.created, made.lifetime));
+                    let fits = last.is_subkey == (made.kind == BINDING);
+                    let slot = if made.kind == DIRECT { &mut last.direct } else { &mut last.bound };
+                    if fits && slot.is_none_or(|(newest, _)| made.created >= newest) {
+                        *slot = Some((made.created, made.lifetime));
                     }
                 }
             }
@@ -86,8 +93,12 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
         if !key.is_subkey {
             owner = key.user_id.clone().unwrap_or_else(|| id.clone());
         }
-        let Some((_, lifetime)) = key.bound else { continue };
-        let end = lifetime.filter(|secs| *secs > 0).map(|secs| i64::from(key.created) + i64::from(secs) - 1);
+        let direct = key.direct.and_then(|(_, lifetime)| lifetime);
+        let Some((_, lifetime)) = key.bound.or(key.direct) else { continue };
+        let lifetime = direct.or(lifetime);
+        let written =
+            lifetime.filter(|secs| *secs > 0).map(|secs| i64::from(key.created) + i64::from(secs) - 1);
+        let not_after = written.map_or(UnixTime::NO_EXPIRY, UnixTime::clamped);
         let credential = Credential {
             fingerprint: fingerprint(key.packet),
             kind: CredentialKind::OpenPgpKey,
@@ -95,7 +106,7 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
             issuer: String::new(),
             serial: id,
             not_before: UnixTime::clamped(i64::from(key.created)),
-            not_after: end.map_or(UnixTime::NO_EXPIRY, UnixTime::clamped),
+            not_after,
             ca: false,
             self_issued: false,
             origin: Origin::Embedded,
@@ -194,7 +205,7 @@ struct Signature {
 
 fn signature(body: &[u8], issuer: [u8; 8]) -> Option<Signature> {
     let (4, kind) = (*body.first()?, *body.get(1)?) else { return None };
-    if !matches!(kind, 0x10..=0x13 | 0x18 | 0x1f) {
+    if !matches!(kind, 0x10..=0x13 | BINDING | DIRECT) {
         return None;
     }
     let area = |at: usize| -> Option<(&[u8], usize)> {

@@ -66,7 +66,9 @@ pub fn ocsp_at(bytes: &[u8]) -> Option<(Credential, usize)> {
     while !answers.is_at_end() {
         let mut answer = answers.take(tag::SEQUENCE)?.reader();
         let mut id = answer.take(tag::SEQUENCE)?.reader();
-        (id.next()?, id.next()?, id.next()?);
+        for _ in 0..3 {
+            id.next()?; // hash algorithm, hashes of the issuer's name and key
+        }
         let number = id.take(tag::INTEGER)?.contents;
         serial = number.iter().map(|byte| format!("{byte:02X}")).collect();
         answer.next()?; // good, revoked or unknown
