@@ -93,10 +93,14 @@ fn unpack(
             Ok(())
         }
         Packing::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(reader);
+            let decoder = ruzstd::decoding::StreamingDecoder::new(&mut *reader);
             let decoder = decoder.map_err(|error| io::Error::other(error.to_string()))?;
             let mut inner = Metered { reader: decoder, left: budget };
             enter("(zstd)", Input::Stream(&mut inner), collector, buffer);
+            // The decoder ends with its frame, and what follows must not pass as nothing.
+            if reader.read(&mut [0])? > 0 {
+                collector.opaque("more follows the first Zstandard frame, which is not read".to_owned());
+            }
             Ok(())
         }
     }

@@ -113,6 +113,16 @@ fn what_an_archive_yields_has_a_limit_and_the_rest_is_still_scanned() {
 }
 
 #[test]
+fn what_follows_a_zstandard_frame_is_told() {
+    let frame =
+        ruzstd::encoding::compress_to_vec(PEM.as_bytes(), ruzstd::encoding::CompressionLevel::Uncompressed);
+    let one = scan(&frame);
+    assert_eq!((chains(&one), reasons(&one)), (vec![vec!["(zstd)".to_owned()]], Vec::new()));
+    let two = scan(&[&frame[..], &frame].concat());
+    assert_eq!(reasons(&two), ["/file: more follows the first Zstandard frame, which is not read"]);
+}
+
+#[test]
 fn nesting_has_a_limit() {
     let nested = (0..40).fold(PEM.as_bytes().to_vec(), |inner, _| gzip(&inner));
     let found = scan(&nested);
