@@ -23,6 +23,10 @@ const SHORTEST_JUMP: Duration = Duration::from_millis(1);
 /// After so many jumps in one motion, everything that waits for at most an hour counts as housekeeping.
 const MANY_JUMPS: u32 = 400;
 
+/// Time never jumps further than this at once: event loops count how late a wait of theirs ended in milliseconds of 32
+/// bits with a sign (libuv's, Node's), and after more than 24.8 days wait as long again.
+pub const FARTHEST_JUMP: Duration = Duration::from_secs(24 * 86_400);
+
 /// A sleep of at most this length is a pause of something that is not done: real time gets there.
 pub(crate) const FIDGET: Duration = Duration::from_millis(20);
 
@@ -67,7 +71,7 @@ pub fn next_jump(surveys: &[Survey], to_go: Duration, jumps: u32) -> Duration {
     } else {
         to_go
     };
-    next.min(longest).max(SHORTEST_JUMP).min(to_go)
+    next.min(longest).min(FARTHEST_JUMP).max(SHORTEST_JUMP).min(to_go)
 }
 
 #[cfg(test)]
@@ -109,5 +113,6 @@ mod tests {
         assert_eq!(next_jump(&survey(&[(50, 50, 1)]), Duration::from_secs(7), 0), Duration::from_secs(7));
         assert_eq!(next_jump(&survey(&[(0, 50, 1)]), DAY, 0), SHORTEST_JUMP);
         assert_eq!(next_jump(&survey(&[(1, 1, 1)]), DAY, MANY_JUMPS), HOUSEKEEPING_JUMP.0);
+        assert_eq!(next_jump(&[], DAY * 365, 0), FARTHEST_JUMP);
     }
 }

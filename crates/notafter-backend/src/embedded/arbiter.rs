@@ -5,7 +5,7 @@ use super::instance::Instance;
 use super::timepiece::{Timepiece, broken};
 use crate::wire::Deadline;
 use crate::{Error, Moved};
-use notafter_clock::{Stillness, Survey, next_jump, stillness};
+use notafter_clock::{FARTHEST_JUMP, Stillness, Survey, next_jump, stillness};
 use notafter_core::{Motion, Pace, UnixTime};
 use std::time::Duration;
 
@@ -44,12 +44,22 @@ impl<'sandbox> Arbiter<'sandbox> {
         self.timepiece.page.begin_elapse();
         match motion {
             Motion::Step => self.timepiece.page.step_to(to).map_err(broken("set the clock"))?,
-            Motion::Elapse(Pace::Leap) => self.arrive(to)?,
+            Motion::Elapse(Pace::Leap) => self.leap(to)?,
             Motion::Elapse(Pace::Walk) => self.walk(to, &deadline)?,
         }
         self.wake()?;
         self.settle()?;
         Ok(self.moved)
+    }
+
+    /// One jump, or as many as it takes where it is far.
+    fn leap(&mut self, to: UnixTime) -> Result<(), Error> {
+        while self.timepiece.page.left_until(to) > FARTHEST_JUMP {
+            self.timepiece.page.elapse(FARTHEST_JUMP).map_err(broken("let time elapse"))?;
+            self.wake()?;
+            self.settle()?;
+        }
+        self.arrive(to)
     }
 
     fn arrive(&mut self, to: UnixTime) -> Result<(), Error> {
