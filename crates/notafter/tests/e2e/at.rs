@@ -1,8 +1,9 @@
 //! `notafter at`: commands of this machine under a shifted clock.
 
+use super::needs::are_installed;
 use super::scene::{Scene, shown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Programs that print the year, in every kind of runtime that this machine has.
 const YEARS: [(&str, &[&str]); 5] = [
@@ -27,17 +28,6 @@ fn at(scene: &Scene, instant: &str, command: &[&str]) -> Output {
     scene.command(&arguments).output().unwrap()
 }
 
-#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|directory| directory.join(program).is_file());
-    assert!(found || std::env::var_os("NOTAFTER_REQUIRE_ALL").is_none(), "{program} is required and missing");
-    if !found {
-        eprintln!("SKIPPED: {program} is not installed");
-    }
-    found
-}
-
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", shown(&output));
@@ -47,7 +37,7 @@ fn run(command: &mut Command) {
 fn every_runtime_sees_the_shifted_year() {
     let scene = Scene::with("Year.java", YEAR_IN_JAVA);
     for (program, arguments) in YEARS {
-        if !is_installed(program) {
+        if !are_installed(&[program]) {
             continue;
         }
         for (instant, year) in [("2031-06-01T00:00:00Z", "2031"), ("2018-12-06T00:00:00Z", "2018")] {
@@ -59,7 +49,7 @@ fn every_runtime_sees_the_shifted_year() {
 
 #[test]
 fn a_static_go_program_sees_the_shifted_year() {
-    if !is_installed("go") {
+    if !are_installed(&["go"]) {
         return;
     }
     let scene = Scene::with("year.go", YEAR_IN_GO);
@@ -72,10 +62,10 @@ fn a_static_go_program_sees_the_shifted_year() {
 }
 
 /// The guest that waits in every way, linked as told.
-fn waits(scene: &Scene, linking: &[&str]) -> PathBuf {
+fn waits(scene: &Scene, compiler: &str, linking: &[&str]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/guests/waits.c");
     let guest = scene.path().join("waits");
-    run(Command::new("cc")
+    run(Command::new(compiler)
         .args(["-O1", "-o"])
         .arg(&guest)
         .arg(source)
@@ -86,17 +76,23 @@ fn waits(scene: &Scene, linking: &[&str]) -> PathBuf {
 
 #[test]
 fn every_way_of_waiting_ends_as_it_does_natively() {
-    if !is_installed("cc") {
-        return;
-    }
     let scene = Scene::new();
-    for linking in [&[][..], &["-static"], &["-static-pie"]] {
-        let guest = waits(&scene, linking);
-        let native = Command::new(&guest).output().unwrap();
-        for instant in ["+1y", "2018-11-01T00:00:00Z"] {
-            let output = at(&scene, instant, &[guest.to_str().unwrap()]);
+    for (compiler, linking) in
+        [("cc", &[][..]), ("cc", &["-static"]), ("cc", &["-static-pie"]), ("musl-gcc", &["-static"])]
+    {
+        if !are_installed(&[compiler]) {
+            continue;
+        }
+        let guest = waits(&scene, compiler, linking);
+        let start = |mut command: Command| command.stdout(Stdio::piped()).spawn().unwrap();
+        let native = start(Command::new(&guest));
+        let shifted = ["+1y", "2018-11-01T00:00:00Z"]
+            .map(|instant| (instant, start(scene.command(&["at", instant, "--", guest.to_str().unwrap()]))));
+        let native = native.wait_with_output().unwrap();
+        for (instant, child) in shifted {
+            let output = child.wait_with_output().unwrap();
             assert_eq!(output.status.code(), Some(0), "{}", shown(&output));
-            compare(&native, &output, &format!("{linking:?} at {instant}"));
+            compare(&native, &output, &format!("{compiler} {linking:?} at {instant}"));
         }
     }
 }
@@ -138,11 +134,8 @@ fn a_command_that_a_signal_ends_is_seen_to_end_by_it() {
 fn a_signal_to_the_front_reaches_the_command() {
     let scene = Scene::new();
     let script = "trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 0.05; done";
-    let mut child = scene
-        .command(&["at", "+1d", "--", "sh", "-c", script])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        scene.command(&["at", "+1d", "--", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
     let pid = i32::try_from(child.id()).unwrap();

@@ -5,10 +5,12 @@
 mod at;
 mod bad_input;
 mod escape;
+mod guests;
 mod kill;
 mod left;
 mod mistakes;
 mod motions;
+mod needs;
 mod outage;
 mod parallel;
 mod records;

@@ -1,13 +1,12 @@
 //! Software that others wrote, as the machine has it: each scenario blocks to the second when a certificate ends
 //! within the window, names that certificate, and allows when it ends later.
 
-use super::runs::can_run;
+use super::needs::{can_run_with, repository};
 use super::scene::{Scene, shown};
 use notafter_core::{
     Answer, CheckName, Connection, Decision, Finding, FindingCode, Origin, Outcome, RunRecord, Seen, Touch,
     Verdict,
 };
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const DAY: i64 = 86_400;
@@ -69,30 +68,6 @@ const fn shop(scenario: &'static str, programs: &'static [&'static str], refuses
     Software { scenario, programs, life, credential, candidate, refuses }
 }
 
-fn scenarios() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios")
-}
-
-/// Whether a service of the machine's own image would find `program`.
-fn is_installed(program: &str) -> bool {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let usual = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let mut places = usual.map(PathBuf::from).into_iter().chain(debian.map(|entry| entry.path().join("bin")));
-    places.any(|place| place.join(program).exists())
-}
-
-/// Where something has to be installed, its absence is a failure.
-#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
-fn is_there(software: &Software) -> bool {
-    let missing: Vec<_> = software.programs.iter().filter(|program| !is_installed(program)).collect();
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(missing.is_empty() || !required, "{}: required here: {missing:?}", software.scenario);
-    if !missing.is_empty() {
-        eprintln!("SKIPPED: {} needs {missing:?}, which this machine does not have", software.scenario);
-    }
-    missing.is_empty() && can_run()
-}
-
 /// What the gate wrote.
 struct Gated {
     code: Option<i32>,
@@ -110,11 +85,11 @@ impl Gated {
 
 /// Gates with a certificate of this life; none where the machine lacks something.
 fn gate(software: &Software, life: &str) -> Option<Gated> {
-    if !is_there(software) {
+    if !can_run_with(software.programs) {
         return None;
     }
     let scene = Scene::new();
-    let path = scenarios().join(software.scenario);
+    let path = repository().join("scenarios").join(software.scenario);
     let mut command = scene.command(&["gate", path.to_str().unwrap(), "--report", "json=record.json"]);
     command.env(software.life, life);
     if software.scenario == GO.scenario {

@@ -1,7 +1,8 @@
 //! Timers and caches on the monotonic clock: each finds the end of what it holds when time passes, and none does
 //! when somebody sets the wall clock.
 
-use super::gated::{can_run_with, gate, go_tree, repository};
+use super::gated::{gate, go_tree};
+use crate::needs::{can_run_with, repository};
 use notafter_backend::{Backend, Embedded, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec};
 use notafter_core::{
     ClockReading, CredentialName, CredentialSpec, Decision, FindingCode, GeneratedX509, KeyAlgorithm, Motion,

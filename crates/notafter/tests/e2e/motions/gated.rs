@@ -1,28 +1,10 @@
 //! A scenario of the repository, gated.
 
-use crate::runs::can_run;
+use crate::needs::repository;
 use crate::scene::{Scene, shown};
 use notafter_core::{CaseRecord, Credential, Decision, Finding, FindingCode, Outcome, RunRecord, Verdict};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-
-pub(super) fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// Whether this machine can run what a test needs. Where it must, not being able to is a failure.
-#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
-pub(super) fn can_run_with(programs: &[&str]) -> bool {
-    let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let is_there = |program: &&&str| places.iter().any(|place| Path::new(place).join(program).exists());
-    let missing: Vec<&&str> = programs.iter().filter(|program| !is_there(program)).collect();
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(missing.is_empty() || !required, "required here: {missing:?}");
-    if !missing.is_empty() {
-        eprintln!("SKIPPED: this machine does not have {missing:?}");
-    }
-    missing.is_empty() && can_run()
-}
 
 /// Builds the tree of the Go service.
 pub(super) fn go_tree(directory: &Path) {

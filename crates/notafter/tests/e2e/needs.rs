@@ -1,0 +1,34 @@
+//! What a test needs of the machine.
+
+use crate::runs::can_run;
+use std::path::{Path, PathBuf};
+
+/// Where services and guests look for programs.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether this machine has these programs. Where it must (`NOTAFTER_REQUIRE_ALL=1`), a missing one is a failure.
+#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
+pub(super) fn are_installed(programs: &[&str]) -> bool {
+    // Debian keeps PostgreSQL's programs off the PATH, by version.
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let places: Vec<PathBuf> =
+        std::env::split_paths(PATH).chain(debian.map(|entry| entry.path().join("bin"))).collect();
+    let is_there = |program: &str| places.iter().any(|place| place.join(program).exists());
+    let missing: Vec<&&str> = programs.iter().filter(|program| !is_there(program)).collect();
+    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(missing.is_empty() || !required, "required here: {missing:?}");
+    if !missing.is_empty() {
+        eprintln!("SKIPPED: this machine does not have {missing:?}");
+    }
+    missing.is_empty()
+}
+
+/// Whether it also lets this user make sandboxes.
+pub(super) fn can_run_with(programs: &[&str]) -> bool {
+    are_installed(programs) && can_run()
+}
+
+/// The top of the repository.
+pub(super) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
