@@ -1,7 +1,9 @@
 //! What every back end promises. One suite of behaviour tests runs on each.
 
 use crate::Error;
-use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, VolumeName, VolumeState};
+use notafter_core::{
+    ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, VolumeName, VolumeState,
+};
 use notafter_image::{Bind, RootTree};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -12,6 +14,9 @@ use std::time::Duration;
 pub trait Backend {
     /// The name that reports show, such as `embedded`.
     fn name(&self) -> &'static str;
+
+    /// What keeps the services of its sandboxes apart from the machine.
+    fn isolation(&self) -> Isolation;
 
     /// Makes an empty sandbox: a network without a way out, and a clock.
     ///

@@ -29,13 +29,17 @@ const OLDEST_KERNEL: (u32, u32) = (5, 14);
 /// Longest that the trial command may take, on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tries everything. `backend` is the embedded one; `shifted` is an instant away from the host's time, at which the
+/// The name of the ability that `--isolation none` needs.
+pub const WITHOUT_NAMESPACES: &str = "without namespaces";
+
+/// Tries everything. `backend` is the embedded one, `bare` the same without namespaces; `shifted` is an instant away from the host's time, at which the
 /// clock of the trial stands.
 #[must_use]
-pub fn probe_capabilities(backend: &dyn Backend, shifted: UnixTime) -> Vec<Ability> {
+pub fn probe_capabilities(backend: &dyn Backend, bare: &dyn Backend, shifted: UnixTime) -> Vec<Ability> {
     let mut abilities = vec![kernel(), pidfd(), notifications(), tracing()];
     abilities.extend(sandbox(backend));
     abilities.push(shifted_clock(backend, shifted));
+    abilities.push(without_namespaces(bare, shifted));
     abilities.push(docker());
     abilities
 }
@@ -146,6 +150,15 @@ fn shifted_clock(backend: &dyn Backend, shifted: UnixTime) -> Ability {
             Err(detail) => Err((detail, way_out())),
         },
     )
+}
+
+/// The same on the machine itself.
+fn without_namespaces(bare: &dyn Backend, shifted: UnixTime) -> Ability {
+    let outcome = match try_clock(bare, shifted) {
+        Ok(_) => Ok("`--isolation none` works, with nothing between services and the machine".to_owned()),
+        Err(detail) => Err((detail, "run the gate as root of the job container".to_owned())),
+    };
+    Ability { required: false, ..ability(WITHOUT_NAMESPACES, outcome) }
 }
 
 fn try_clock(backend: &dyn Backend, shifted: UnixTime) -> Result<usize, String> {

@@ -15,13 +15,14 @@ mod error;
 mod init;
 mod keeper;
 pub mod scripted;
+mod traces;
 mod wire;
 
 pub use contract::{
     Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
 };
-pub use doctor::{Ability, probe_capabilities};
+pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use keeper::run_if_sandbox;

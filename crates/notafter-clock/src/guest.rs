@@ -111,13 +111,17 @@ fn parse_timers(text: &str, id: i32) -> Option<PosixTimer> {
     })
 }
 
-/// Every process in the pid namespace of the mounted /proc, but this one.
+/// Every process that this one is to supervise: all others of its pid namespace where it is pid 1 of that, what
+/// descends from it otherwise. /proc must show them.
 pub(crate) fn processes() -> io::Result<Vec<i32>> {
-    let own = i32::try_from(std::process::id()).unwrap_or(0);
-    numbers_in("/proc").map(|mut pids| {
-        pids.retain(|pid| *pid != own);
-        pids
-    })
+    match i32::try_from(std::process::id()) {
+        Ok(own) if own != 1 => notafter_sys::processes::descendants(own),
+        // One that was put into the namespace from outside descends from nobody in it.
+        _ => numbers_in("/proc").map(|mut pids| {
+            pids.retain(|pid| *pid != 1);
+            pids
+        }),
+    }
 }
 
 /// The threads of a process.

@@ -15,6 +15,7 @@ mod credential;
 mod event;
 mod holder;
 mod inventory;
+mod isolation;
 mod judge;
 mod names;
 mod observation;
@@ -39,6 +40,7 @@ pub use credential::{
 pub use event::{Event, HostReading};
 pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};
+pub use isolation::Isolation;
 pub use judge::judge;
 pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, ScenarioName, ServiceName, VolumeName,

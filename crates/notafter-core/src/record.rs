@@ -1,13 +1,14 @@
 //! The record of a run: everything that the verdict follows from, and nothing secret.
 
 use crate::{
-    Case, CaseId, ClockReading, ClockWitness, Event, Inventory, Observation, Scenario, ServiceName, UnixTime,
+    Case, CaseId, ClockReading, ClockWitness, Event, Inventory, Isolation, Observation, Scenario,
+    ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Version of the serialised form; raised when old readers could no longer read it.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// The outcome of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +101,9 @@ pub struct RunRecord {
     pub scenario: Scenario,
     /// The host's time when the run began.
     pub started: UnixTime,
+    /// What kept its services apart from the machine.
+    #[serde(default)]
+    pub isolation: Isolation,
     /// What can expire.
     pub inventory: Inventory,
     /// The cases, in the order in which they began.
@@ -116,6 +120,7 @@ impl RunRecord {
             version: RECORD_VERSION,
             scenario,
             started,
+            isolation: Isolation::default(),
             inventory: Inventory::default(),
             cases: Vec::new(),
             remarks: Vec::new(),

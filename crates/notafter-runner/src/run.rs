@@ -100,6 +100,7 @@ pub(crate) fn run_planned(
         keep,
         sink,
     };
+    run.record.isolation = backend.isolation();
     run.record.remarks = stock.remarks;
     for remark in said_beforehand(scenario, unix_now()) {
         run.remark(remark);

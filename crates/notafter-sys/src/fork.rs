@@ -145,13 +145,24 @@ impl Identity {
     }
 }
 
+/// Whether this process has CAP_SETPCAP.
+fn may_drop() -> io::Result<bool> {
+    Ok(rustix::thread::capabilities(None)?.effective.contains(rustix::thread::CapabilitySet::SETPCAP))
+}
+
 fn drop_from_bounding_set(keep: u64) -> io::Result<()> {
     for capability in (0..64).filter(|bit| keep & (1 << bit) == 0) {
         // SAFETY: a plain system call without pointers.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
             let error = io::Error::last_os_error();
-            // Capabilities beyond the kernel's last one.
-            return if error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) };
+            return match error.raw_os_error() {
+                // Capabilities beyond the kernel's last one.
+                Some(libc::EINVAL) => Ok(()),
+                // Who may not drop them cannot pass them on either: without new privileges, exec adds nothing to what
+                // is permitted (commoncap.c, cap_bprm_creds_from_file).
+                Some(libc::EPERM) if !may_drop()? => Ok(()),
+                _ => Err(error),
+            };
         }
     }
     Ok(())
@@ -244,6 +255,15 @@ pub fn reap_any() -> io::Result<Option<(Pid, i32)>> {
 pub fn reap(pid: Pid) -> io::Result<i32> {
     let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;
     Ok(status.map_or(0, |(_, status)| code_of(status)))
+}
+
+/// Reaps `pid` where it is a child that has ended; true where it was.
+///
+/// # Errors
+/// Those of waitpid(2): `ECHILD` where it is none.
+pub fn reap_now(pid: Pid) -> io::Result<bool> {
+    let status = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::NOHANG))?;
+    Ok(status.is_some())
 }
 
 fn code_of(status: rustix::process::WaitStatus) -> i32 {

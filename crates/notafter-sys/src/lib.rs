@@ -19,6 +19,7 @@ pub mod mounts;
 pub mod namespaces;
 pub mod notify;
 pub mod page;
+pub mod processes;
 pub mod signals;
 pub mod timers;
 pub mod trace;

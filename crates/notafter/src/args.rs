@@ -175,7 +175,8 @@ pub(crate) enum Isolation {
     /// User, mount, process, network, ipc and host name namespaces
     #[default]
     Namespaces,
-    /// Nothing, for job containers that may not make namespaces: refused, no back end can do it yet
+    /// Nothing, for job containers that may not make namespaces: services share the machine's network, processes and
+    /// users, and what runs on the machine's own file system writes to it
     None,
 }
 

@@ -7,12 +7,12 @@ use notafter_backend::{Backend, Embedded};
 /// Makes the back end.
 ///
 /// # Errors
-/// [`Error::Backend`], or [`Error::IsolationNeeded`].
+/// [`Error::Backend`].
 pub(crate) fn choose(choice: BackendChoice, isolation: Isolation) -> Result<Box<dyn Backend>, Error> {
-    match (choice, isolation) {
-        (BackendChoice::Embedded, Isolation::None) => Err(Error::IsolationNeeded),
-        (BackendChoice::Embedded, Isolation::Namespaces) => {
-            Ok(Box::new(Embedded::new(notafter_runner::host_now).map_err(Error::Backend)?))
-        }
-    }
+    let BackendChoice::Embedded = choice;
+    let embedded = Embedded::new(notafter_runner::host_now).map_err(Error::Backend)?;
+    Ok(Box::new(match isolation {
+        Isolation::Namespaces => embedded,
+        Isolation::None => embedded.without_namespaces(),
+    }))
 }

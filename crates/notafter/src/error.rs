@@ -18,13 +18,6 @@ pub(crate) enum Error {
         /// What is wrong, as a lower-case fragment.
         reason: String,
     },
-    /// A run without namespaces was asked for. What stands in the message is what a run would silently lack.
-    #[error(
-        "no back end can run services with `--isolation none` yet: without namespaces none can give them their root \
-         trees, files and volumes (mount), names and a network without a way out (network), certain ends (process), \
-         and a clock that no change of user escapes (user)"
-    )]
-    IsolationNeeded,
     /// The scenario has several builds and none is chosen.
     #[error("{service} has several builds and none is chosen")]
     NoBuildChosen {
@@ -101,11 +94,9 @@ impl Error {
     /// How the process ends because of it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Backend(_)
-            | Self::IsolationNeeded
-            | Self::Output { .. }
-            | Self::Render(_)
-            | Self::ReportUnwritable { .. } => Exit::Inconclusive,
+            Self::Backend(_) | Self::Output { .. } | Self::Render(_) | Self::ReportUnwritable { .. } => {
+                Exit::Inconclusive
+            }
             Self::Run(error) => match error.blame() {
                 Blame::Harness => Exit::Inconclusive,
                 Blame::User => Exit::Usage,
@@ -133,11 +124,6 @@ impl Error {
             Self::Run(notafter_runner::Error::UnknownCase { .. }) => Some(
                 "fresh starts can run alone at any instant, as in cold-2018-12-06T043000Z; cases that only follow \
                  from what others showed cannot"
-                    .to_owned(),
-            ),
-            Self::IsolationNeeded => Some(
-                "`notafter doctor` names what refuses namespaces here and the way out; a job container needs \
-                 `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`"
                     .to_owned(),
             ),
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),

@@ -3,14 +3,16 @@
 use super::sandbox::EmbeddedSandbox;
 use super::spawner::Spawner;
 use crate::{Backend, Error, HostClock, Sandbox, SandboxSpec};
+use notafter_core::Isolation;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Makes sandboxes from namespaces. Every process of them ends with this process, however that ends.
+/// Makes sandboxes, from namespaces unless told otherwise. Every process of them ends with this process, however that ends.
 #[derive(Debug)]
 pub struct Embedded {
     spawner: Arc<Spawner>,
     host_clock: HostClock,
+    isolation: Isolation,
 }
 
 impl Embedded {
@@ -32,7 +34,14 @@ impl Embedded {
             action: "make the thread that starts sandboxes".to_owned(),
             source,
         })?;
-        Ok(Self { spawner: Arc::new(spawner), host_clock })
+        Ok(Self { spawner: Arc::new(spawner), host_clock, isolation: Isolation::Namespaces })
+    }
+
+    /// The same with services that nothing keeps apart from the machine: for job containers that may not make
+    /// namespaces. One sandbox at a time: [`Backend::open`] waits for another of this machine's network.
+    #[must_use]
+    pub fn without_namespaces(self) -> Self {
+        Self { isolation: Isolation::None, ..self }
     }
 }
 
@@ -41,8 +50,12 @@ impl Backend for Embedded {
         "embedded"
     }
 
+    fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error> {
-        EmbeddedSandbox::open(Arc::clone(&self.spawner), self.host_clock, spec)
+        EmbeddedSandbox::open(Arc::clone(&self.spawner), self.host_clock, self.isolation, spec)
             .map(|sandbox| Box::new(sandbox) as Box<dyn Sandbox>)
     }
 }

@@ -7,37 +7,45 @@ use crate::Error;
 use crate::wire::{Channel, KeeperReply, KeeperRequest, Premises};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
 /// How long a keeper may take for anything but connecting, on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a keeper without namespaces may take to end everything by itself.
+const FAREWELL_LOOKS: u32 = 10_000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+
 /// A keeper and the conversation with it. Dropping it kills the keeper.
 #[derive(Debug)]
 pub(super) struct KeeperLink {
     child: Child,
     channel: Channel,
+    /// Whether what it keeps ends with it by force of namespaces; else it must be let end that itself.
+    is_apart: bool,
 }
 
 impl KeeperLink {
     /// Starts a keeper and waits until it is ready; returns its remarks as well.
-    pub(super) fn open(spawner: &Spawner, scratch: Option<PathBuf>) -> Result<(Self, Vec<String>), Error> {
+    pub(super) fn open(spawner: &Spawner, premises: Premises) -> Result<(Self, Vec<String>), Error> {
         let failed = |action: &str| {
             let action = action.to_owned();
             move |source: io::Error| Error::Sandbox { action, source }
         };
         let (ours, theirs) = Channel::pair().map_err(failed("make a socket"))?;
         let child = spawner.spawn(theirs.into()).map_err(failed("start the sandbox process"))?;
-        let mut link = Self { child, channel: ours };
-        match link.ask(&KeeperRequest::Open(Premises { scratch }), &[], PATIENCE) {
+        let is_apart = matches!(premises, Premises::Apart { .. });
+        let mut link = Self { child, channel: ours, is_apart };
+        match link.ask(&KeeperRequest::Open(premises), &[], PATIENCE) {
             Ok(_) => {}
             Err(Error::Sandbox { action, source }) => return Err(refused(action, &source)),
             Err(error) => return Err(error),
         }
-        maps::write(link.child.id())
-            .map_err(|source| refused("map the users of the sandbox".to_owned(), &source))?;
+        if is_apart {
+            maps::write(link.child.id())
+                .map_err(|source| refused("map the users of the sandbox".to_owned(), &source))?;
+        }
         match link.ask(&KeeperRequest::Mapped, &[], PATIENCE) {
             Ok((KeeperReply::Ready { remarks }, _)) => Ok((link, remarks)),
             Ok(_) => Err(link.lost("it answered something else")),
@@ -78,7 +86,7 @@ impl KeeperLink {
         self.ask(request, fds, PATIENCE)
     }
 
-    /// Kills what is left of it, which after a failure holds no promise any more, and says what is known.
+    /// Ends what is left of it, which after a failure holds no promise any more, and says what is known.
     pub(super) fn lost(&mut self, what: &str) -> Error {
         self.kill();
         let mut last_words = String::new();
@@ -111,6 +119,15 @@ impl KeeperLink {
     }
 
     fn kill(&mut self) {
+        if !self.is_apart {
+            self.channel.hang_up();
+            for _ in 0..FAREWELL_LOOKS {
+                if !matches!(self.child.try_wait(), Ok(None)) {
+                    break;
+                }
+                std::thread::sleep(BETWEEN_LOOKS);
+            }
+        }
         // Both fail only where it is dead and reaped already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -7,9 +7,11 @@ mod instance;
 mod keeper_link;
 mod log;
 mod maps;
+mod neighbours;
 pub(crate) mod refusal;
 mod sandbox;
 mod spawner;
+mod tenancy;
 mod timepiece;
 
 pub use backend::Embedded;

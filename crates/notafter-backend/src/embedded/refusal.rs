@@ -15,7 +15,7 @@ const UNKNOWN: Refusal = Refusal {
     way_out: CONTAINER,
 };
 const CONTAINER: &str = "run the container with `--security-opt seccomp=unconfined --security-opt \
-                         systempaths=unconfined`, or the gate on the machine itself";
+                         systempaths=unconfined`, or the gate on the machine itself, or the gate with `--isolation none`";
 
 /// What stands in the way of `error`, with the way out.
 pub(crate) fn explain(error: &io::Error) -> String {

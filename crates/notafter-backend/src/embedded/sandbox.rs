@@ -5,13 +5,14 @@ use super::arbiter::Arbiter;
 use super::instance::{Instance, Parcel};
 use super::keeper_link::KeeperLink;
 use super::spawner::Spawner;
+use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
-use crate::wire::{Host, KeeperReply, KeeperRequest, NoConnection};
+use crate::wire::{Host, KeeperReply, KeeperRequest, NoConnection, Premises};
 use crate::{
     ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, WitnessReport,
 };
-use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, WitnessBasis};
+use notafter_core::{ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, WitnessBasis};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -24,6 +25,8 @@ const SLACK: Duration = Duration::from_secs(5);
 /// Services on one network.
 pub(super) struct EmbeddedSandbox {
     keeper: KeeperLink,
+    /// Where services have no namespaces.
+    tenancy: Option<Tenancy>,
     /// None runs on the host's clock.
     timepiece: Option<Timepiece>,
     /// Everything that was found out about who saw the clock.
@@ -42,15 +45,25 @@ impl EmbeddedSandbox {
     pub(super) fn open(
         spawner: Arc<Spawner>,
         host_clock: HostClock,
+        isolation: Isolation,
         spec: &SandboxSpec,
     ) -> Result<Self, Error> {
-        let (keeper, remarks) = KeeperLink::open(&spawner, spec.scratch.clone())?;
+        let tenancy = match isolation {
+            Isolation::Namespaces => None,
+            Isolation::None => Some(Tenancy::begin(spec.scratch.as_deref())?),
+        };
+        let premises = match &tenancy {
+            None => Premises::Apart { scratch: spec.scratch.clone() },
+            Some(tenancy) => tenancy.premises(),
+        };
+        let (keeper, remarks) = KeeperLink::open(&spawner, premises)?;
         let timepiece = match spec.clock {
             Some(wall) => Some(Timepiece::held_at(wall)?),
             None => None,
         };
         Ok(Self {
             keeper,
+            tenancy,
             timepiece,
             evidence: WitnessReport::default(),
             services: BTreeMap::new(),
@@ -147,8 +160,14 @@ impl EmbeddedSandbox {
     fn end_everything(&mut self) -> Result<(), Error> {
         if !std::mem::replace(&mut self.closed, true) {
             self.services.values_mut().for_each(Instance::hang_up);
-            let remarks = self.keeper.close()?;
-            self.remark(remarks);
+            let closed = self.keeper.close();
+            if let Some(tenancy) = &mut self.tenancy {
+                let inits: Vec<i32> = self.services.values().filter_map(|instance| instance.init).collect();
+                if let Err(error) = tenancy.end(&inits) {
+                    self.remarks.push(format!("something is left behind on the machine: {error}"));
+                }
+            }
+            self.remark(closed?);
         }
         Ok(())
     }
@@ -258,7 +277,16 @@ impl Sandbox for EmbeddedSandbox {
                 None => return Err(Error::UnknownService(service.clone())),
             },
         };
-        let request = KeeperRequest::Connect { from, to: SocketAddr::new(address, port), within };
+        let to = SocketAddr::new(address, port);
+        if let Some(tenancy) = &self.tenancy {
+            let action = || format!("connect to {host}:{port}");
+            let neighbour =
+                tenancy.neighbour_at(to).map_err(|source| Error::Sandbox { action: action(), source })?;
+            if let Some(neighbour) = neighbour {
+                return Err(Error::Sandbox { action: action(), source: std::io::Error::other(neighbour) });
+            }
+        }
+        let request = KeeperRequest::Connect { from, to, within };
         let (reply, mut fds) = self.keeper.ask(&request, &[], within.saturating_add(SLACK))?;
         match (reply, fds.pop()) {
             (KeeperReply::Connected, Some(socket)) => {

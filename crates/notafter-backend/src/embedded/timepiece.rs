@@ -3,14 +3,12 @@
 use crate::{Error, Unproven};
 use notafter_clock::{ClockPage, Gap, Sweep};
 use notafter_core::{ClockWitness, ServiceName, UnixTime, WitnessBasis};
-use std::collections::BTreeMap;
+use notafter_sys::processes::{descendants, field};
 use std::time::Duration;
 
 /// Looks at a process before its gap is believed: one that is just being started shows gaps for a moment.
 const LOOKS: u32 = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(4);
-/// More processes than this are no service but a fork bomb.
-const MAX_PROCESSES: usize = 1 << 16;
 
 /// A clock page and the sweep that looks for it.
 #[derive(Debug)]
@@ -74,24 +72,6 @@ pub(super) fn broken(action: &'static str) -> impl Fn(notafter_clock::Error) -> 
     move |error| Error::Sandbox { action: action.to_owned(), source: std::io::Error::other(error) }
 }
 
-/// Every process below `root`, which is not among them.
-fn descendants(root: i32) -> std::io::Result<Vec<i32>> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that has just ended is nobody's child.
-        let Some(parent) = field(pid, "PPid").and_then(|parent| parent.parse().ok()) else { continue };
-        children.entry(parent).or_default().push(pid);
-    }
-    let mut found = children.remove(&root).unwrap_or_default();
-    let mut next = 0;
-    while next < found.len() && found.len() <= MAX_PROCESSES {
-        found.extend(children.remove(&found[next]).unwrap_or_default());
-        next += 1;
-    }
-    Ok(found)
-}
-
 /// The process id in the innermost pid namespace.
 fn pid_inside(pid: i32) -> Option<u32> {
     field(pid, "NSpid")?.split_ascii_whitespace().last()?.parse().ok()
@@ -100,10 +80,4 @@ fn pid_inside(pid: i32) -> Option<u32> {
 fn exe(pid: i32) -> String {
     let link = std::fs::read_link(format!("/proc/{pid}/exe"));
     link.map_or_else(|_| "?".to_owned(), |path| path.to_string_lossy().into_owned())
-}
-
-fn field(pid: i32, name: &str) -> Option<String> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-    Some(line.trim().to_owned())
 }

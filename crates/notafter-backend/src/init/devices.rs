@@ -42,6 +42,40 @@ pub(super) fn populate(dev: &Path, remarks: &mut Vec<String>) -> Result<(), Fail
     Ok(())
 }
 
+/// Character devices by their numbers in the kernel's list (Documentation/admin-guide/devices.txt).
+const NUMBERS: [(&str, u32, u32); 6] =
+    [("full", 1, 7), ("null", 1, 3), ("random", 1, 8), ("tty", 5, 0), ("urandom", 1, 9), ("zero", 1, 5)];
+
+/// Fills `dev`, a directory of a tree that is entered by chroot(2), with device files of its own.
+pub(super) fn make(dev: &Path, remarks: &mut Vec<String>) -> Result<(), Failure> {
+    for (name, major, minor) in NUMBERS {
+        let path = dev.join(name);
+        if path.exists() {
+            continue; // the image brings it
+        }
+        let mode = rustix::fs::Mode::from_raw_mode(0o666);
+        let kind = rustix::fs::FileType::CharacterDevice;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, rustix::fs::makedev(major, minor))
+            .map_err(std::io::Error::from)
+            .and_then(|()| set_mode(&path, 0o666))
+            .doing(|| format!("make /dev/{name} in the copied tree (mknod(2) needs CAP_MKNOD)"))?;
+        // The controlling terminal can be opened by a process that has one, no other.
+        if name != "tty" {
+            File::open(&path).doing(|| {
+                format!(
+                    "open /dev/{name} in the copied tree (a file system mounted `nodev` holds no devices)"
+                )
+            })?;
+        }
+    }
+    let shm = dev.join("shm");
+    if !shm.exists() {
+        fs::create_dir(&shm).and_then(|()| set_mode(&shm, 0o1777)).doing(|| "make /dev/shm".to_owned())?;
+    }
+    remarks.push("no pseudo-terminals in copied trees".to_owned());
+    Ok(())
+}
+
 /// The mode as given, whatever the umask.
 pub(super) fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -15,6 +15,8 @@ use std::time::Duration;
 /// A program that is ready to start.
 #[derive(Debug)]
 pub(super) struct Program<'a> {
+    /// The root directory that it enters first; none where that of the init is its own.
+    pub(super) root: Option<&'a std::path::Path>,
     /// Never empty; without a slash the first is looked for in `path`.
     pub(super) argv: &'a [CString],
     pub(super) env: &'a [CString],

@@ -1,14 +1,11 @@
-//! From a blueprint to a root tree that this process has entered.
+//! From a blueprint to a tree in which a service can be started: what all kinds of trees have in common.
 
-use super::devices;
-use super::host_tree;
-use super::kernel_view;
 use super::tree::RootTree;
-use super::users::{self, User};
-use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree};
+use super::users::User;
+use super::{copied_tree, devices, machine_tree, own_tree};
+use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree, VolumeHead};
 use notafter_core::VolumeState;
 use notafter_sys::fork::Identity;
-use notafter_sys::mounts::{self, Access};
 use rustix::thread::CapabilitySet;
 use std::fs;
 use std::os::unix::fs::chown;
@@ -18,7 +15,7 @@ use std::path::{Path, PathBuf};
 const MAX_USERS_BYTES: u64 = 1 << 20;
 
 /// What Docker leaves to a container by default; never SYS_PTRACE, with which a candidate could reach its supervisor.
-const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
+pub(super) const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FSETID)
     .union(CapabilitySet::FOWNER)
@@ -35,77 +32,49 @@ const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Where an instance is built, in the mount namespace of the keeper.
+/// Where an instance is built, as the keeper sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
-    /// In memory; for this instance alone.
+    /// For this instance alone; in memory where there are namespaces.
     pub(crate) stage: PathBuf,
-    /// Where overlays keep what is changed; for this instance alone.
+    /// Where overlays keep what is changed, where there are any; for this instance alone.
     pub(crate) changes: PathBuf,
     /// One directory per volume.
     pub(crate) volumes: PathBuf,
     /// Mount points of the sandbox itself.
     pub(crate) hidden: Vec<PathBuf>,
-    /// Whether the user namespace knows a single user id.
+    /// Whether there is a single user id: the user namespace knows no other, or no other can be taken.
     pub(crate) single_user: bool,
+    /// The half in memory of the sandbox's house; none where services have namespaces of their own.
+    pub(crate) house: Option<PathBuf>,
 }
 
 /// What the processes of a service have in common.
 #[derive(Debug)]
 pub(super) struct Ground {
+    /// The root directory that each process has yet to enter by chroot(2); none where that of the init is theirs.
+    pub(super) root: Option<PathBuf>,
     pub(super) identity: Identity,
     pub(super) env: Vec<(String, String)>,
     pub(super) remarks: Vec<String>,
 }
 
-/// Builds the tree and makes it this process's root. An unknown user is no failure of the sandbox: it comes back as
-/// the reason why nothing can be started.
+/// Builds the tree of the service. An unknown user is no failure of the sandbox: it comes back as the reason why
+/// nothing can be started.
 pub(super) fn enter(
     blueprint: &Blueprint,
     site: &Site,
     contents: &[u8],
 ) -> Result<Result<Ground, String>, Failure> {
-    let mut remarks = Vec::new();
-    let mut tree = RootTree::new(&site.stage, &site.changes)?;
-    match &blueprint.tree {
-        Tree::Empty => {}
-        Tree::Unpacked(lower) => tree.cover(Path::new("/"), lower)?,
-        Tree::Host => host_tree::plan(&mut tree, &site.hidden, &mut remarks)?,
+    match (&site.house, &blueprint.tree) {
+        (None, _) => own_tree::enter(blueprint, site, contents),
+        (Some(house), Tree::Host) => machine_tree::lay(blueprint, site, house, contents),
+        (Some(_), Tree::Empty | Tree::Unpacked(_)) => copied_tree::build(blueprint, site, contents),
     }
-    let (passwd, group) = (
-        users_file(blueprint, contents, &tree, "/etc/passwd"),
-        users_file(blueprint, contents, &tree, "/etc/group"),
-    );
-    let user = match users::find(blueprint.user.as_deref(), &passwd, &group) {
-        Ok(user) => user,
-        Err(reason) => return Ok(Err(reason)),
-    };
-    let owner = owner_inside(&user, site);
-    lay_in(blueprint, contents, &tree, owner)?;
-    let points = mount_points(blueprint, &tree)?;
-    let volumes = volume_points(blueprint, site, &tree, owner)?;
-
-    if !matches!(blueprint.tree, Tree::Unpacked(_)) {
-        // pivot_root(2) wants a mount.
-        mounts::bind(tree.root(), tree.root(), Access::ReadWrite)
-            .doing(|| "mount the root tree".to_owned())?;
-    }
-    tree.mount_overlays(&mut remarks)?;
-    for (source, target) in points {
-        mounts::bind(&source, &target, Access::ReadOnly).doing(|| format!("bind {}", source.display()))?;
-    }
-    for (source, target) in volumes {
-        mounts::bind(&source, &target, Access::ReadWrite)
-            .doing(|| format!("mount a volume at {}", target.display()))?;
-    }
-    devices::populate(&tree.root().join("dev"), &mut remarks)?;
-    kernel_view::mount(&tree.root().join("proc"))?;
-    mounts::pivot_into(tree.root()).doing(|| "enter the root tree".to_owned())?;
-    Ok(Ok(Ground { identity: identity(&user, site), env: environment(blueprint, &user), remarks }))
 }
 
 /// The scenario's own files come before those of the image.
-fn users_file(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, path: &str) -> String {
+pub(super) fn users_file(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, path: &str) -> String {
     let mut files = files(&blueprint.files, contents);
     match files.find(|(head, _)| head.path == path) {
         Some((_, bytes)) => String::from_utf8_lossy(bytes).into_owned(),
@@ -114,7 +83,10 @@ fn users_file(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, path: &st
 }
 
 /// Each file with its bytes; a length beyond the end yields no bytes.
-fn files<'a>(heads: &'a [FileHead], contents: &'a [u8]) -> impl Iterator<Item = (&'a FileHead, &'a [u8])> {
+pub(super) fn files<'a>(
+    heads: &'a [FileHead],
+    contents: &'a [u8],
+) -> impl Iterator<Item = (&'a FileHead, &'a [u8])> {
     let mut rest = contents;
     heads.iter().map(move |head| {
         let (bytes, after) = rest.split_at_checked(head.len_bytes).unwrap_or((rest, &[]));
@@ -123,21 +95,12 @@ fn files<'a>(heads: &'a [FileHead], contents: &'a [u8]) -> impl Iterator<Item = 
     })
 }
 
-fn owner_inside(user: &User, site: &Site) -> (u32, u32) {
-    if site.single_user { (0, 0) } else { (user.uid, user.gid) }
-}
-
-fn identity(user: &User, site: &Site) -> Identity {
-    Identity {
-        uid: user.uid,
-        gid: user.gid,
-        groups: (!site.single_user).then(|| user.groups.clone()),
-        capabilities: CAPABILITIES.bits(),
-        shows_as: site.single_user && (user.uid, user.gid) != (0, 0),
-    }
-}
-
-fn lay_in(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, owner: (u32, u32)) -> Result<(), Failure> {
+pub(super) fn lay_in(
+    blueprint: &Blueprint,
+    contents: &[u8],
+    tree: &RootTree,
+    owner: (u32, u32),
+) -> Result<(), Failure> {
     tree.lay_directory("/tmp", 0o1777)?;
     for directory in ["/run", "/proc", "/sys", "/dev", "/etc"] {
         tree.need_directory(directory)?;
@@ -163,34 +126,18 @@ fn lay_in(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, owner: (u32, 
     Ok(())
 }
 
-fn mount_points(blueprint: &Blueprint, tree: &RootTree) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
-    let mut points = Vec::new();
-    for (source, inside) in &blueprint.binds {
-        points.push((source.clone(), tree.mount_point(inside, source)?));
+/// The directory of a volume, made where there is none and emptied where the launch asks for that.
+pub(super) fn volume(site: &Site, volume: &VolumeHead, owner: (u32, u32)) -> Result<PathBuf, Failure> {
+    let source = site.volumes.join(volume.name.as_str());
+    let action = || format!("make the volume {}", volume.name);
+    if !source.exists() {
+        fs::create_dir(&source).doing(action)?;
+        chown(&source, Some(owner.0), Some(owner.1)).doing(action)?;
+        devices::set_mode(&source, 0o755).doing(action)?;
+    } else if volume.state == VolumeState::Fresh {
+        empty(&source).doing(|| format!("empty the volume {}", volume.name))?;
     }
-    Ok(points)
-}
-
-fn volume_points(
-    blueprint: &Blueprint,
-    site: &Site,
-    tree: &RootTree,
-    owner: (u32, u32),
-) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
-    let mut points = Vec::new();
-    for volume in &blueprint.volumes {
-        let source = site.volumes.join(volume.name.as_str());
-        let action = || format!("make the volume {}", volume.name);
-        if !source.exists() {
-            fs::create_dir(&source).doing(action)?;
-            chown(&source, Some(owner.0), Some(owner.1)).doing(action)?;
-            devices::set_mode(&source, 0o755).doing(action)?;
-        } else if volume.state == VolumeState::Fresh {
-            empty(&source).doing(|| format!("empty the volume {}", volume.name))?;
-        }
-        points.push((source, tree.need_directory(&volume.path)?));
-    }
-    Ok(points)
+    Ok(source)
 }
 
 /// Removes what is in a directory but not the directory, which may be mounted elsewhere.
@@ -207,7 +154,7 @@ fn empty(directory: &Path) -> std::io::Result<()> {
 }
 
 /// The scenario's variables, and those without which few programs run, as runc sets them.
-fn environment(blueprint: &Blueprint, user: &User) -> Vec<(String, String)> {
+pub(super) fn environment(blueprint: &Blueprint, user: &User) -> Vec<(String, String)> {
     let mut env = blueprint.env.clone();
     for (name, value) in
         [("HOME", user.home.as_str()), ("HOSTNAME", blueprint.service.as_str()), ("PATH", PATH)]

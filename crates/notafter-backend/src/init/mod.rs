@@ -1,5 +1,5 @@
-//! The init of one service: pid 1 of its pid namespace. Builds the root tree, starts the main process, runs commands
-//! beside it, reaps.
+//! The init of one service: pid 1 of its pid namespace, where it has one. Builds the root tree, starts the main process,
+//! runs commands beside it, reaps.
 //!
 //! It runs in a fork of the keeper, with one thread, and holds all capabilities of the sandbox's user namespace; what
 //! it starts holds few or none.
@@ -7,11 +7,17 @@
 //! What must never happen here: ending while a process of the service could go on, or answering a request twice.
 
 mod clocked;
+mod copied_tree;
+mod copy;
 mod devices;
 mod engine;
 mod host_tree;
 mod kernel_view;
 mod launch;
+mod machine_tree;
+mod machine_user;
+mod members;
+mod own_tree;
 mod plain;
 mod serve;
 mod tree;

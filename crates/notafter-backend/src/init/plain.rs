@@ -82,7 +82,7 @@ impl Plain {
     }
 }
 
-/// Makes the calling process, a fresh copy of the init, ready to become `program`: session, descriptors, user,
+/// Makes the calling process, a fresh copy of the init, ready to become `program`: session, descriptors, root, user,
 /// directory.
 pub(super) fn take_place(program: &Program<'_>) -> io::Result<()> {
     rustix::process::setsid()?;
@@ -90,6 +90,10 @@ pub(super) fn take_place(program: &Program<'_>) -> io::Result<()> {
     rustix::stdio::dup2_stdout(program.output)?;
     rustix::stdio::dup2_stderr(program.output)?;
     fork::reset_signals()?;
+    if let Some(root) = program.root {
+        rustix::process::chroot(root)?;
+        rustix::process::chdir("/")?;
+    }
     program.identity.assume()?;
     rustix::process::chdir(program.workdir).map_err(|errno| {
         io::Error::other(format!("working directory {}: {}", program.workdir, plain_words(errno.into())))

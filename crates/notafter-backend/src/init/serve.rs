@@ -2,6 +2,7 @@
 
 use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
+use super::members::Members;
 use super::plain::plain_words;
 use crate::HostClock;
 use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState};
@@ -50,8 +51,8 @@ impl From<io::Error> for End {
     }
 }
 
-/// Runs the init until the runner or the keeper is gone. Returning ends the process, and with it, as pid 1, every
-/// process of the service. The code says nothing that anybody reads.
+/// Runs the init until the runner or the keeper is gone. Returning ends the process; with it ends, or before it has
+/// ended, every process of the service. The code says nothing that anybody reads.
 pub(crate) fn run(birth: Birth) -> i32 {
     let started = start(birth);
     let mut init = match started {
@@ -61,7 +62,9 @@ pub(crate) fn run(birth: Birth) -> i32 {
             return 125;
         }
     };
-    match init.serve() {
+    let end = init.serve();
+    init.members.end();
+    match end {
         Ok(()) | Err(End::Orphaned) => 0,
         Err(End::Broken(error)) => {
             // Standard error leads to the runner, which quotes it when it misses this process.
@@ -74,8 +77,13 @@ pub(crate) fn run(birth: Birth) -> i32 {
 
 fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
     let Birth { blueprint, site, channel, log, files, clock, keeper_lives, host_clock } = birth;
-    match prepare(&blueprint, &site, files, clock) {
+    let members = match site.house {
+        None => Members::OfNamespace,
+        Some(_) => Members::BelowInit,
+    };
+    match prepare(&blueprint, &site, members, files, clock) {
         Ok((ground, engine, null)) => Ok(Init {
+            members,
             channel,
             keeper_lives,
             engine,
@@ -96,13 +104,16 @@ type Prepared = (Result<Ground, String>, Engine, File);
 fn prepare(
     blueprint: &Blueprint,
     site: &Site,
+    members: Members,
     files: OwnedFd,
     clock: Option<OwnedFd>,
 ) -> Result<Prepared, Failure> {
-    fork::die_with_maker(0).doing(|| "tie the init to the sandbox".to_owned())?;
+    members.gather()?;
     fork::forbid_inspection().doing(|| "protect the init".to_owned())?;
-    rustix::system::sethostname(blueprint.service.as_str().as_bytes())
-        .doing(|| "set the host name".to_owned())?;
+    if let Members::OfNamespace = members {
+        rustix::system::sethostname(blueprint.service.as_str().as_bytes())
+            .doing(|| "set the host name".to_owned())?;
+    }
     let contents = notafter_sys::memfd::contents(files, MAX_FILES_BYTES)
         .doing(|| "read the files of the service".to_owned())?;
     // The root tree that is entered next need not hold it.
@@ -115,6 +126,7 @@ fn prepare(
 }
 
 struct Init {
+    members: Members,
     channel: Channel,
     keeper_lives: OwnedFd,
     engine: Engine,
@@ -222,7 +234,10 @@ impl Init {
         let env = c_strings(ground.env.iter().map(|(name, value)| format!("{name}={value}")))?;
         let path = ground.env.iter().find(|(name, _)| name == "PATH").map_or("", |(_, value)| value);
         let workdir = &self.blueprint.workdir;
-        if let Err(error) = std::fs::metadata(workdir) {
+        // In another root only the new process can see it, and says so itself.
+        if ground.root.is_none()
+            && let Err(error) = std::fs::metadata(workdir)
+        {
             return Err(format!("working directory {workdir}: {}", plain_words(error)));
         }
         // Or /dev/stdout could not be opened again by the service's user.
@@ -234,6 +249,7 @@ impl Init {
                 .map_err(|error| format!("cannot hand over its output: {error}"))?;
         }
         self.engine.spawn(&Program {
+            root: ground.root.as_deref(),
             argv: &argv,
             env: &env,
             path,
@@ -249,8 +265,7 @@ impl Init {
         if self.pid == Some(pid) {
             self.pid = None;
             self.main = Some(MainState::Ended { code, at: self.now() });
-            // As pid 1 of this namespace: every other process of it, and none outside.
-            let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
+            self.members.kill();
         }
     }
 

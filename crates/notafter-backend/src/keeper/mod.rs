@@ -5,7 +5,10 @@
 
 mod connect;
 mod ground;
+mod machine_ground;
+mod own_ground;
 mod serve;
+mod strays;
 
 pub use serve::run_if_sandbox;
 pub(crate) use serve::{ARGUMENT, CANARY};

@@ -1,10 +1,11 @@
 //! The loop of the keeper.
 
 use super::connect::connect;
-use super::ground::{self, Ground};
+use super::ground::Ground;
+use super::strays;
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
-use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest};
+use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Premises};
 use notafter_clock::Canary;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::namespaces::Namespaces;
@@ -54,9 +55,7 @@ fn sing() -> i32 {
 }
 
 fn keep(parent: u32, host_clock: HostClock) -> i32 {
-    let prepared = fork::keep_descriptors_from_programs()
-        .and_then(|()| fork::die_with_maker(parent))
-        .and_then(|lives| if lives { take_channel() } else { Err(io::ErrorKind::UnexpectedEof.into()) });
+    let prepared = fork::keep_descriptors_from_programs().and_then(|()| take_channel());
     let Ok(channel) = prepared else { return 125 };
     match open(&channel, parent) {
         Ok((ground, remarks)) => {
@@ -90,19 +89,25 @@ fn open(channel: &Channel, parent: u32) -> Result<(Ground, Vec<String>), Failure
     let KeeperRequest::Open(premises) = request else {
         return Err(Failure::new("open the sandbox", "the first request was another one"));
     };
-    ground::unshare()?;
+    // Without namespaces nothing ends with this process by itself: it hears of the runner's end by its socket, ends
+    // everything, and then itself.
+    let dies_with_runner = matches!(premises, Premises::Apart { .. });
+    if dies_with_runner && !fork::die_with_maker(parent).doing(lost)? {
+        return Err(Failure::new("open the sandbox", "the runner is gone"));
+    }
+    Ground::unshare(&premises)?;
     channel.send(&KeeperReply::Unshared, &[]).doing(lost)?;
     let (request, _) = channel.receive::<KeeperRequest>().doing(lost)?;
     let KeeperRequest::Mapped = request else {
         return Err(Failure::new("open the sandbox", "the second request was another one"));
     };
     // The new capabilities may have cleared the arrangement.
-    if !fork::die_with_maker(parent).doing(lost)? {
+    if dies_with_runner && !fork::die_with_maker(parent).doing(lost)? {
         return Err(Failure::new("open the sandbox", "the runner is gone"));
     }
     fork::forbid_inspection().doing(|| "protect the sandbox".to_owned())?;
     let mut remarks = Vec::new();
-    let ground = Ground::lay(premises.scratch.as_deref(), &mut remarks)?;
+    let ground = Ground::lay(premises, &mut remarks)?;
     Ok((ground, remarks))
 }
 
@@ -170,6 +175,7 @@ impl Keeper {
             }
         }
         self.close();
+        self.ground.abandon();
         0
     }
 
@@ -192,8 +198,13 @@ impl Keeper {
         channel.set_patience(Some(PATIENCE)).doing(action)?;
         let keeper_lives = self.keeper_lives.try_clone().doing(action)?;
         let site = self.ground.site(instance)?;
-        let own = Namespaces::PID.and(Namespaces::MOUNT).and(Namespaces::IPC).and(Namespaces::UTS);
-        match fork::fork_into(own).doing(action)? {
+        let forked = match self.ground.is_apart() {
+            true => fork::fork_into(
+                Namespaces::PID.and(Namespaces::MOUNT).and(Namespaces::IPC).and(Namespaces::UTS),
+            ),
+            false => fork::fork(),
+        };
+        match forked.doing(action)? {
             Forked::Child => {
                 let host_clock = self.host_clock;
                 Ok(Side::Init(Box::new(Birth {
@@ -214,7 +225,7 @@ impl Keeper {
         }
     }
 
-    /// Waits for the end of an init, with which everything in its pid namespace is gone, and tells whether somebody
+    /// Waits for the end of an init, with which everything below it is gone, and tells whether somebody
     /// else ended it. The runner has hung up, so an init that was left alone ends by itself, with 0.
     fn end(&mut self, instance: u32, remarks: &mut Vec<String>) -> bool {
         let Some(Instance { pid, site }) = self.instances.remove(&instance) else { return false };
@@ -236,7 +247,13 @@ impl Keeper {
                 true
             }
         };
-        ground::clear_site(&site, remarks);
+        if !self.ground.is_apart() {
+            let others: Vec<Pid> = self.instances.values().map(|instance| instance.pid).collect();
+            if let Err(error) = strays::end(&others) {
+                remarks.push(format!("a process of a service may go on: {error}"));
+            }
+        }
+        self.ground.clear_site(&site, remarks);
         lost
     }
 

@@ -3,7 +3,7 @@
 use super::sandbox::ScriptedSandbox;
 use super::script::Script;
 use crate::{Backend, Error, Sandbox, SandboxSpec};
-use notafter_core::{ClockReading, Motion, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Isolation, Motion, ServiceName, UnixTime};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +76,10 @@ impl Scripted {
 impl Backend for Scripted {
     fn name(&self) -> &'static str {
         "scripted"
+    }
+
+    fn isolation(&self) -> Isolation {
+        Isolation::Namespaces
     }
 
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error> {

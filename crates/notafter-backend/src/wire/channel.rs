@@ -24,6 +24,11 @@ impl Channel {
         self.0.set_read_timeout(patience.map(|patience| patience.max(Duration::from_millis(1))))
     }
 
+    /// Ends the conversation for both sides.
+    pub(crate) fn hang_up(&self) {
+        let _ = self.0.shutdown(std::net::Shutdown::Both); // the peer may be gone
+    }
+
     pub(crate) fn send<T: Serialize>(&self, message: &T, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut frame = vec![0; 4];
         serde_json::to_writer(&mut frame, message)?;

@@ -11,9 +11,19 @@ use std::time::Duration;
 
 /// What the keeper needs to set up.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Premises {
-    /// A directory of the host in which the sandbox makes one of its own; none keeps throw-away data in memory.
-    pub(crate) scratch: Option<PathBuf>,
+pub(crate) enum Premises {
+    /// Namespaces of the sandbox's own.
+    Apart {
+        /// A directory of the host in which the sandbox makes one of its own; none keeps throw-away data in memory.
+        scratch: Option<PathBuf>,
+    },
+    /// The machine itself, and a house on it: see `traces`.
+    Machine {
+        /// The half in memory.
+        memory: PathBuf,
+        /// The half on disk.
+        disk: PathBuf,
+    },
 }
 
 /// A host name inside and its address.

@@ -161,8 +161,9 @@ fn orphans_are_reaped_by_the_init() {
 }
 
 fn the_doctor_finds_what_the_other_tests_use() {
+    let bare = embedded().without_namespaces();
     let abilities =
-        notafter_backend::probe_capabilities(&crate::scene::embedded(), UnixTime::clamped(1_700_000_000));
+        notafter_backend::probe_capabilities(&embedded(), &bare, UnixTime::clamped(1_700_000_000));
     let names: Vec<&str> = abilities.iter().map(|ability| ability.name).collect();
     let expected = [
         "kernel",
@@ -172,6 +173,7 @@ fn the_doctor_finds_what_the_other_tests_use() {
         "namespaces",
         "overlay",
         "shifted clock",
+        "without namespaces",
         "docker",
     ];
     assert_eq!(names, expected);

@@ -30,7 +30,8 @@ pub struct Survey {
 }
 
 impl Supervisor {
-    /// Looks at every thread of every process in this process's pid namespace, which /proc must show.
+    /// Looks at every thread of every process that it is to supervise: all of its pid namespace where it is pid 1 of one,
+    /// else what descends from it.
     ///
     /// # Errors
     /// [`crate::Error::System`] where it can no longer serve.

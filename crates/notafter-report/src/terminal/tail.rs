@@ -3,7 +3,9 @@
 use super::report::Report;
 use crate::page::{Align, Column, Page, Row, Table, clip};
 use crate::words::{boundaries, candidate, case_error, checked_instants, count, credential, purpose};
-use notafter_core::{CaseClock, CaseRecord, Coverage, Decision, Inventory, Outcome, Severity, Span, Touch};
+use notafter_core::{
+    CaseClock, CaseRecord, Coverage, Decision, Inventory, Isolation, Outcome, Severity, Span, Touch,
+};
 use std::fmt;
 
 /// Rows of long tables; the JSON record holds the rest.
@@ -181,7 +183,15 @@ fn run(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     page.field("scenario", scenario.name.as_str())?;
     page.field("candidate", &format!("{}{image}", candidate(scenario)))?;
     page.field("window", &format!("{start} to {horizon} ({})", Span::from_secs(horizon.secs_since(start))))?;
-    page.field("begun", &format!("{} by the host's clock", record.started))
+    page.field("begun", &format!("{} by the host's clock", record.started))?;
+    match record.isolation {
+        Isolation::Namespaces => Ok(()),
+        Isolation::None => page.field(
+            "isolation",
+            "none: services shared the machine's network, processes and users; that no other machine was reached is \
+             not claimed",
+        ),
+    }
 }
 
 fn remarks(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {

@@ -11,7 +11,7 @@ use notafter_backend::{
     WitnessReport,
 };
 use notafter_core::{
-    CaseClock, CaseError, CaseId, Check, ClockReading, Connection, Event, Motion, Outcome, Probe,
+    CaseClock, CaseError, CaseId, Check, ClockReading, Connection, Event, Isolation, Motion, Outcome, Probe,
     ServiceName, Start, UnixTime,
 };
 use std::net::TcpStream;
@@ -41,6 +41,10 @@ struct ForgetfulSandbox(Box<dyn Sandbox>);
 impl Backend for Forgetful {
     fn name(&self) -> &'static str {
         "forgetful"
+    }
+
+    fn isolation(&self) -> Isolation {
+        self.0.isolation()
     }
 
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, notafter_backend::Error> {

@@ -5,7 +5,7 @@ use crate::backends;
 use crate::error::{Error, causes};
 use crate::exit::Exit;
 use crate::printer::Printer;
-use notafter_backend::{Ability, probe_capabilities};
+use notafter_backend::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 
 /// How far the clock of the trial stands off: beyond any drift, inside any certificate library's calendar.
 const SHIFT_SECS: i64 = 400 * 86_400;
@@ -23,7 +23,8 @@ pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
         }
     };
     let shifted = notafter_runner::unix_now().plus_secs(SHIFT_SECS);
-    let abilities = probe_capabilities(backend.as_ref(), shifted);
+    let bare = backends::choose(BackendChoice::Embedded, Isolation::None)?;
+    let abilities = probe_capabilities(backend.as_ref(), bare.as_ref(), shifted);
     printer.data(&page(&abilities))?;
     Ok(if works(&abilities) { Exit::Allow } else { Exit::Inconclusive })
 }
@@ -45,9 +46,11 @@ fn page(abilities: &[Ability]) -> String {
             page.push_str(&format!("      way out: {way_out}\n"));
         }
     }
-    page.push_str(match works(abilities) {
-        true => "gates can run here\n",
-        false => "gates cannot run here: every verdict would be inconclusive\n",
+    let bare = abilities.iter().any(|ability| ability.name == WITHOUT_NAMESPACES && ability.ok);
+    page.push_str(match (works(abilities), bare) {
+        (true, _) => "gates can run here\n",
+        (false, true) => "gates can run here with `--isolation none` alone\n",
+        (false, false) => "gates cannot run here: every verdict would be inconclusive\n",
     });
     page
 }
@@ -75,6 +78,13 @@ mod tests {
         FAIL  namespaces: seen
               way out: install it
         gates cannot run here: every verdict would be inconclusive
+        ");
+        let bare = [ability("namespaces", false, true), ability(WITHOUT_NAMESPACES, true, false)];
+        insta::assert_snapshot!(page(&bare), @r"
+        FAIL  namespaces: seen
+              way out: install it
+        ok    without namespaces: seen
+        gates can run here with `--isolation none` alone
         ");
     }
 }

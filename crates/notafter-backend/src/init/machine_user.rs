@@ -1,0 +1,36 @@
+//! As whom services run where there is no user namespace: as users of the machine, if the gate may become them.
+
+use super::launch::{CAPABILITIES, Site};
+use super::users::{self, User};
+use notafter_sys::fork::Identity;
+use rustix::process::{getegid, geteuid};
+use rustix::thread::CapabilitySet;
+
+/// The user that the scenario names, or the one that runs the gate; or why that cannot be.
+pub(super) fn find(wanted: Option<&str>, passwd: &str, group: &str, site: &Site) -> Result<User, String> {
+    let (own_uid, own_gid) = (geteuid().as_raw(), getegid().as_raw());
+    if !site.single_user {
+        return users::find(wanted, passwd, group);
+    }
+    let own = format!("{own_uid}:{own_gid}");
+    let user = users::find(Some(wanted.unwrap_or(&own)), passwd, group)?;
+    if user.uid == own_uid {
+        return Ok(User { gid: own_gid, ..user });
+    }
+    Err(format!(
+        "without namespaces a plain user's gate runs services as itself (uid {own_uid}), not as {}",
+        user.uid
+    ))
+}
+
+/// No more than Docker leaves to a container, and no more than the gate has.
+pub(super) fn identity(user: &User, site: &Site) -> Identity {
+    let own = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
+    Identity {
+        uid: user.uid,
+        gid: user.gid,
+        groups: (!site.single_user).then(|| user.groups.clone()),
+        capabilities: (CAPABILITIES & own).bits(),
+        shows_as: false,
+    }
+}
