@@ -1,7 +1,9 @@
 //! From a file down to what is not packed.
 
+use super::directory::Directory;
+use super::members::{Form, Members};
 use super::sniff::{HEAD_LEN, Packing, packing};
-use super::{ar, leaf, zip};
+use super::{ar, attached, leaf, tar, zip};
 use crate::collect::Collector;
 use crate::file::reason_of;
 use std::cell::Cell;
@@ -10,9 +12,9 @@ use std::rc::Rc;
 
 /// Deeper archives in archives are opaque.
 const MAX_DEPTH: usize = 8;
-/// A zip archive inside another archive is held in memory, for its directory stands at its end; longer ones are
-/// opaque.
-const MAX_HELD_ZIP: u64 = 64 * 1024 * 1024;
+/// A zip archive inside another archive is held in memory, for its directory stands at its end, and so is a script,
+/// which may go on as an archive; longer ones are opaque, and carved.
+const MAX_HELD: u64 = 64 * 1024 * 1024;
 
 pub(crate) trait ReadSeek: Read + Seek {}
 impl<T: Read + Seek> ReadSeek for T {}
@@ -42,66 +44,114 @@ fn look(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) -
         Input::Seekable(file) => {
             (&mut *file).take(HEAD_LEN as u64).read_to_end(&mut head)?;
             file.rewind()?;
-            match packing(&head) {
-                Packing::Zip => zip::look(file, collector, buffer),
-                other => unpack(other, &head, file, collector, buffer),
-            }
+            look_at_file(&head, file, collector, buffer)
         }
         Input::Stream(stream) => {
             (&mut *stream).take(HEAD_LEN as u64).read_to_end(&mut head)?;
             let packing = packing(&head);
+            let is_script = head.starts_with(b"#!");
             let mut whole = Cursor::new(head.clone()).chain(stream);
-            if packing != Packing::Zip {
-                return unpack(packing, &head, &mut whole, collector, buffer);
+            if packing != Packing::Zip && !is_script {
+                let unpacked = unpack(packing, &head, &mut whole, collector, buffer);
+                if unpacked.is_err() {
+                    leaf::stream(&mut whole, 0, collector, buffer)?; // what the decoder left is no archive
+                }
+                return unpacked;
             }
             let mut held = Vec::new();
-            (&mut whole).take(MAX_HELD_ZIP + 1).read_to_end(&mut held)?;
-            if held.len() as u64 > MAX_HELD_ZIP {
-                let limit = MAX_HELD_ZIP / 1024 / 1024;
-                collector.opaque(format!("a zip archive of more than {limit} MiB inside another archive"));
+            (&mut whole).take(MAX_HELD + 1).read_to_end(&mut held)?;
+            if held.len() as u64 > MAX_HELD {
+                let limit = MAX_HELD / 1024 / 1024;
+                let what = if is_script { "a script" } else { "a zip archive" };
+                collector.opaque(format!("{what} of more than {limit} MiB inside another archive"));
+                leaf::stream(&mut Cursor::new(held).chain(whole), 0, collector, buffer)?;
                 return Ok(());
             }
-            zip::look(&mut Cursor::new(held), collector, buffer)
+            look_at_file(&head, &mut Cursor::new(held), collector, buffer)
         }
     }
 }
 
-fn unpack(
+/// A file whose packing turns out to be another than its first bytes say is carved as it stands, beside the note.
+fn look_at_file(
+    head: &[u8],
+    file: &mut dyn ReadSeek,
+    collector: &mut Collector<'_>,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let looked = match packing(head) {
+        Packing::Plain => return attached::look(head, file, collector, buffer),
+        Packing::Zip => {
+            Directory::read(file).and_then(|directory| zip::look(&directory, head, file, collector, buffer))
+        }
+        other => unpack(other, head, file, collector, buffer),
+    };
+    if looked.is_err() {
+        file.rewind()?;
+        leaf::stream(file, 0, collector, buffer)?;
+    }
+    looked
+}
+
+pub(super) fn unpack(
     packing: Packing,
     head: &[u8],
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
     buffer: &mut Vec<u8>,
 ) -> io::Result<()> {
-    let budget = Rc::clone(&collector.budget);
     match packing {
         Packing::Ar => ar::look(reader, collector, buffer),
-        Packing::Gzip => {
-            let mut inner = Metered { reader: flate2::read::MultiGzDecoder::new(reader), left: budget };
-            enter("(gzip)", Input::Stream(&mut inner), collector, buffer);
+        Packing::Gzip => look_into_members(Form::Gzip, "(gzip)", reader, collector, buffer),
+        Packing::Plain | Packing::Zip => {
+            let window = leaf::look(head, reader, collector, buffer)?;
+            attached::tell(head, &buffer[..window], collector);
             Ok(())
         }
-        Packing::Plain | Packing::Zip => leaf::look(head, reader, collector, buffer),
-        Packing::Tar => look_into_tar(reader, collector, buffer),
-        Packing::Unread(what) => {
-            collector.opaque(format!("{what}, which is not read"));
-            Ok(())
-        }
+        Packing::Tar => tar::look(reader, collector, buffer),
+        Packing::Unread(what) => Err(io::Error::other(format!("{what}, which is not read"))),
         Packing::Xz => {
-            let mut inner = Metered { reader: lzma_rust2::XzReader::new(reader, true), left: budget };
+            let left = Rc::clone(&collector.budget);
+            let mut inner = Metered { reader: lzma_rust2::XzReader::new(reader, true), left };
             enter("(xz)", Input::Stream(&mut inner), collector, buffer);
             Ok(())
         }
-        Packing::Zstd => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(&mut *reader);
-            let decoder = decoder.map_err(|error| io::Error::other(error.to_string()))?;
-            let mut inner = Metered { reader: decoder, left: budget };
-            enter("(zstd)", Input::Stream(&mut inner), collector, buffer);
-            // The decoder ends with its frame, and what follows must not pass as nothing.
-            if reader.read(&mut [0])? > 0 {
-                collector.opaque("more follows the first Zstandard frame, which is not read".to_owned());
-            }
-            Ok(())
+        Packing::Zstd => look_into_members(Form::Zstd, "(zstd)", reader, collector, buffer),
+    }
+}
+
+fn look_into_members(
+    form: Form,
+    name: &str,
+    reader: &mut dyn Read,
+    collector: &mut Collector<'_>,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut members = Members::new(form, reader);
+    let mut first = [0];
+    let read = members.read(&mut first)?; // an error here: it only begins like one
+    let whole = Cursor::new(&first[..read]).chain(&mut members);
+    let mut inner = Metered { reader: whole, left: Rc::clone(&collector.budget) };
+    enter(name, Input::Stream(&mut inner), collector, buffer);
+    members.into_rest().map_or(Ok(()), |mut rest| look_behind(&mut rest, collector, buffer))
+}
+
+/// Looks into what follows the end of an archive; zeros that fill a record or a block are nothing.
+pub(super) fn look_behind(
+    reader: &mut dyn Read,
+    collector: &mut Collector<'_>,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    let mut chunk = [0; 8192];
+    loop {
+        let read = reader.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(());
+        }
+        if let Some(first) = chunk[..read].iter().position(|byte| *byte != 0) {
+            let mut rest = Cursor::new(&chunk[first..read]).chain(&mut *reader);
+            enter("(behind the archive)", Input::Stream(&mut rest), collector, buffer);
+            return Ok(());
         }
     }
 }
@@ -117,26 +167,6 @@ pub(super) fn enter(name: &str, input: Input<'_>, collector: &mut Collector<'_>,
         look_into(input, collector, buffer);
     }
     collector.inside.pop();
-}
-
-fn look_into_tar(
-    reader: &mut dyn Read,
-    collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
-) -> io::Result<()> {
-    let mut archive = tar::Archive::new(reader);
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        if collector.entries_left == 0 || collector.is_full() {
-            collector.opaque("holds more entries than are looked into".to_owned());
-            return Ok(());
-        }
-        if entry.header().entry_type().is_file() {
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            enter(&name, Input::Stream(&mut entry), collector, buffer);
-        }
-    }
-    Ok(())
 }
 
 /// Counts what unpacking yields against what it may.

@@ -4,9 +4,15 @@
 //! without saying so.
 
 mod ar;
+mod attached;
+mod directory;
+mod executable;
+mod gaps;
 mod leaf;
 mod look;
+mod members;
 mod sniff;
+mod tar;
 #[cfg(test)]
 mod tests;
 mod zip;

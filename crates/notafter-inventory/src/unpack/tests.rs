@@ -112,14 +112,115 @@ fn what_an_archive_yields_has_a_limit_and_the_rest_is_still_scanned() {
     assert_eq!(reasons(&found), ["-!/bomb.gz!/(gzip): unpacks to more bytes than one file may hold"]);
 }
 
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Uncompressed)
+}
+
 #[test]
-fn what_follows_a_zstandard_frame_is_told() {
-    let frame =
-        ruzstd::encoding::compress_to_vec(PEM.as_bytes(), ruzstd::encoding::CompressionLevel::Uncompressed);
-    let one = scan(&frame);
-    assert_eq!((chains(&one), reasons(&one)), (vec![vec!["(zstd)".to_owned()]], Vec::new()));
-    let two = scan(&[&frame[..], &frame].concat());
-    assert_eq!(reasons(&two), ["/file: more follows the first Zstandard frame, which is not read"]);
+fn members_and_frames_in_a_row_are_one_stream() {
+    let (first, second) = PEM.as_bytes().split_at(PEM.len() / 2);
+    let skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
+    for (packed, name) in [
+        ([gzip(first), gzip(second)].concat(), "(gzip)"),
+        ([zstd(first), skipped.to_vec(), zstd(second)].concat(), "(zstd)"),
+    ] {
+        let found = scan(&packed);
+        assert_eq!((chains(&found), reasons(&found)), (vec![vec![name.to_owned()]], Vec::new()));
+    }
+}
+
+#[test]
+fn what_follows_an_archive_is_looked_into() {
+    let pem = PEM.as_bytes();
+    let (empty, other) = (b"nothing".as_slice(), gzip(&tar(&[("b.pem", pem)])));
+    let behind = "(behind the archive)";
+    for archive in [tar(&[("a", empty)]), gzip(empty), zstd(empty)] {
+        let padded = [&archive[..], &[0; 300]].concat();
+        assert_eq!(reasons(&scan(&padded)), Vec::<String>::new());
+        let found = scan(&[&padded, pem].concat());
+        assert_eq!(chains(&found), [[behind]]);
+        let found = scan(&[&padded, other.as_slice()].concat());
+        assert_eq!(chains(&found), [[behind, "(gzip)", "b.pem"]]);
+    }
+}
+
+#[test]
+fn what_lies_between_and_behind_the_entries_of_a_zip_is_carved() {
+    let pem = PEM.as_bytes();
+    let one = zip(&[("a.txt", b"nothing of interest")]);
+    let directory_at = memchr::memmem::find(&one, b"PK\x01\x02").unwrap();
+    let end_at = memchr::memmem::find(&one, b"PK\x05\x06").unwrap();
+    let (entries, rest) = one.split_at(directory_at);
+    // As the signing block of an APK stands: between the entries and the directory.
+    let mut between = [entries, pem, rest].concat();
+    let offset = u32::try_from(directory_at + pem.len()).unwrap().to_le_bytes();
+    between[end_at + pem.len() + 16..][..4].copy_from_slice(&offset);
+    let mut comment = [&one[..], pem].concat();
+    comment[end_at + 20..][..2].copy_from_slice(&u16::try_from(pem.len()).unwrap().to_le_bytes());
+    for (archive, at) in [(between, directory_at), (comment, one.len())] {
+        let found = scan(&archive);
+        assert_eq!((chains(&found), reasons(&found)), (vec![Vec::<String>::new()], Vec::new()));
+        assert_eq!(found.credentials[0].places[0].offset, at as u64);
+    }
+}
+
+#[test]
+fn an_entry_that_no_directory_names_is_told() {
+    let hidden = zip(&[("hidden.pem", PEM.as_bytes())]);
+    let hidden = &hidden[..memchr::memmem::find(&hidden, b"PK\x01\x02").unwrap()];
+    let one = zip(&[("a.txt", b"nothing of interest")]);
+    let directory_at = memchr::memmem::find(&one, b"PK\x01\x02").unwrap();
+    let mut archive = [&one[..directory_at], hidden, &one[directory_at..]].concat();
+    let end_at = memchr::memmem::rfind(&archive, b"PK\x05\x06").unwrap();
+    let offset = u32::try_from(directory_at + hidden.len()).unwrap().to_le_bytes();
+    archive[end_at + 16..][..4].copy_from_slice(&offset);
+    assert_eq!(
+        reasons(&scan(&archive)),
+        ["/file: its directory does not name every entry; those are not read"]
+    );
+}
+
+#[test]
+fn archives_attached_to_programs_are_looked_into() {
+    let pem = PEM.as_bytes();
+    let archive = zip(&[("ca.pem", pem)]);
+    let mut elf = vec![0; 4096];
+    elf[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    elf[32] = 64; // program headers begin at 64, one of 56 bytes, for all 4096
+    (elf[54], elf[56]) = (56, 1);
+    elf[64 + 32..][..8].copy_from_slice(&4096_u64.to_le_bytes());
+    let script = b"#!/bin/sh\nexec unpack \"$0\"\nexit 0\n";
+    let packed = gzip(&tar(&[("ca.pem", pem)]));
+    for (bytes, chain) in [
+        ([&elf[..], &archive].concat(), vec!["ca.pem"]),
+        ([&script[..], &archive].concat(), vec!["ca.pem"]),
+        ([&elf[..], &packed].concat(), vec!["(gzip)", "ca.pem"]),
+        ([&script[..], &packed].concat(), vec!["(gzip)", "ca.pem"]),
+    ] {
+        let found = scan(&bytes);
+        assert_eq!(chains(&found), [chain]);
+        assert_eq!(reasons(&found), Vec::<String>::new());
+    }
+    let inner = tar(&[("installer", &[&elf[..], &archive].concat())]);
+    let reason = "a zip archive is attached to it, which is not read inside another archive";
+    assert_eq!(reasons(&scan(&inner)), [format!("/file!/installer: {reason}")]);
+    let script = tar(&[("installer", &[&script[..], &packed].concat())]);
+    assert_eq!(chains(&scan(&script)), [["installer", "(gzip)", "ca.pem"]]);
+}
+
+#[test]
+fn what_only_begins_as_an_archive_is_carved_and_told() {
+    let pem = PEM.as_bytes();
+    let mut not_tar = vec![b'x'; 512];
+    not_tar[257..262].copy_from_slice(b"ustar");
+    for head in [&b"PK\x03\x04"[..], &not_tar, b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"!<arch>\n"] {
+        let found = scan(&[head, pem].concat());
+        assert_eq!(found.credentials.len(), 1, "{head:?}");
+        assert_eq!(found.opaque.len(), 1, "{head:?}");
+    }
+    let broken = [&tar(&[("a", b"nothing")])[..1024], pem, &[b'x'; 600]].concat();
+    let found = scan(&broken);
+    assert_eq!((chains(&found).len(), found.opaque.len()), (1, 1));
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! Compressed streams that may stand one behind the other: members of gzip (RFC 1952 §2.2), frames of Zstandard
+//! (RFC 8878 §3.1). Together they are one stream; what follows the last one is kept.
+
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use std::io::{self, BufRead, Read};
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Gzip,
+    Zstd,
+}
+
+const GZIP: &[u8] = b"\x1f\x8b\x08";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+/// The last three bytes of the magic of a frame to be skipped; the first is 0x50 to 0x5f.
+const ZSTD_SKIPPED: &[u8] = b"\x2a\x4d\x18";
+
+/// Reads members until something else stands where one would begin.
+pub(super) struct Members<'a> {
+    form: Form,
+    state: State<'a>,
+}
+
+enum State<'a> {
+    Between(Source<'a>),
+    Gzip(Box<flate2::bufread::GzDecoder<Source<'a>>>),
+    Zstd(Box<StreamingDecoder<Source<'a>, FrameDecoder>>),
+    /// Something else follows, or the stream is damaged.
+    Ended(Source<'a>),
+    /// A frame could not even begin.
+    Lost,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn new(form: Form, reader: &'a mut dyn Read) -> Self {
+        Self { form, state: State::Between(Source::new(reader)) }
+    }
+
+    /// What follows; none while the last member is not read to its end.
+    pub(super) fn into_rest(self) -> Option<Source<'a>> {
+        match self.state {
+            State::Ended(source) => Some(source),
+            State::Between(_) | State::Gzip(_) | State::Zstd(_) | State::Lost => None,
+        }
+    }
+
+    /// Goes on where a member may begin.
+    fn begin(&mut self, mut source: Source<'a>) -> io::Result<()> {
+        let head = source.peek(8)?;
+        let skipped = self.form == Form::Zstd && head.get(1..4) == Some(ZSTD_SKIPPED) && head[0] >> 4 == 5;
+        if skipped {
+            let len = head.get(4..8).and_then(|len| len.try_into().ok()).map_or(0, u32::from_le_bytes);
+            io::copy(&mut (&mut source).take(8 + u64::from(len)), &mut io::sink())?;
+            self.state = State::Between(source);
+        } else if self.form == Form::Gzip && head.starts_with(GZIP) {
+            self.state = State::Gzip(Box::new(flate2::bufread::GzDecoder::new(source)));
+        } else if self.form == Form::Zstd && head.starts_with(ZSTD) {
+            let decoder = StreamingDecoder::new(source);
+            let decoder = decoder.map_err(|error| io::Error::other(error.to_string()))?;
+            self.state = State::Zstd(Box::new(decoder));
+        } else {
+            self.state = State::Ended(source);
+        }
+        Ok(())
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = match &mut self.state {
+                State::Between(_) => Ok(0),
+                State::Gzip(decoder) => decoder.read(buffer),
+                State::Zstd(decoder) => decoder.read(buffer),
+                State::Ended(_) | State::Lost => return Ok(0),
+            };
+            let goes_on = matches!(read, Ok(0)) && !buffer.is_empty();
+            if matches!(read, Ok(1..)) || buffer.is_empty() {
+                return read;
+            }
+            let source = match std::mem::replace(&mut self.state, State::Lost) {
+                State::Between(source) | State::Ended(source) => source,
+                State::Gzip(decoder) => decoder.into_inner(),
+                State::Zstd(decoder) => decoder.into_inner(),
+                State::Lost => return Ok(0),
+            };
+            if !goes_on {
+                self.state = State::Ended(source);
+                return read;
+            }
+            self.begin(source)?;
+        }
+    }
+}
+
+/// A reader that can be looked into a few bytes ahead.
+pub(super) struct Source<'a> {
+    reader: &'a mut dyn Read,
+    held: Box<[u8]>,
+    begin: usize,
+    end: usize,
+}
+
+impl<'a> Source<'a> {
+    fn new(reader: &'a mut dyn Read) -> Self {
+        Self { reader, held: vec![0; 64 * 1024].into_boxed_slice(), begin: 0, end: 0 }
+    }
+
+    /// The next `len` bytes, or as many as there are.
+    fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
+        if self.end - self.begin < len {
+            self.held.copy_within(self.begin..self.end, 0);
+            (self.begin, self.end) = (0, self.end - self.begin);
+            while self.end < len {
+                match self.reader.read(&mut self.held[self.end..])? {
+                    0 => break,
+                    read => self.end += read,
+                }
+            }
+        }
+        Ok(&self.held[self.begin..self.end.min(self.begin + len)])
+    }
+}
+
+impl BufRead for Source<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.begin == self.end {
+            (self.begin, self.end) = (0, self.reader.read(&mut self.held)?);
+        }
+        Ok(&self.held[self.begin..self.end])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.begin = self.end.min(self.begin + amount);
+    }
+}
+
+impl Read for Source<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let held = self.fill_buf()?;
+        let len = held.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&held[..len]);
+        self.consume(len);
+        Ok(len)
+    }
+}
