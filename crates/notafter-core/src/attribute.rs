@@ -3,7 +3,7 @@
 //! What must never happen here: a guess. Where two credentials are equally likely none is named, and all the
 //! evidence is shown.
 
-use crate::checkpoint::{checkpoints, counts, first_failure};
+use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, Edge, EdgeKind, Evidence, Fingerprint, Origin, RunRecord, Seen,
@@ -117,8 +117,7 @@ fn refused_by_name(record: &RunRecord, case: &CaseRecord) -> Vec<(Fingerprint, S
 fn named_in_log(record: &RunRecord, case: &CaseRecord) -> Vec<(Fingerprint, ServiceName, String)> {
     let Some(failure) = first_failure(case, &record.scenario) else { return Vec::new() };
     let mut found = Vec::new();
-    let ends = case.ends.iter().filter(|end| counts(end, case, &record.scenario));
-    for end in ends.filter(|end| end.at.second <= failure.at) {
+    for end in fatal_ends(case, &record.scenario, &failure) {
         for credential in &record.inventory.credentials {
             if !is_there(record, case, credential.fingerprint) {
                 continue;

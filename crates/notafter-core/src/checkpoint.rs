@@ -158,6 +158,24 @@ pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Fa
     })
 }
 
+/// Ends that count and belong to the first failure of a case.
+pub(crate) fn fatal_ends<'a>(
+    case: &'a CaseRecord,
+    scenario: &Scenario,
+    failure: &Failure,
+) -> Vec<&'a ServiceEnd> {
+    let through = match case.case.clock {
+        CaseClock::Shifted(_) => failure.at,
+        // The host's clock runs on from where the plan saw it.
+        CaseClock::Native => {
+            let looks = case.observations.iter().filter(|look| look.step <= failure.step);
+            looks.map(|look| look.end.second).max().map_or(failure.at, |seen| seen.max(failure.at))
+        }
+    };
+    let counting = case.ends.iter().filter(|end| counts(end, case, scenario));
+    counting.filter(|end| end.at.second <= through).collect()
+}
+
 /// Whether the service that ended is restarted in the second of its end, after `point`.
 fn is_restarted_later(
     case: &CaseRecord,
@@ -179,6 +197,14 @@ fn is_restarted_later(
 }
 
 impl CaseRecord {
+    /// The looks that count, in the order of the steps, and whether each met its expectation: a session that was lost
+    /// while a new one works counts as met. None where a look decides nothing.
+    #[must_use]
+    pub fn looks<'a>(&'a self, scenario: &'a Scenario) -> Vec<(&'a Observation, Option<bool>)> {
+        let points = checkpoints(self, scenario);
+        points.iter().flat_map(|point| &point.looks).map(|look| (look.observation, look.met)).collect()
+    }
+
     /// What the observations and ends of the case amount to: `Fail` where an expectation was not met or a service
     /// did not get or stay up, else `Pass`. It says nothing of how complete the case is; see [`crate::judge`].
     #[must_use]

@@ -50,10 +50,27 @@ pub enum Error {
         /// The version that it claims.
         found: u64,
     },
+    /// The report cannot be made from its template.
+    #[error("the template of the report is broken; this is a bug in notafter")]
+    Template(#[source] Box<minijinja::Error>),
+    /// There is no such form of a report.
+    #[error("there is no report format `{text}`; there are {}", formats())]
+    UnknownFormat {
+        /// As it was given.
+        text: String,
+    },
     /// The record cannot be written as JSON.
     #[error("the record cannot be written as JSON")]
     Unwritable(#[source] serde_json::Error),
+    /// The report cannot be written as XML.
+    #[error("the report cannot be written as XML")]
+    Xml(#[source] Box<quick_junit::SerializeError>),
     /// The sink refused.
     #[error("the sink takes no more text")]
     Sink(#[source] std::fmt::Error),
+}
+
+fn formats() -> String {
+    let names: Vec<&str> = crate::Format::ALL.iter().map(|format| format.as_str()).collect();
+    crate::words::list(&names)
 }

@@ -9,20 +9,38 @@
 //! sequence that does not come from the [`StyleSheet`].
 #![forbid(unsafe_code)]
 
+pub mod calendar;
+mod detail;
+mod digest;
 mod error;
 pub mod explain;
+mod format;
+pub mod github;
+pub mod gitlab;
+mod html;
+mod ical;
+mod identity;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 mod page;
 pub mod plan;
 pub mod progress;
 pub mod replay;
+pub mod sarif;
 pub mod scan;
 mod style;
 pub mod terminal;
+pub mod testcases;
 mod words;
 
 #[cfg(test)]
 mod sample;
+#[cfg(test)]
+mod schemas;
 
+pub use detail::Detail;
 pub use error::Error;
+pub use format::Format;
+pub use html::html;
 pub use style::StyleSheet;

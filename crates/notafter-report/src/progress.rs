@@ -1,35 +1,36 @@
 //! One line for each event worth a reader's time, while a run is under way.
 //!
 //! Lines are plain and stand alone, for CI logs as for terminals. A service that is down fails every look from then
-//! on: the first one is told, the others are counted.
+//! on: the first one is told, the others are counted. So are the points of a search for the second of a break.
 
-use crate::StyleSheet;
 use crate::page::Page;
-use crate::words::{case_error, count, duration, ended, last_line, seen};
+use crate::words::{Search, case_error, count, duration, ended, is_point, last_line, seen};
+use crate::{Detail, StyleSheet};
 use notafter_core::{
-    Case, CaseError, CaseId, Check, CheckName, ClockReading, Connection, Event, Observation, Outcome,
-    Scenario, ServiceEnd,
+    Case, CaseError, CaseId, CheckName, ClockReading, Connection, Event, Inventory, Observation, Outcome,
+    RunRecord, Scenario, ServiceEnd, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
-/// How much to tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Beginnings, ends, and what is not as expected.
-    Brief,
-    /// Every look, every motion of the clock and every service that gets ready as well.
-    Full,
-}
+/// Points of a search after which a line says that it goes on.
+const SEARCH_LINES: usize = 10;
+/// Less than this is not worth an estimate.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Renders events, and keeps what later lines need of earlier ones.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    checks: Vec<Check>,
+    scenario: Scenario,
     detail: Detail,
     running: BTreeMap<CaseId, Tally>,
     latest: Option<CaseId>,
+    /// Cases that run when nothing fails, known with the inventory.
+    planned: usize,
+    /// Cases that have ended, and how long they took together, on the host's clock.
+    ended: (usize, Duration),
+    search: Search,
 }
 
 /// What a case came to so far.
@@ -39,16 +40,26 @@ struct Tally {
     unmet: usize,
     failing: BTreeSet<(CheckName, Connection)>,
     now: Option<ClockReading>,
+    /// The case, where it is one point of a search that is told as a whole.
+    point: Option<Case>,
 }
 
 impl Progress {
     /// For a run of `scenario`.
     #[must_use]
     pub fn new(scenario: &Scenario, detail: Detail) -> Self {
-        Self { checks: scenario.checks.clone(), detail, running: BTreeMap::new(), latest: None }
+        Self {
+            scenario: scenario.clone(),
+            detail,
+            running: BTreeMap::new(),
+            latest: None,
+            planned: 0,
+            ended: (0, Duration::ZERO),
+            search: Search::default(),
+        }
     }
 
-    /// Takes in an event and writes the lines that it is worth: none or one, each with its newline.
+    /// Takes in an event and writes the lines that it is worth, each with its newline; mostly none or one.
     ///
     /// # Errors
     /// Where the sink fails.
@@ -59,12 +70,8 @@ impl Progress {
                 self.case_ended(page, case, *outcome, error.as_ref(), *took)
             }
             Event::CaseStarted { case } => self.case_started(page, case),
-            Event::InventoryLearnt { inventory } if self.detail == Detail::Full => {
-                let known = count(inventory.credentials.len(), "credential");
-                let opaque = count(inventory.opaque.len(), "file");
-                line(page, "inventory", &format!("{known} known, {opaque} not looked into"))
-            }
-            Event::InventoryLearnt { .. } | Event::Witnessed { .. } => Ok(()),
+            Event::InventoryLearnt { inventory } => self.learnt(page, inventory),
+            Event::Witnessed { .. } => Ok(()),
             Event::Moved { case, now, jumps, woken } => {
                 self.tally(case).now = Some(*now);
                 if self.detail == Detail::Brief {
@@ -78,6 +85,7 @@ impl Progress {
                 )
             }
             Event::Observed { case, observation } => self.observed(page, case, observation),
+            Event::ServiceEnded { case, .. } if self.tally(case).point.is_some() => Ok(()),
             Event::ServiceEnded { case, end } => service_ended(page, case, end),
             Event::ServiceReady { case, service, took, .. } if self.detail == Detail::Full => {
                 line(page, case.as_str(), &format!("{service} is ready after {}", duration(*took)))
@@ -86,18 +94,53 @@ impl Progress {
         }
     }
 
-    /// Where the run stands, for a line that a terminal overwrites: `walk: 2018-12-06T04:30:00Z, 12 looks, 2 not as
-    /// expected`. Empty while no case runs.
+    /// Writes what is still to be told when a run is over.
+    ///
+    /// # Errors
+    /// Where the sink fails.
+    pub fn finish(&mut self, sink: &mut impl fmt::Write, styles: &StyleSheet) -> fmt::Result {
+        self.search_ended(&mut Page::new(sink, styles))
+    }
+
+    /// Where the run stands, for a line that a terminal overwrites: `walk (3 of 4): 2018-12-06T04:30:00Z, 12 looks,
+    /// 2 not as expected`. Empty while no case runs.
     #[must_use]
     pub fn status(&self) -> String {
         let running = self.latest.as_ref().and_then(|id| Some((id, self.running.get(id)?)));
         let Some((id, tally)) = running else {
             return String::new();
         };
+        let number = self.ended.0 + 1;
+        let of = match number <= self.planned {
+            true => format!(" ({number} of {})", self.planned),
+            false => format!(" (case {number})"),
+        };
         let now = tally.now.map_or_else(String::new, |now| format!("{}, ", now.second));
         let unmet =
             if tally.unmet > 0 { format!(", {} not as expected", tally.unmet) } else { String::new() };
-        format!("{id}: {now}{}{unmet}", count(tally.looks, "look"))
+        let left = self.left().map_or_else(String::new, |left| format!(", {left}"));
+        format!("{id}{of}: {now}{}{unmet}{left}", count(tally.looks, "look"))
+    }
+
+    /// How long the rest takes at least, by the mean of the cases so far: a failure asks for more cases than were
+    /// planned, and how many nobody knows. None where nothing can be said, or it is soon over.
+    fn left(&self) -> Option<String> {
+        let (ended, spent) = self.ended;
+        let left = self.planned.checked_sub(ended).filter(|left| *left > 0 && ended > 0)?;
+        let estimate = spent / u32::try_from(ended).ok()? * u32::try_from(left).ok()?;
+        (estimate >= SOON).then(|| format!("at least {} s to go", estimate.as_secs()))
+    }
+
+    fn learnt(&mut self, page: &mut Page<'_>, inventory: &Inventory) -> fmt::Result {
+        let mut record = RunRecord::new(self.scenario.clone(), self.scenario.start.instant());
+        record.inventory = inventory.clone();
+        self.planned = plan(&record).len();
+        if self.detail == Detail::Brief {
+            return Ok(());
+        }
+        let known = count(inventory.credentials.len(), "credential");
+        let opaque = count(inventory.opaque.len(), "file");
+        line(page, "inventory", &format!("{known} known, {opaque} not looked into"))
     }
 
     fn tally(&mut self, case: &CaseId) -> &mut Tally {
@@ -105,9 +148,26 @@ impl Progress {
     }
 
     fn case_started(&mut self, page: &mut Page<'_>, case: &Case) -> fmt::Result {
-        self.running.insert(case.id.clone(), Tally::default());
+        let point = (self.detail == Detail::Brief && is_point(case)).then(|| case.clone());
+        let is_point = point.is_some();
+        self.running.insert(case.id.clone(), Tally { point, ..Tally::default() });
         self.latest = Some(case.id.clone());
-        line(page, &format!("case {}", case.id), &format!("started: {}", case.reason))
+        match (is_point, self.search.len()) {
+            (true, 0) => line(page, "search", "fresh starts at instants in between, to find when it breaks"),
+            (true, _) => Ok(()),
+            (false, _) => {
+                self.search_ended(page)?;
+                line(page, &format!("case {}", case.id), &format!("started: {}", case.reason))
+            }
+        }
+    }
+
+    fn search_ended(&mut self, page: &mut Page<'_>) -> fmt::Result {
+        let search = std::mem::take(&mut self.search);
+        match search.len() {
+            0 => Ok(()),
+            _ => line(page, "search", &format!("{}, in {}", search.told(), duration(search.took))),
+        }
     }
 
     fn case_ended(
@@ -119,6 +179,15 @@ impl Progress {
         took: Duration,
     ) -> fmt::Result {
         let tally = self.running.remove(case).unwrap_or_default();
+        self.ended.0 += 1;
+        self.ended.1 += took;
+        if let (Some(point), None) = (&tally.point, error) {
+            self.search.add(point, Some(outcome), took);
+            return match self.search.len() % SEARCH_LINES {
+                0 => line(page, "search", &format!("goes on after {}", self.search.told())),
+                _ => Ok(()),
+            };
+        }
         let word = match outcome {
             Outcome::Error => "error",
             Outcome::Fail => "fail",
@@ -132,22 +201,26 @@ impl Progress {
             }
             None => String::new(),
         };
+        let left = self.left().map_or_else(String::new, |left| format!("; {left}"));
         let plain = anstyle::Style::new();
         page.line(&[
             (plain, case.as_str()),
             (plain, ": "),
             (page.styles.outcome(Some(outcome)), word),
-            (plain, &format!(" in {}{why}", duration(took))),
+            (plain, &format!(" in {}{why}{left}", duration(took))),
         ])
     }
 
     fn observed(&mut self, page: &mut Page<'_>, case: &CaseId, look: &Observation) -> fmt::Result {
-        let met =
-            self.checks.iter().find(|check| check.name == look.check).map(|check| check.is_met_by(look));
+        let met = self.scenario.check(&look.check).map(|check| check.is_met_by(look));
         let key = (look.check.clone(), look.connection);
         let full = self.detail == Detail::Full;
         let tally = self.tally(case);
         tally.looks += 1;
+        if tally.point.is_some() {
+            tally.unmet += usize::from(met == Some(Some(false)));
+            return Ok(());
+        }
         let (check, at, over, seen) = (&look.check, look.planned, look.connection, seen(&look.seen));
         let text = match met {
             Some(Some(true)) if tally.failing.remove(&key) => {
@@ -218,7 +291,52 @@ mod tests {
         for event in &events[..=last] {
             progress.write(&mut String::new(), event, &StyleSheet::plain()).unwrap();
         }
-        assert_eq!(progress.status(), "repeat-walk: 2018-12-06T04:30:00Z, 15 looks, 5 not as expected");
+        assert_eq!(
+            progress.status(),
+            "repeat-walk (3 of 3): 2018-12-06T04:30:00Z, 15 looks, 5 not as expected"
+        );
+    }
+
+    #[test]
+    fn the_rest_is_estimated_from_what_ran_and_only_as_far_as_it_is_planned() {
+        let (mut record, _) = sample::block();
+        record.cases.iter_mut().for_each(|case| case.took = Duration::from_secs(20));
+        let mut progress = Progress::new(&record.scenario, Detail::Brief);
+        let mut text = String::new();
+        for event in sample::events(&record) {
+            progress.write(&mut text, &event, &StyleSheet::plain()).unwrap();
+        }
+        let ends: Vec<&str> = text.lines().filter(|line| line.contains(" in 20.0 s")).collect();
+        assert!(ends[0].ends_with("; at least 40 s to go"), "{ends:?}");
+        assert!(ends[1].ends_with("; at least 20 s to go"), "{ends:?}");
+        assert!(!ends[2].contains("to go"), "{ends:?}");
+    }
+
+    #[test]
+    fn a_search_is_told_as_a_whole() {
+        let (mut record, _) = sample::block();
+        let from = sample::instant("2018-11-02T00:00:00Z");
+        record.cases.truncate(1);
+        for day in 0..12 {
+            record.cases.push(sample::point(from.plus_secs(day * 86_400), day < 7));
+        }
+        let told = |detail| {
+            let mut progress = Progress::new(&record.scenario, detail);
+            let mut text = String::new();
+            for event in sample::events(&record) {
+                progress.write(&mut text, &event, &StyleSheet::plain()).unwrap();
+            }
+            progress.finish(&mut text, &StyleSheet::plain()).unwrap();
+            text
+        };
+        insta::assert_snapshot!(told(Detail::Brief), @r"
+        case control: started: at 2018-11-02T00:00:00Z, before anything in the window changes, to show that all works there
+        control: pass in 0.4 s
+        search: fresh starts at instants in between, to find when it breaks
+        search: goes on after 10 fresh starts between 2018-11-02T00:00:00Z and 2018-11-11T00:00:00Z: 7 pass, 3 fail
+        search: 12 fresh starts between 2018-11-02T00:00:00Z and 2018-11-13T00:00:00Z: 7 pass, 5 fail, in 2.4 s
+        ");
+        assert!(told(Detail::Full).lines().count() > 12 * 5);
     }
 
     #[test]

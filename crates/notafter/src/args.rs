@@ -3,6 +3,7 @@
 use crate::printer::Colour;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use notafter_core::CaseId;
+use notafter_report::{Detail, Format};
 use notafter_scenario::CandidateChoice;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +54,11 @@ pub(crate) enum Command {
     Judge {
         /// What `gate --report json=FILE` wrote
         record: PathBuf,
+        #[command(flatten)]
+        reports: Reports,
+        /// List every case
+        #[arg(long, short)]
+        verbose: bool,
     },
     /// Shows which cases a gate would begin with, and why
     Plan(ScenarioArgs),
@@ -83,9 +89,16 @@ pub(crate) struct Volume {
     /// Tell nothing but the report
     #[arg(long, short, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Tell every look, every motion of the clock and every start
+    /// Tell every case, every look, every motion of the clock and every start
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+impl Volume {
+    /// How much texts tell.
+    pub(crate) fn detail(self) -> Detail {
+        if self.verbose { Detail::Full } else { Detail::Brief }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -104,9 +117,8 @@ pub(crate) struct GateArgs {
     /// Keep the record, the plan, logs and served chains in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
-    /// Write a report to a file, `-` for standard output
-    #[arg(long, value_name = "FORMAT=FILE")]
-    pub(crate) report: Vec<ReportTarget>,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
     #[command(flatten)]
     pub(crate) volume: Volume,
 }
@@ -180,19 +192,22 @@ pub(crate) enum Isolation {
     None,
 }
 
+/// Which reports are written beside the one for people.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Reports {
+    /// Write a report to a file, `-` for standard output; as often as needed
+    ///
+    /// Formats: github (annotations), gitlab (code quality), html, ical, json (the record), junit, markdown, sarif, text.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    pub(crate) targets: Vec<ReportTarget>,
+}
+
 /// A report that somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReportTarget {
-    pub(crate) format: ReportFormat,
+    pub(crate) format: Format,
     /// None is standard output.
     pub(crate) path: Option<PathBuf>,
-}
-
-/// The form of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReportFormat {
-    /// The record and its verdict.
-    Json,
 }
 
 impl FromStr for ReportTarget {
@@ -202,10 +217,7 @@ impl FromStr for ReportTarget {
         let (format, file) = text
             .split_once('=')
             .ok_or_else(|| format!("`{text}` does not read FORMAT=FILE, as in json=record.json"))?;
-        let format = match format {
-            "json" => ReportFormat::Json,
-            _ => return Err(format!("there is no report format `{format}`; there is `json`")),
-        };
+        let format = format.parse::<Format>().map_err(|error| error.to_string())?;
         match file {
             "" => Err(format!("`{text}` names no file")),
             "-" => Ok(Self { format, path: None }),
@@ -230,8 +242,7 @@ mod tests {
 
     #[test]
     fn reports_read_format_and_file() {
-        let json =
-            |path: Option<&str>| ReportTarget { format: ReportFormat::Json, path: path.map(PathBuf::from) };
+        let json = |path: Option<&str>| ReportTarget { format: Format::Json, path: path.map(PathBuf::from) };
         assert_eq!("json=a=b.json".parse(), Ok(json(Some("a=b.json"))));
         assert_eq!("json=-".parse(), Ok(json(None)));
         for wrong in ["json", "json=", "xml=a", "=a", ""] {

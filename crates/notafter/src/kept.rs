@@ -2,33 +2,28 @@
 
 use crate::error::Error;
 use notafter_core::{RunRecord, Verdict};
-use notafter_report::StyleSheet;
+use notafter_report::{Detail, Format, StyleSheet};
 use std::fs;
 use std::path::Path;
 
-/// Writes `record.json` (`json`, the record with its verdict), `verdict.json`, `plan.txt` and `report.txt` into
-/// `directory`.
+/// Writes `record.json` (the record with its verdict), `verdict.json`, `plan.txt` and `report.txt` into `directory`.
 ///
 /// # Errors
 /// [`Error::ReportUnwritable`], or [`Error::Render`].
-pub(crate) fn write(
-    directory: &Path,
-    record: &RunRecord,
-    verdict: &Verdict,
-    json: &str,
-) -> Result<(), Error> {
+pub(crate) fn write(directory: &Path, record: &RunRecord, verdict: &Verdict) -> Result<(), Error> {
     let styles = StyleSheet::plain();
     let cases: Vec<_> = record.cases.iter().map(|case| case.case.clone()).collect();
     let (mut plan, mut report) = (String::new(), String::new());
     // A String takes everything that is written to it.
     _ = notafter_report::plan::write(&mut plan, record, &cases, &styles);
-    _ = notafter_report::terminal::write(&mut report, record, verdict, &styles);
+    _ = notafter_report::terminal::write(&mut report, record, verdict, Detail::Full, &styles);
+    let json = Format::Json.render(record, verdict).map_err(Error::Render)?;
     let mut verdict = serde_json::to_string_pretty(verdict)
         .map_err(|error| Error::Render(notafter_report::Error::Unwritable(error)))?;
     verdict.push('\n');
     for (name, text) in [
         ("plan.txt", plan.as_str()),
-        ("record.json", json),
+        ("record.json", &json),
         ("report.txt", &report),
         ("verdict.json", &verdict),
     ] {

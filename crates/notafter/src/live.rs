@@ -3,7 +3,7 @@
 use crate::args::Volume;
 use crate::printer::Printer;
 use notafter_core::{Event, Scenario};
-use notafter_report::progress::{Detail, Progress};
+use notafter_report::progress::Progress;
 
 /// Tells events on standard error as they happen.
 pub(crate) struct Live<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Live<'a> {
 
 impl<'a> Live<'a> {
     pub(crate) fn new(printer: &'a mut Printer, scenario: &Scenario, volume: Volume) -> Self {
-        let detail = if volume.verbose { Detail::Full } else { Detail::Brief };
+        let detail = volume.detail();
         Self { printer, progress: Progress::new(scenario, detail), quiet: volume.quiet }
     }
 
@@ -29,5 +29,15 @@ impl<'a> Live<'a> {
             self.printer.note(&lines);
         }
         self.printer.status(&self.progress.status());
+    }
+
+    /// Tells what is left to tell when the run is over.
+    pub(crate) fn finish(mut self) {
+        let mut lines = String::new();
+        // A String takes everything that is written to it.
+        _ = self.progress.finish(&mut lines, &self.printer.err_styles());
+        if !self.quiet && !lines.is_empty() {
+            self.printer.note(&lines);
+        }
     }
 }

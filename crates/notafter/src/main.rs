@@ -15,6 +15,7 @@ mod kept;
 mod live;
 mod loading;
 mod printer;
+mod reports;
 
 use clap::Parser;
 use exit::Exit;

@@ -1,7 +1,7 @@
 //! Blast radius: what falls with a break, and what does not.
 
 use super::words;
-use crate::checkpoint::{Checkpoint, Look, checkpoints, counts, first_failure};
+use crate::checkpoint::{Checkpoint, Look, checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, needs, reach};
 use crate::refine::boundaries;
 use crate::{
@@ -38,11 +38,18 @@ pub(super) fn describe(
         let of_first = ends.iter().filter(|end| end.service == *first);
         of_first.map(|end| end.log_tail.clone()).find(|tail| !tail.is_empty())
     });
-    // The look at the service that breaks first says most.
-    let telling = looks
+    // What came first says most, and of that the look at the service that breaks first.
+    let onset = points.iter().flatten().filter(|point| point.failed()).map(|point| point.at).min();
+    let mut earliest = points
         .iter()
-        .find(|look| first.is_some_and(|first| look.check.probe.target() == first.as_str()))
-        .or_else(|| looks.first());
+        .flatten()
+        .filter(|point| Some(point.at) == onset)
+        .flat_map(|point| &point.looks)
+        .filter(|look| look.met == Some(false))
+        .peekable();
+    let any = earliest.peek().copied();
+    let telling =
+        earliest.find(|look| first.is_some_and(|first| look.check.probe.target() == first.as_str())).or(any);
     match (telling, ends.first()) {
         (Some(look), _) => {
             let at = look.observation.begin.second;
@@ -88,8 +95,7 @@ fn fallen_points<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Checkpo
 fn fallen_ends<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<&'a ServiceEnd> {
     let scenario = &record.scenario;
     let Some(failure) = first_failure(case, scenario) else { return Vec::new() };
-    let counting = case.ends.iter().filter(|end| counts(end, case, scenario));
-    counting.filter(|end| end.at.second <= failure.at).collect()
+    fatal_ends(case, scenario, &failure)
 }
 
 /// Failing checks in the order of the scenario, with the connections over which they fail. A connection that outlived

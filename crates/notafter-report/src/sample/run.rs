@@ -118,6 +118,17 @@ pub(super) fn case(id: &str, purpose: Purpose, reason: &str, start: &str, steps:
     }
 }
 
+/// A fresh start at `at`, as a search asks for it.
+pub(crate) fn point(at: UnixTime, works: bool) -> CaseRecord {
+    let id = format!("cold-{}", at.to_string().replace(':', ""));
+    let reason = format!("a fresh start at {at}, to halve the interval in which it breaks");
+    let mut point = case(&id, Purpose::Cold, &reason, &at.to_string(), vec![checks()]);
+    point.observations = looks(at, works);
+    point.outcome = Some(if works { Outcome::Pass } else { Outcome::Fail });
+    point.took = Duration::from_millis(198);
+    point
+}
+
 pub(super) fn control() -> CaseRecord {
     let at = "2018-11-02T00:00:00Z";
     let mut control = case(

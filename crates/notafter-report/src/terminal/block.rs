@@ -169,7 +169,7 @@ fn edge_of(finding: &Finding) -> Option<&Edge> {
 }
 
 /// Evidence as a reader would say it.
-fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
+pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
     let it = if finding.culprit.is_some() { "it" } else { "a certificate" };
     match evidence {
         Evidence::Coincidence { edge } => {

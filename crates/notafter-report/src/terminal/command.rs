@@ -6,7 +6,7 @@ use notafter_core::{CaseId, Finding, Scenario};
 const DEFAULT_FILE: &str = "/scenario.yaml";
 
 /// The words of `notafter gate PATH --candidate S=B --case ID`; options and their values stay together.
-pub(super) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
+pub(crate) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
     let mut words = vec!["notafter gate".to_owned(), quoted(&path(scenario))];
     if let Some(build) = &scenario.candidate.build {
         words.push(format!(

@@ -2,6 +2,7 @@
 
 mod allow;
 mod block;
+mod cases;
 mod command;
 mod inconclusive;
 mod report;
@@ -10,4 +11,6 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use block::told;
+pub(crate) use command::repeating;
 pub use report::write;

@@ -1,8 +1,8 @@
 //! The order of the report.
 
 use super::{allow, block, inconclusive, tail};
-use crate::StyleSheet;
 use crate::page::Page;
+use crate::{Detail, StyleSheet};
 use notafter_core::{Decision, Finding, RunRecord, Severity, Verdict};
 use std::fmt;
 
@@ -14,9 +14,10 @@ pub fn write(
     sink: &mut impl fmt::Write,
     record: &RunRecord,
     verdict: &Verdict,
+    detail: Detail,
     styles: &StyleSheet,
 ) -> fmt::Result {
-    let report = Report { record, verdict };
+    let report = Report { record, verdict, detail };
     let page = &mut Page::new(sink, styles);
     match verdict.decision {
         Decision::Allow => allow::write(page, &report)?,
@@ -30,6 +31,7 @@ pub fn write(
 pub(super) struct Report<'a> {
     pub(super) record: &'a RunRecord,
     pub(super) verdict: &'a Verdict,
+    pub(super) detail: Detail,
 }
 
 impl<'a> Report<'a> {

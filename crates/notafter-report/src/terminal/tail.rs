@@ -1,15 +1,14 @@
 //! What every report ends with: notes, coverage, what comes after the horizon, cases, remarks.
 
+use super::cases::cases;
 use super::report::Report;
-use crate::page::{Align, Column, Page, Row, Table, clip};
-use crate::words::{boundaries, candidate, case_error, checked_instants, count, credential, purpose};
-use notafter_core::{
-    CaseClock, CaseRecord, Coverage, Decision, Inventory, Isolation, Outcome, Severity, Span, Touch,
-};
+use crate::page::{Page, clip};
+use crate::words::{boundaries, candidate, count, credential};
+use notafter_core::{Coverage, Decision, Inventory, Isolation, Severity, Span, Touch};
 use std::fmt;
 
 /// Rows of long tables; the JSON record holds the rest.
-const MAX_ROWS: usize = 64;
+pub(super) const MAX_ROWS: usize = 64;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     notes(page, report)?;
@@ -84,7 +83,7 @@ fn coverage(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     more_rows(page, total)
 }
 
-fn more_rows(page: &mut Page<'_>, total: usize) -> fmt::Result {
+pub(super) fn more_rows(page: &mut Page<'_>, total: usize) -> fmt::Result {
     match total.checked_sub(MAX_ROWS) {
         None | Some(0) => Ok(()),
         Some(more) => page.paragraph(2, 0, &format!("and {more} more; the JSON record lists them")),
@@ -116,60 +115,6 @@ fn next_edge(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         None => "none: no known credential ends after the window".to_owned(),
     };
     page.section_with("next edge", &text)
-}
-
-fn cases(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
-    let cases = &report.record.cases;
-    if cases.is_empty() {
-        return page.section_with("cases", "none ran");
-    }
-    page.section("cases")?;
-    let left = |title| Column { title, align: Align::Left };
-    let right = |title| Column { title, align: Align::Right };
-    let mut table =
-        Table::new(&[left("case"), left("purpose"), left("instants"), left("outcome"), right("seconds")]);
-    for case in cases.iter().take(MAX_ROWS) {
-        let told = report.verdict.decision == Decision::Inconclusive
-            && report
-                .findings(Severity::Inconclusive)
-                .any(|finding| finding.case.as_ref() == Some(&case.case.id));
-        let error = case.error.as_ref().filter(|_| !told);
-        table.push(Row { cells: cells(page, case), remark: error.map(case_error) });
-    }
-    table.write(page)?;
-    more_rows(page, cases.len())
-}
-
-fn cells(page: &Page<'_>, record: &CaseRecord) -> Vec<(anstyle::Style, String)> {
-    let plain = anstyle::Style::new();
-    let outcome = match record.outcome {
-        Some(Outcome::Error) => "error",
-        Some(Outcome::Fail) => "fail",
-        Some(Outcome::Pass) => "pass",
-        Some(Outcome::Skip) => "skip",
-        None => "unfinished",
-    };
-    vec![
-        (plain, record.case.id.to_string()),
-        (plain, purpose(&record.case.purpose).to_owned()),
-        (plain, instants(record)),
-        (page.styles.outcome(record.outcome), outcome.to_owned()),
-        (plain, format!("{:.2}", record.took.as_secs_f64())),
-    ]
-}
-
-/// `2018-11-02T00:00:00Z`, or `14, 2018-11-01 to 2020-11-01`.
-fn instants(record: &CaseRecord) -> String {
-    let day = |instant: &notafter_core::UnixTime| instant.to_string().chars().take(10).collect::<String>();
-    match (record.case.clock, checked_instants(&record.case).as_slice()) {
-        (CaseClock::Native, _) => "the host's time".to_owned(),
-        (CaseClock::Shifted(_), []) => "none".to_owned(),
-        (CaseClock::Shifted(_), [only]) => only.to_string(),
-        (CaseClock::Shifted(_), [first, .., last]) => {
-            let number = checked_instants(&record.case).len();
-            format!("{number}, {} to {}", day(first), day(last))
-        }
-    }
 }
 
 /// What was gated, for a reader who finds the report without the run.

@@ -1,6 +1,6 @@
 use super::write;
 use crate::page::is_hostile;
-use crate::{StyleSheet, sample};
+use crate::{Detail, StyleSheet, sample};
 use notafter_core::{
     Bracket, CoverageEntry, Decision, FindingCode, OpaqueFile, RunRecord, Severity, Start, Touch, Verdict,
 };
@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 fn rendered((record, verdict): &(RunRecord, Verdict)) -> String {
     let mut text = String::new();
-    write(&mut text, record, verdict, &StyleSheet::plain()).unwrap();
+    write(&mut text, record, verdict, Detail::Brief, &StyleSheet::plain()).unwrap();
     text
 }
 
@@ -126,7 +126,7 @@ fn reports_fit_80_columns() {
 fn colours_change_nothing_but_colours() {
     let (record, verdict) = sample::block();
     let mut coloured = String::new();
-    write(&mut coloured, &record, &verdict, &StyleSheet::ansi()).unwrap();
+    write(&mut coloured, &record, &verdict, Detail::Brief, &StyleSheet::ansi()).unwrap();
     let plain: String = {
         let mut rest = coloured.as_str();
         let mut plain = String::new();
@@ -138,4 +138,34 @@ fn colours_change_nothing_but_colours() {
     };
     assert_ne!(coloured, plain);
     assert_eq!(plain, rendered(&(record, verdict)));
+}
+
+/// A break at no known edge, searched to the second.
+fn searched() -> (RunRecord, Verdict) {
+    let (mut record, mut verdict) = sample::block();
+    let (from, to) = (sample::instant("2018-11-02T00:00:00Z"), sample::breaks());
+    let (mut low, mut high) = (from, to.plus_secs(700 * 86_400));
+    while high.secs_since(low) > 1 {
+        let at = low.plus_secs(high.secs_since(low) / 2);
+        record.cases.push(sample::point(at, at < to));
+        if at < to { low = at } else { high = at }
+    }
+    verdict.findings[0].case = Some(record.cases.last().unwrap().case.id.clone());
+    (record, verdict)
+}
+
+#[test]
+fn a_long_search_is_told_in_one_sentence() {
+    let (record, verdict) = searched();
+    let text = rendered(&(record.clone(), verdict.clone()));
+    insta::assert_snapshot!(text.split_once("\ncases:\n").unwrap().1);
+    let mut full = String::new();
+    write(&mut full, &record, &verdict, Detail::Full, &StyleSheet::plain()).unwrap();
+    for case in &record.cases {
+        assert!(
+            full.lines().any(|line| line.split_whitespace().next() == Some(case.case.id.as_str())),
+            "{full}"
+        );
+    }
+    assert!(text.lines().all(|line| line.width() <= 80), "{text}");
 }

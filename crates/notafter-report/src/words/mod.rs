@@ -2,6 +2,7 @@
 
 mod describe;
 mod plural;
+mod search;
 mod stops;
 
 pub(crate) use describe::{
@@ -9,4 +10,5 @@ pub(crate) use describe::{
     last_line, path_chain, place, place_short, purpose, seen, stands_for, subject, survivor,
 };
 pub(crate) use plural::{count, list};
+pub(crate) use search::{Search, is_point};
 pub(crate) use stops::{Stop, checked_instants, motion, stops};

@@ -1,15 +1,15 @@
 //! `notafter gate`: one build, one verdict.
 
-use crate::args::{GateArgs, ReportFormat, Volume};
+use crate::args::{GateArgs, Volume};
 use crate::backends;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
+use crate::reports::{self, Page};
 use crate::{kept, loading};
 use notafter_core::{CaseRecord, Outcome, RunRecord, Verdict, judge};
 use notafter_runner::{Interrupt, Options};
-use std::fs;
 
 pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error> {
     let interrupt = Interrupt::new();
@@ -23,7 +23,9 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
     let verbose = args.volume.verbose || (args.case.is_some() && !args.volume.quiet);
     let mut live = Live::new(printer, &scenario, Volume { verbose, ..args.volume });
     let record =
-        notafter_runner::run(&scenario, &images, backend.as_ref(), &options, &mut |event| live.tell(event))?;
+        notafter_runner::run(&scenario, &images, backend.as_ref(), &options, &mut |event| live.tell(event));
+    live.finish();
+    let record = record?;
     let verdict = judge(&record);
     let exit = match &args.case {
         None => verdict.decision.into(),
@@ -47,31 +49,16 @@ fn tell(args: &GateArgs, record: &RunRecord, verdict: &Verdict, printer: &mut Pr
         _ => {
             let styles = printer.out_styles();
             // A String takes everything that is written to it.
-            _ = notafter_report::terminal::write(&mut page, record, verdict, &styles);
+            _ = notafter_report::terminal::write(&mut page, record, verdict, args.volume.detail(), &styles);
         }
     }
-    let mut json = String::new();
-    notafter_report::json::write(&mut json, record, verdict).map_err(Error::Render)?;
-    let mut page_is_data = true;
-    for target in &args.report {
-        let text = match target.format {
-            ReportFormat::Json => &json,
-        };
-        match &target.path {
-            Some(path) => fs::write(path, text)
-                .map_err(|source| Error::ReportUnwritable { path: path.clone(), source })?,
-            None => {
-                page_is_data = false;
-                printer.data(text)?;
-            }
-        }
-    }
+    let place = reports::write(&args.reports, record, verdict, printer)?;
     if let Some(directory) = &args.keep {
-        kept::write(directory, record, verdict, &json)?;
+        kept::write(directory, record, verdict)?;
     }
-    match page_is_data {
-        true => printer.data(&page),
-        false => {
+    match place {
+        Page::Data => printer.data(&page),
+        Page::Note => {
             printer.note(&page);
             Ok(())
         }

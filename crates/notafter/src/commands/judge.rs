@@ -1,13 +1,21 @@
 //! `notafter judge`: a saved record, judged again by this version.
 
+use crate::args::Reports;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::reports::{self, Page};
+use notafter_report::Detail;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub(crate) fn run(path: &Path, printer: &mut Printer) -> Result<Exit, Error> {
+pub(crate) fn run(
+    path: &Path,
+    reports: &Reports,
+    detail: Detail,
+    printer: &mut Printer,
+) -> Result<Exit, Error> {
     let text = read(path).map_err(|source| Error::RecordUnreadable { path: path.to_owned(), source })?;
     let (record, stored) = notafter_report::json::read(&text)
         .map_err(|source| Error::Record { path: path.to_owned(), source })?;
@@ -20,8 +28,11 @@ pub(crate) fn run(path: &Path, printer: &mut Printer) -> Result<Exit, Error> {
     }
     let mut page = String::new();
     // A String takes everything that is written to it.
-    _ = notafter_report::terminal::write(&mut page, &record, &verdict, &printer.out_styles());
-    printer.data(&page)?;
+    _ = notafter_report::terminal::write(&mut page, &record, &verdict, detail, &printer.out_styles());
+    match reports::write(reports, &record, &verdict, printer)? {
+        Page::Data => printer.data(&page)?,
+        Page::Note => printer.note(&page),
+    }
     Ok(verdict.decision.into())
 }
 

@@ -91,6 +91,7 @@ impl Build<'_> {
         let ran = notafter_runner::run(self.scenario, self.images, backend, self.options, &mut |event| {
             live.tell(event);
         });
+        live.finish();
         let mut line = String::new();
         // A String takes everything that is written to it.
         let record = match ran {
@@ -114,7 +115,13 @@ impl Build<'_> {
         }
         // One line cannot say why it came out otherwise.
         let mut page = String::new();
-        _ = notafter_report::terminal::write(&mut page, &record, &verdict, &printer.err_styles());
+        _ = notafter_report::terminal::write(
+            &mut page,
+            &record,
+            &verdict,
+            self.volume.detail(),
+            &printer.err_styles(),
+        );
         printer.note(&page);
         Ok(match verdict.decision {
             Decision::Inconclusive => Exit::Inconclusive,
@@ -128,9 +135,7 @@ impl Build<'_> {
         record: &notafter_core::RunRecord,
         verdict: &notafter_core::Verdict,
     ) -> Result<(), Error> {
-        let mut json = String::new();
-        notafter_report::json::write(&mut json, record, verdict).map_err(Error::Render)?;
-        kept::write(&directory, record, verdict, &json)
+        kept::write(&directory, record, verdict)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which command runs.
 
 use super::{doctor, explain, gate, judge, plan, replay, scan, schema};
-use crate::args::Command;
+use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -16,7 +16,9 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Doctor => doctor::run(printer),
         Command::Explain { code } => explain::run(&code, printer),
         Command::Gate(args) => gate::run(&args, printer),
-        Command::Judge { record } => judge::run(&record, printer),
+        Command::Judge { record, reports, verbose } => {
+            judge::run(&record, &reports, Volume { verbose, ..Volume::default() }.detail(), printer)
+        }
         Command::Plan(args) => plan::run(args, printer),
         Command::Replay(args) => replay::run(&args, printer),
         Command::Scan(args) => scan::run(&args, printer),

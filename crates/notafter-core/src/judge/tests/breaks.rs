@@ -245,3 +245,53 @@ fn a_candidate_that_goes_away_breaks_whatever_the_checks_say() {
     assert_eq!(finding.expected.as_deref(), Some("node runs"));
     assert_eq!(finding.seen.as_deref(), Some("node ended with exit code 1"));
 }
+
+#[test]
+fn what_was_seen_is_what_failed_first() {
+    let ill = Ill::RefusesNew { from: at(BROKEN), culprit: Some(embedded().fingerprint) };
+    let world = World::new().holding([embedded()]).ill(ill).ill(Ill::HssRefuses { from: at(END) });
+    let (_, verdict) = world.gate();
+    let finding = &verdict.findings[0];
+    assert_eq!(finding.bracket.unwrap().first_fail, at(END));
+    assert_eq!(finding.seen_at, Some(at(END)), "the candidate itself is refused one second later");
+    assert_eq!(finding.expected.as_deref(), Some("registers works"));
+    assert_eq!(finding.seen.as_deref(), Some("refused by the verifier: the register refuses"));
+    assert_eq!(finding.location, Some(location(41)));
+}
+
+#[test]
+fn a_peer_that_ended_in_the_native_control_is_named_with_its_log() {
+    // The host's clock runs on while the case is looked at.
+    let tamper: Tamper = |events| {
+        let later = |secs| ClockReading::at(start().plus_secs(secs));
+        let mut broken = Vec::new();
+        for event in events.iter_mut() {
+            if let Event::Observed { case, observation } = event
+                && case.as_str() == "control-native"
+                && observation.check.as_str() == "portal-answers"
+            {
+                observation.seen = Seen::Absent { reason: "connection refused".to_owned() };
+                (observation.begin, observation.end) = (later(8), later(9));
+                broken.push(case.clone());
+            }
+        }
+        for case in broken {
+            let end = ServiceEnd {
+                service: name("hss"),
+                code: Some(1),
+                at: later(8),
+                before_ready: false,
+                reason: None,
+                log_tail: "cannot read the key".to_owned(),
+            };
+            events.insert(events.len() - 1, Event::ServiceEnded { case, end });
+        }
+    };
+    let now = |scenario: &mut Scenario| scenario.start = Start::Now(start());
+    let (_, verdict) = World::new().with(now).tampered(tamper).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!(finding.code, FindingCode::ControlFails);
+    assert_eq!(finding.services[0], name("hss"), "{finding:#?}");
+    assert_eq!(finding.log_tail.as_deref(), Some("cannot read the key"));
+    insta::assert_snapshot!(finding.summary, @"hss fails in control-native, where no boundary is crossed");
+}

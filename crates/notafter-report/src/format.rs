@@ -1,0 +1,141 @@
+//! The forms of a report, and the one way from a record to each of them.
+
+use crate::{
+    Detail, Error, StyleSheet, calendar, github, gitlab, html, json, junit, markdown, sarif, terminal,
+};
+use notafter_core::{RunRecord, Verdict};
+use std::fmt;
+use std::str::FromStr;
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Workflow commands that GitHub shows beside the lines of the scenario.
+    Github,
+    /// A Code Quality report of GitLab.
+    Gitlab,
+    /// One HTML file for everybody: no script, nothing from the network.
+    Html,
+    /// A calendar (RFC 5545) of what breaks and what ends.
+    Ical,
+    /// The record and its verdict, from which every other form follows.
+    Json,
+    /// JUnit XML: one testcase for each check.
+    Junit,
+    /// GitHub-flavoured Markdown, for a pull request or the summary of a step.
+    Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// The report for people, without colours.
+    Text,
+}
+
+impl Format {
+    /// Every form, in alphabetical order.
+    pub const ALL: [Self; 9] = [
+        Self::Github,
+        Self::Gitlab,
+        Self::Html,
+        Self::Ical,
+        Self::Json,
+        Self::Junit,
+        Self::Markdown,
+        Self::Sarif,
+        Self::Text,
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Html => "html",
+            Self::Ical => "ical",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+            Self::Sarif => "sarif",
+            Self::Text => "text",
+        }
+    }
+
+    /// The report in this form.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] or [`Error::Xml`].
+    pub fn render(self, record: &RunRecord, verdict: &Verdict) -> Result<String, Error> {
+        match self {
+            Self::Github => Ok(github::annotations(record, verdict)),
+            Self::Gitlab => gitlab::code_quality(record, verdict),
+            Self::Html => html::html(record, verdict),
+            Self::Ical => Ok(calendar::calendar(record, verdict)),
+            Self::Json => {
+                let mut text = String::new();
+                json::write(&mut text, record, verdict).map(|()| text)
+            }
+            Self::Junit => junit::junit(record, verdict),
+            Self::Markdown => Ok(markdown::summary(record, verdict)),
+            Self::Sarif => sarif::sarif(record, verdict),
+            Self::Text => {
+                let mut text = String::new();
+                terminal::write(&mut text, record, verdict, Detail::Full, &StyleSheet::plain())
+                    .map_err(Error::Sink)?;
+                Ok(text)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
+    }
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let found = Self::ALL.into_iter().find(|format| format.as_str() == text);
+        found.ok_or_else(|| Error::UnknownFormat { text: text.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::is_hostile;
+    use crate::sample;
+
+    #[test]
+    fn every_form_has_a_name_of_its_own() {
+        assert!(Format::ALL.is_sorted_by_key(|format| format.as_str()));
+        for format in Format::ALL {
+            assert_eq!(format.as_str().parse::<Format>().unwrap(), format);
+        }
+        let error = "xml".parse::<Format>().unwrap_err().to_string();
+        insta::assert_snapshot!(error, @"there is no report format `xml`; there are github, gitlab, html, ical, json, junit, markdown, sarif and text");
+    }
+
+    #[test]
+    fn no_form_lets_hostile_text_through() {
+        let (record, verdict) = sample::hostile();
+        for format in Format::ALL {
+            let text = format.render(&record, &verdict).unwrap();
+            // Lines of calendars end with both.
+            let bad = text.chars().find(|char| !matches!(char, '\n' | '\r') && is_hostile(*char));
+            assert_eq!(bad, None, "{format}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_same_record_renders_to_the_same_bytes() {
+        for (record, verdict) in [sample::block(), sample::allow(), sample::unshifted()] {
+            for format in Format::ALL {
+                let (one, other) = (format.render(&record, &verdict), format.render(&record, &verdict));
+                assert_eq!(one.unwrap(), other.unwrap(), "{format}");
+            }
+        }
+    }
+}
