@@ -6,5 +6,5 @@ mod node;
 mod values;
 
 pub(crate) use decoder::Decoder;
-pub(crate) use node::read;
+pub(crate) use node::{Key, Kind, Node, read};
 pub(crate) use values::{Entries, Keyword, Located, OneOrMany, TextOr};

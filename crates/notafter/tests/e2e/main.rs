@@ -18,3 +18,4 @@ mod runs;
 mod scene;
 mod shifted;
 mod software;
+mod stranger;

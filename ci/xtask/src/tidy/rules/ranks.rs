@@ -16,10 +16,10 @@ const RANKS: &[(&str, u8)] = &[
     ("notafter-scenario", 1),
     ("notafter-backend", 2),
     ("notafter-inventory", 2),
+    ("notafter-nextest", 2),
     ("notafter-probe", 2),
     ("notafter-runner", 3),
     ("notafter", 4),
-    ("notafter-nextest", 4),
 ];
 
 pub(super) fn check(workspace: &Workspace) -> Vec<Violation> {
