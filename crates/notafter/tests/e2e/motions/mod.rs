@@ -1,5 +1,6 @@
 //! State, timers and renewals: services that a test which stands at one instant cannot see through.
 
+mod carried;
 mod elapse;
 mod gated;
 mod state;
