@@ -168,17 +168,11 @@ mod tests {
     #[test]
     fn log_lines_name_credentials_by_subject_serial_and_end() {
         let credential = Credential {
-            fingerprint: Fingerprint::from_bytes([1; 32]),
-            kind: crate::CredentialKind::X509,
             subject: "CN=hss".to_owned(),
             issuer: "CN=root".to_owned(),
             serial: "0A1B2C3D".to_owned(),
-            not_before: UnixTime::MIN,
             not_after: UnixTime::parse("2018-12-06T04:29:59Z").unwrap(),
-            ca: false,
-            self_issued: false,
-            origin: Origin::Embedded,
-            places: Vec::new(),
+            ..Credential::found(crate::CredentialKind::X509, Fingerprint::from_bytes([1; 32]))
         };
         for (line, expected) in [
             ("certificate CN=hss has expired", true),

@@ -1,6 +1,6 @@
 //! Credentials: what a scenario declares and what an inventory finds.
 
-use crate::{CredentialName, ServiceName, SourceLocation, UnixTime};
+use crate::{CredentialName, Place, SourceLocation, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -97,43 +97,6 @@ impl Edge {
     }
 }
 
-/// How a credential was encoded where it was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Container {
-    /// Base64 without armour, as in kubeconfig files and JSON Web Key Sets.
-    Base64,
-    /// The whole file is one DER encoding.
-    Der,
-    /// DER carved from an ELF file.
-    DerInElf,
-    /// DER carved from any other file.
-    DerInFile,
-    /// An entry of a Java key store (JKS or JCEKS).
-    Jks,
-    /// OpenPGP packets (RFC 9580), in binary form.
-    OpenPgp,
-    /// PEM text (RFC 7468) or OpenPGP armour, in a file of its own or inside another.
-    Pem,
-    /// Text of a form of its own: JSON, an OpenSSH line, a compact token.
-    Text,
-}
-
-impl fmt::Display for Container {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Base64 => "base64",
-            Self::Der => "der",
-            Self::DerInElf => "der-in-elf",
-            Self::DerInFile => "der-in-file",
-            Self::Jks => "jks",
-            Self::OpenPgp => "openpgp",
-            Self::Pem => "pem",
-            Self::Text => "text",
-        })
-    }
-}
-
 /// What a credential is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -196,24 +159,6 @@ impl CredentialKind {
     }
 }
 
-/// One place at which a credential lies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
-    /// The service whose root tree holds the file.
-    pub service: ServiceName,
-    /// Absolute path as that service sees it.
-    pub path: String,
-    /// Entries of archives that lead from the file to the one that holds the encoding, outermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inside: Vec<String>,
-    /// Where the encoding begins, in bytes: in the file, or in the innermost entry as it is unpacked.
-    pub offset: u64,
-    /// Length of the encoding in bytes.
-    pub len: u64,
-    /// How it is encoded there.
-    pub container: Container,
-}
-
 /// Where the gate knows a credential from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -224,6 +169,16 @@ pub enum Origin {
     Embedded,
     /// First seen on the wire.
     Served,
+}
+
+/// A public key that a credential is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// What kind, as in `rsa-2048`, `p256`, `ed25519`; the object identifier where it has no common name.
+    pub algorithm: String,
+    /// SHA-256 over the contents of its subjectPublicKey (RFC 5280 §4.1.2.7): the bits alone, so that a private key
+    /// without parameters is recognised too.
+    pub fingerprint: Fingerprint,
 }
 
 /// One credential, wherever and however often it was found.
@@ -248,6 +203,9 @@ pub struct Credential {
     pub ca: bool,
     /// Whether subject and issuer are equal.
     pub self_issued: bool,
+    /// The public key that it is about, where it is about one and the reader knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
     /// Where the gate knows it from.
     pub origin: Origin,
     /// Every place in which it lies, sorted.
@@ -255,6 +213,25 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// What was found somewhere, of which nothing else is known: it names nobody, never begins and never ends.
+    #[must_use]
+    pub const fn found(kind: CredentialKind, fingerprint: Fingerprint) -> Self {
+        Self {
+            fingerprint,
+            kind,
+            subject: String::new(),
+            issuer: String::new(),
+            serial: String::new(),
+            not_before: UnixTime::MIN,
+            not_after: UnixTime::NO_EXPIRY,
+            ca: false,
+            self_issued: false,
+            key: None,
+            origin: Origin::Embedded,
+            places: Vec::new(),
+        }
+    }
+
     /// The ends of its validity, in time order; none for an end that never comes.
     pub fn edges(&self) -> impl Iterator<Item = Edge> {
         let edge = |at, kind| Edge { at, kind, credential: self.fingerprint };

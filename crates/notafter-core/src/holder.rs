@@ -2,15 +2,17 @@
 
 use crate::{
     CaseClock, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
-    MountedSource, Origin, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+    MountedSource, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A root in a trust store, or a key that others are verified with. Stores carry expired roots as a matter of course. One compiled into an executable is
-/// no store but part of the program.
+/// A trust anchor: a root in a trust store, or an OpenPGP key that archives, packages and releases are verified with.
+/// Stores and key rings carry ended ones as a matter of course. One compiled into an executable is no store but part of
+/// the program, and one whose private key lies in the same tree is an identity: its end stops what signs with it.
 #[must_use]
 pub fn is_anchor(credential: &Credential) -> bool {
-    let in_program = credential.places.iter().any(|place| place.container == Container::DerInElf);
+    let is_own = |place: &Place| place.container == Container::DerInElf || place.private_key.is_some();
+    let own = credential.places.iter().any(is_own);
     let anchors = match credential.kind {
         CredentialKind::OpenPgpKey => true,
         CredentialKind::X509 => credential.ca && credential.self_issued,
@@ -21,7 +23,7 @@ pub fn is_anchor(credential: &Credential) -> bool {
         | CredentialKind::SshCertificate
         | CredentialKind::TufMetadata => false,
     };
-    anchors && !in_program
+    anchors && !own
 }
 
 /// The credentials that a declared one is used with: itself and everything issued below it.

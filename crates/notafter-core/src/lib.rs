@@ -19,6 +19,7 @@ mod isolation;
 mod judge;
 mod names;
 mod observation;
+mod place;
 mod record;
 mod refine;
 mod renewal;
@@ -34,8 +35,8 @@ pub use check::{
     Check, Connection, Expectation, ExpectedSpan, HttpMethod, Probe, TlsTerms, TlsTrust, Verify, Works,
 };
 pub use credential::{
-    Container, Credential, CredentialKind, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
-    KeyAlgorithm, KeyUsage, Origin, Place, X509Issuer,
+    Credential, CredentialKind, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509, KeyAlgorithm,
+    KeyUsage, Origin, PublicKey, X509Issuer,
 };
 pub use event::{Event, HostReading};
 pub use holder::is_anchor;
@@ -48,6 +49,7 @@ pub use names::{
 pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Seen, ServedCertificate, WitnessBasis,
 };
+pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunRecord, ServiceEnd};
 pub use refine::{plan, refine};
 pub use scenario::{

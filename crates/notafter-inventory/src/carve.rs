@@ -2,12 +2,14 @@
 //!
 //! One pass looks for the few bytes with which their encodings begin; only there anything is parsed.
 
+use crate::owners::{BUILD_INFO, go_module};
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use notafter_core::{Credential, Origin};
+use notafter_core::{Credential, Origin, Package, PublicKey};
 use notafter_pki::read::{
     self, JWT_HEAD, MAX_CERTIFICATE_LEN, MAX_PEM_LEN, PEM_BEGIN, PemBlock, SSH_CERTIFICATE_MARK,
 };
 use std::sync::LazyLock;
+use zeroize::Zeroizing;
 
 /// No encoding that counts is longer, in bytes.
 pub(crate) const MAX_ENCODING_LEN: usize =
@@ -20,6 +22,7 @@ pub(crate) enum Encoding {
     Der,
     OpenPgp,
     Pem,
+    Pkcs12,
     Text,
 }
 
@@ -30,6 +33,18 @@ pub(crate) struct Carved {
     pub(crate) offset: usize,
     pub(crate) len: usize,
     pub(crate) encoding: Encoding,
+    /// Whether the encoding holds the private key too.
+    pub(crate) with_key: bool,
+}
+
+/// What is found among bytes.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Credential(Carved),
+    /// A private key, by the public one that belongs to it.
+    PrivateKey(PublicKey),
+    /// The program that these bytes are says what it was built from.
+    Program(Package),
 }
 
 /// base64 of a SEQUENCE whose length takes two octets.
@@ -43,6 +58,7 @@ const TOKEN: usize = 1;
 const DER_IN_BASE64: usize = 2;
 const PEM_IN_BASE64: usize = 3;
 const SSH: usize = 4;
+const GO: usize = 5;
 
 /// The last three: a SEQUENCE whose length takes one to three octets, as no certificate is shorter than 128 bytes.
 static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -52,6 +68,7 @@ static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
         BASE64_DER,
         BASE64_PEM,
         SSH_CERTIFICATE_MARK,
+        BUILD_INFO,
         b"\x30\x82",
         b"\x30\x81",
         b"\x30\x83",
@@ -59,13 +76,13 @@ static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostFirst) // the only kind with a vectorised search: 20 times faster
         .build(patterns)
-        .expect("eight short patterns fit any automaton")
+        .expect("nine short patterns fit any automaton")
 });
 
 /// Hands every credential whose encoding begins in `from..until` to `emit`, in order. Unless `window` ends where the
 /// data ends, it must reach [`MAX_ENCODING_LEN`] bytes beyond `until`. Returns where to go on: `until`, or the end of
 /// an encoding that reaches beyond it.
-pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl FnMut(Carved)) -> usize {
+pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl FnMut(Found)) -> usize {
     let search_end = window.len().min(until + SSH_CERTIFICATE_MARK.len() - 1);
     let mut at = from;
     while at < until {
@@ -78,16 +95,16 @@ pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl Fn
         let before = &window[..offset];
         at = hit.end();
         let mut one = |(credential, len): (Credential, usize), offset: usize, encoding| {
-            emit(Carved { credential, offset, len, encoding });
+            emit(Found::Credential(Carved { credential, offset, len, encoding, with_key: false }));
             offset + len
         };
         match hit.pattern().as_usize() {
             PEM => {
                 let Some(block) = read::pem_block_at(bytes) else { continue };
                 at = offset + block.len;
-                for credential in credentials_of(&block, &bytes[..block.len]) {
-                    one((credential, block.len), offset, Encoding::Pem);
-                }
+                look_at_block(&block, &bytes[..block.len], &mut |inner| {
+                    emit(inner.at(offset, block.len, Encoding::Pem));
+                });
             }
             TOKEN if !before.last().is_some_and(|byte| is_base64_url(*byte)) => {
                 if let Some(found) = read::jwt_at(bytes) {
@@ -106,15 +123,20 @@ pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl Fn
                 let Some(text) = read::base64_bytes(whole) else { continue };
                 for block in read::pem_blocks(&text) {
                     let inner = &text[block.offset..][..block.len];
-                    for credential in credentials_of(&block, inner) {
-                        one((credential, run.len()), offset, Encoding::Base64);
-                    }
+                    look_at_block(&block, inner, &mut |inner| {
+                        emit(inner.at(offset, run.len(), Encoding::Base64));
+                    });
                 }
                 at = offset + run.len();
             }
             SSH => {
                 if let Some(found) = read::ssh_certificate_after(&window[at..]) {
                     at = one(found, at, Encoding::Text);
+                }
+            }
+            GO => {
+                if let Some(package) = go_module(bytes) {
+                    emit(Found::Program(package));
                 }
             }
             TOKEN | DER_IN_BASE64 | PEM_IN_BASE64 => {}
@@ -150,32 +172,59 @@ fn stands_alone(before: &[u8]) -> bool {
     !before.last().is_some_and(|byte| is_base64_url(*byte)) && !behind.ends_with(b"-----")
 }
 
-/// What a block of this label may hold (RFC 7468 §5 to §9; `TRUSTED` is OpenSSL's: a certificate, then its trust).
-/// Other blocks, private keys of X.509 above all, are never decoded.
-fn credentials_of(block: &PemBlock<'_>, text: &[u8]) -> Vec<Credential> {
+/// What one block holds.
+enum Inner {
+    Credential(Credential),
+    PrivateKey(PublicKey),
+    /// Of an OpenPGP key, its private part beside it.
+    Secret(Credential),
+}
+
+impl Inner {
+    fn at(self, offset: usize, len: usize, encoding: Encoding) -> Found {
+        let (credential, with_key) = match self {
+            Self::Credential(credential) => (credential, false),
+            Self::PrivateKey(key) => return Found::PrivateKey(key),
+            Self::Secret(credential) => (credential, true),
+        };
+        Found::Credential(Carved { credential, offset, len, encoding, with_key })
+    }
+}
+
+/// Hands on what a block of this label may hold (RFC 7468 §5 to §11; `TRUSTED` is OpenSSL's: a certificate, then its
+/// trust). Of a private key nothing is kept but the public one that belongs to it.
+fn look_at_block(block: &PemBlock<'_>, text: &[u8], emit: &mut dyn FnMut(Inner)) {
     let decode = || block.decode().unwrap_or_default();
-    let embedded = |found: read::ParsedCertificate| found.into_credential(Origin::Embedded, Vec::new());
+    let embedded = |found: read::ParsedCertificate| {
+        Inner::Credential(found.into_credential(Origin::Embedded, Vec::new()))
+    };
     match block.label {
         "CERTIFICATE" | "X509 CERTIFICATE" => {
-            read::certificate(&decode()).into_iter().map(embedded).collect()
+            read::certificate(&decode()).into_iter().map(embedded).for_each(emit);
         }
         "TRUSTED CERTIFICATE" => {
-            read::certificate_at(&decode()).map(|(found, _)| embedded(found)).into_iter().collect()
+            read::certificate_at(&decode()).map(|(found, _)| embedded(found)).into_iter().for_each(emit);
         }
-        "X509 CRL" => read::crl(&decode()).into_iter().collect(),
+        "X509 CRL" => read::crl(&decode()).map(Inner::Credential).into_iter().for_each(emit),
         "CMS" | "PKCS #7 SIGNED DATA" | "PKCS7" => {
             let decoded = decode();
-            let mut found = vec![];
-            carve(&decoded, 0, decoded.len(), &mut |inner| {
-                if inner.encoding == Encoding::Der {
-                    found.push(inner.credential);
+            carve(&decoded, 0, decoded.len(), &mut |found| match found {
+                Found::Credential(inner) if inner.encoding == Encoding::Der => {
+                    emit(Inner::Credential(inner.credential));
                 }
+                Found::Credential(_) | Found::PrivateKey(_) | Found::Program(_) => {}
             });
-            found
         }
         "PGP PUBLIC KEY BLOCK" | "PGP PRIVATE KEY BLOCK" => {
-            read::openpgp_armoured(text).into_iter().map(|(key, _, _)| key).collect()
+            for key in read::openpgp_armoured(text) {
+                let kind = if key.is_secret { Inner::Secret } else { Inner::Credential };
+                emit(kind(key.credential));
+            }
         }
-        _ => vec![],
+        "EC PRIVATE KEY" | "PRIVATE KEY" | "RSA PRIVATE KEY" => {
+            let key = Zeroizing::new(decode());
+            read::public_key_of(&key).map(Inner::PrivateKey).into_iter().for_each(emit);
+        }
+        _ => {}
     }
 }

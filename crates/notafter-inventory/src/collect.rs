@@ -1,9 +1,10 @@
 //! What is found in one file, with the places that lead to it.
 
-use crate::carve::{Carved, Encoding};
-use notafter_core::{Container, Credential, Fingerprint, Place, ServiceName};
+use crate::ScanOptions;
+use crate::carve::{Encoding, Found};
+use notafter_core::{Container, Credential, Fingerprint, Package, Place, ServiceName};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// A file with more credentials than this is told to be opaque from there on. The largest trust bundles hold 300.
@@ -11,12 +12,19 @@ const MAX_CREDENTIALS: usize = 20_000;
 /// Archives in one file that are told to be opaque one by one; the rest is counted.
 const MAX_OPAQUE: usize = 100;
 
+/// Places of one private key that are kept.
+const MAX_KEY_PLACES: usize = 4;
+/// Archives in one file that may say what they are.
+const MAX_LABELS: usize = 10_000;
+
 /// What one file holds.
 #[derive(Debug, Default)]
 pub(crate) struct FileFindings {
     pub(crate) credentials: BTreeMap<Fingerprint, Credential>,
     /// What was not looked into, or not to its end: the chain of paths, and why.
     pub(crate) opaque: Vec<(String, String)>,
+    /// Private keys, by the public ones that belong to them: the chains of paths to where they lie.
+    pub(crate) keys: BTreeMap<Fingerprint, BTreeSet<String>>,
 }
 
 /// What the bytes that are looked at are as a whole.
@@ -31,6 +39,7 @@ pub(crate) enum Shape {
 pub(crate) struct Collector<'a> {
     service: &'a ServiceName,
     path: &'a str,
+    pub(crate) options: &'a ScanOptions,
     /// Entries of archives that lead to what is looked at now.
     pub(crate) inside: Vec<String>,
     pub(crate) shape: Shape,
@@ -40,24 +49,33 @@ pub(crate) struct Collector<'a> {
     pub(crate) entries_left: u32,
     count: usize,
     findings: FileFindings,
+    /// What archives and programs say that they are: the entries that lead to them, and the package.
+    labels: Vec<(Vec<String>, Package)>,
 }
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(service: &'a ServiceName, path: &'a str, budget: u64) -> Self {
+    pub(crate) fn new(service: &'a ServiceName, path: &'a str, options: &'a ScanOptions) -> Self {
         Self {
             service,
             path,
+            options,
             inside: Vec::new(),
             shape: Shape::Other,
-            budget: Rc::new(Cell::new(budget)),
+            budget: Rc::new(Cell::new(options.max_file_bytes)),
             entries_left: 1_000_000,
             count: 0,
             findings: FileFindings::default(),
+            labels: Vec::new(),
         }
     }
 
     /// `base`: where the window begins; `total`: the length of the whole, where it is known.
-    pub(crate) fn add(&mut self, base: u64, total: Option<u64>, carved: Carved) {
+    pub(crate) fn add(&mut self, base: u64, total: Option<u64>, found: Found) {
+        let carved = match found {
+            Found::Credential(carved) => carved,
+            Found::PrivateKey(key) => return self.add_key(key.fingerprint),
+            Found::Program(package) => return self.add_label(self.inside.clone(), package),
+        };
         self.count += 1;
         if self.is_full() {
             return;
@@ -71,15 +89,14 @@ impl<'a> Collector<'a> {
             (Encoding::Der, Shape::Other) => Container::DerInFile,
             (Encoding::OpenPgp, _) => Container::OpenPgp,
             (Encoding::Pem, _) => Container::Pem,
+            (Encoding::Pkcs12, _) => Container::Pkcs12,
             (Encoding::Text, _) => Container::Text,
         };
         let place = Place {
-            service: self.service.clone(),
-            path: self.path.to_owned(),
             inside: self.inside.clone(),
             offset,
-            len,
-            container,
+            private_key: carved.with_key.then(|| self.chain()),
+            ..Place::in_file(self.service.clone(), self.path.to_owned(), len, container)
         };
         let known = self.findings.credentials.entry(carved.credential.fingerprint);
         known.or_insert(carved.credential).places.push(place);
@@ -89,22 +106,41 @@ impl<'a> Collector<'a> {
         self.count > MAX_CREDENTIALS
     }
 
-    /// Says that what is looked at now was not looked into, or not to its end.
-    pub(crate) fn opaque(&mut self, reason: String) {
-        if self.findings.opaque.len() < MAX_OPAQUE {
-            let chain =
-                self.inside.iter().fold(self.path.to_owned(), |path, entry| format!("{path}!/{entry}"));
-            self.findings.opaque.push((chain, reason));
+    /// A private key lies in what is looked at now.
+    pub(crate) fn add_key(&mut self, public: Fingerprint) {
+        let chain = self.chain();
+        let places = self.findings.keys.entry(public).or_default();
+        if places.len() < MAX_KEY_PLACES {
+            places.insert(chain);
         }
     }
 
-    /// Encodings that were found so far.
-    pub(crate) fn count(&self) -> usize {
-        self.count
+    /// What the entries `inside` lead to says that it is `package`.
+    pub(crate) fn add_label(&mut self, inside: Vec<String>, package: Package) {
+        if self.labels.len() < MAX_LABELS {
+            self.labels.push((inside, package));
+        }
+    }
+
+    /// The path of what is looked at now: the file, then the entries of archives in it.
+    fn chain(&self) -> String {
+        self.inside.iter().fold(self.path.to_owned(), |path, entry| format!("{path}!/{entry}"))
+    }
+
+    /// Says that what is looked at now was not looked into, or not to its end.
+    pub(crate) fn opaque(&mut self, reason: String) {
+        if self.findings.opaque.len() < MAX_OPAQUE {
+            self.findings.opaque.push((self.chain(), reason));
+        }
     }
 
     pub(crate) fn finish(mut self) -> FileFindings {
         self.inside.clear();
+        self.labels.sort_by_key(|(inside, _)| std::cmp::Reverse(inside.len()));
+        for place in self.findings.credentials.values_mut().flat_map(|known| &mut known.places) {
+            let labels = self.labels.iter().filter(|(inside, _)| place.inside.starts_with(inside));
+            place.owners.extend(labels.map(|(_, package)| package.clone()));
+        }
         if self.findings.opaque.len() == MAX_OPAQUE {
             self.findings
                 .opaque

@@ -1,5 +1,6 @@
 //! One file to the credentials in it.
 
+use crate::ScanOptions;
 use crate::collect::{Collector, FileFindings};
 use crate::unpack::{Input, look_into};
 use notafter_core::ServiceName;
@@ -18,8 +19,13 @@ pub struct SourceFile {
 }
 
 /// Scans bytes that lie in memory.
-pub(crate) fn findings_of_bytes(bytes: &[u8], path: &str, service: &ServiceName) -> FileFindings {
-    let mut collector = Collector::new(service, path, crate::ScanOptions::default().max_file_bytes);
+pub(crate) fn findings_of_bytes(
+    bytes: &[u8],
+    path: &str,
+    service: &ServiceName,
+    options: &ScanOptions,
+) -> FileFindings {
+    let mut collector = Collector::new(service, path, options);
     let mut cursor = io::Cursor::new(bytes);
     look_into(Input::Seekable(&mut cursor), &mut collector, &mut Vec::new());
     collector.finish()
@@ -30,9 +36,9 @@ pub(crate) fn findings_of_stream(
     reader: &mut dyn io::Read,
     path: &str,
     service: &ServiceName,
-    max_bytes: u64,
+    options: &ScanOptions,
 ) -> FileFindings {
-    let mut collector = Collector::new(service, path, max_bytes);
+    let mut collector = Collector::new(service, path, options);
     look_into(Input::Stream(reader), &mut collector, &mut Vec::new());
     collector.finish()
 }
@@ -42,13 +48,14 @@ pub(crate) fn findings_of_stream(
 pub(crate) fn findings_of_file(
     file: &SourceFile,
     service: &ServiceName,
-    max_file_bytes: u64,
+    options: &ScanOptions,
     buffer: &mut Vec<u8>,
 ) -> FileFindings {
-    let mut collector = Collector::new(service, &file.path, max_file_bytes);
+    let mut collector = Collector::new(service, &file.path, options);
     match open(file) {
-        Ok(Some((_, file_len))) if file_len > max_file_bytes => {
-            collector.opaque(format!("has {file_len} bytes, more than the limit of {max_file_bytes}"));
+        Ok(Some((_, file_len))) if file_len > options.max_file_bytes => {
+            collector
+                .opaque(format!("has {file_len} bytes, more than the limit of {}", options.max_file_bytes));
         }
         Ok(Some((mut opened, _))) => look_into(Input::Seekable(&mut opened), &mut collector, buffer),
         Ok(None) => {}

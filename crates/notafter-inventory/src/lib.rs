@@ -13,6 +13,7 @@ mod carve;
 mod collect;
 mod error;
 mod file;
+mod owners;
 mod pattern;
 mod scan;
 #[cfg(test)]
@@ -22,5 +23,7 @@ mod unpack;
 
 pub use error::Error;
 pub use file::SourceFile;
-pub use scan::{ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_reader, scan_tree};
+pub use scan::{
+    Passwords, ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_reader, scan_tree,
+};
 pub use tree::Mounts;

@@ -368,12 +368,8 @@ fn places_name_service_path_and_extent() {
     let inventory =
         scan_file(&root.path().join("bin"), "/sgsn-mme-1-14", &service(), &ScanOptions::default());
     let place = Place {
-        service: service(),
-        path: "/sgsn-mme-1-14".to_owned(),
-        inside: Vec::new(),
         offset: ELF_PARTS_AT as u64,
-        len: der.len() as u64,
-        container: Container::DerInElf,
+        ..Place::in_file(service(), "/sgsn-mme-1-14".to_owned(), der.len() as u64, Container::DerInElf)
     };
     assert_eq!(inventory.credentials[0].places, [place]);
 }

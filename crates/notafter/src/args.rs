@@ -148,9 +148,18 @@ pub(crate) struct ScanArgs {
     /// Show only what ends by then: 2027-01-01T00:00:00Z, or counted from now as in 2y
     #[arg(long, value_name = "INSTANT")]
     pub(crate) until: Option<String>,
-    /// Exit with 1 where something ends before then, roots of trust stores and keys of key rings not counted
+    /// Exit with 1 where something ends before then, trust anchors not counted
     #[arg(long, value_name = "INSTANT")]
     pub(crate) fail_before: Option<String>,
+    /// Let --fail-before count roots of trust stores and public keys of key rings too
+    #[arg(long, requires = "fail_before")]
+    pub(crate) count_anchors: bool,
+    /// Try the password in this environment variable on locked key stores
+    #[arg(long, value_name = "VARIABLE")]
+    pub(crate) password_env: Vec<String>,
+    /// Try the passwords in this file on locked key stores, one on each line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Vec<PathBuf>,
     /// How to write what was found
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ScanFormat,

@@ -57,6 +57,20 @@ pub(crate) enum Error {
     /// A report cannot be made.
     #[error("the report cannot be made")]
     Render(#[source] notafter_report::Error),
+    /// A file with passwords cannot be read.
+    #[error("{} cannot be read", path.display())]
+    PasswordFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A variable holds no password. What it holds instead is not shown.
+    #[error("the environment variable `{variable}` is not set, or is no UTF-8")]
+    PasswordVariable {
+        /// Its name.
+        variable: String,
+    },
     /// A file that was asked for cannot be written.
     #[error("{} cannot be written", path.display())]
     ReportUnwritable {
@@ -104,6 +118,8 @@ impl Error {
             Self::Instant { .. }
             | Self::NoBuildChosen { .. }
             | Self::NothingToReplay { .. }
+            | Self::PasswordFile { .. }
+            | Self::PasswordVariable { .. }
             | Self::Record { .. }
             | Self::RecordUnreadable { .. }
             | Self::Scan(_)
@@ -131,6 +147,8 @@ impl Error {
             Self::Backend(_)
             | Self::Instant { .. }
             | Self::Output { .. }
+            | Self::PasswordFile { .. }
+            | Self::PasswordVariable { .. }
             | Self::Record { .. }
             | Self::RecordUnreadable { .. }
             | Self::Render(_)

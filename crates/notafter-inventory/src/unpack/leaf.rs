@@ -1,7 +1,8 @@
 //! What is not packed: carved window by window, and read as a whole where it may end as a whole.
 
 use super::executable::ELF_MAGIC;
-use crate::carve::{Carved, Encoding, MAX_ENCODING_LEN, carve};
+use super::store;
+use crate::carve::{Carved, Encoding, Found, MAX_ENCODING_LEN, carve};
 use crate::collect::{Collector, Shape};
 use notafter_pki::read;
 use std::io::{self, Cursor, Read};
@@ -10,10 +11,6 @@ use std::io::{self, Cursor, Read};
 const CHUNK: usize = 1024 * 1024;
 /// Documents and key rings that end as a whole are no longer, in bytes.
 const MAX_WHOLE: u64 = 16 * 1024 * 1024;
-
-const JKS_MAGICS: [&[u8]; 2] = [b"\xfe\xed\xfe\xed\0\0\0", b"\xce\xce\xce\xce\0\0\0"];
-/// `id-data`, the first content type in every PKCS #12 store.
-const PKCS7_DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
 
 /// `head` is what `reader` begins with. Returns how many bytes of `buffer` are the end of the file; none where it was
 /// read as a whole.
@@ -33,29 +30,30 @@ pub(super) fn look(
         return stream(&mut Cursor::new(bytes).chain(reader), 0, collector, buffer);
     }
     let total = Some(bytes.len() as u64);
-    let mut add = |credential, offset, len, encoding| {
-        collector.add(0, total, Carved { credential, offset, len, encoding });
+    let mut add = |credential, offset, len, encoding, with_key| {
+        collector.add(0, total, Found::Credential(Carved { credential, offset, len, encoding, with_key }));
     };
     let len = bytes.len();
     if let Some(found) = read::document(&bytes) {
-        add(found, 0, len, Encoding::Text);
+        add(found, 0, len, Encoding::Text, false);
     } else if let Some(found) = read::crl(&bytes) {
-        add(found, 0, len, Encoding::Der);
+        add(found, 0, len, Encoding::Der, false);
         return Ok(0);
     }
     let keys = read::openpgp_keys(&bytes);
     let is_ring = !keys.is_empty();
-    for (key, offset, len) in keys {
-        add(key, offset, len, Encoding::OpenPgp);
+    for key in keys {
+        add(key.credential, key.offset, key.len, Encoding::OpenPgp, key.is_secret);
     }
     if is_ring {
         return Ok(0); // what resembles DER in the numbers of its keys is none
     }
-    let before = collector.count();
-    carve(&bytes, 0, bytes.len(), &mut |carved| collector.add(0, total, carved));
-    if is_pkcs12(&bytes) && before == collector.count() {
-        collector.opaque("a PKCS #12 store under a password, which is not opened".to_owned());
+    if let Some(key) = read::public_key_of(&bytes) {
+        collector.add_key(key.fingerprint);
+        return Ok(0);
     }
+    carve(&bytes, 0, bytes.len(), &mut |found| collector.add(0, total, found));
+    store::look(&bytes, collector);
     Ok(0)
 }
 
@@ -63,23 +61,15 @@ pub(super) fn look(
 pub(super) fn shape(head: &[u8]) -> Shape {
     match head {
         _ if head.starts_with(ELF_MAGIC) => Shape::Elf,
-        _ if JKS_MAGICS.iter().any(|magic| head.starts_with(magic)) => Shape::Jks,
+        _ if read::JKS_MAGICS.iter().any(|magic| head.starts_with(magic)) => Shape::Jks,
         _ => Shape::Other,
     }
 }
 
-/// By the first byte: JSON, a list of leap seconds, DER, a packet of a key.
+/// By the first bytes: JSON, a list of leap seconds, DER, a packet of a key, a Java key store.
 fn may_be_whole(head: &[u8]) -> bool {
     matches!(head.first(), Some(b'{' | b'#' | 0x30 | 0x94 | 0x95 | 0x98 | 0x99 | 0xc5 | 0xc6))
-}
-
-/// Version 3, then a ContentInfo (RFC 7292 §4).
-fn is_pkcs12(bytes: &[u8]) -> bool {
-    let whole = read::element_len(bytes) == Some(bytes.len());
-    let head = &bytes[..bytes.len().min(64)];
-    whole
-        && memchr::memmem::find(head, b"\x02\x01\x03\x30").is_some_and(|at| at <= 6)
-        && memchr::memmem::find(head, PKCS7_DATA).is_some()
+        || read::JKS_MAGICS.iter().any(|magic| head.starts_with(magic))
 }
 
 /// Carves what `reader` yields, which begins `begin` bytes behind the beginning of its file. Returns how
@@ -98,7 +88,7 @@ pub(super) fn stream(
         let at_end = filled < buffer.len();
         let until = if at_end { filled } else { filled - MAX_ENCODING_LEN };
         let total = at_end.then_some(base + filled as u64);
-        let next = carve(window, from, until, &mut |carved| collector.add(base, total, carved));
+        let next = carve(window, from, until, &mut |found| collector.add(base, total, found));
         if at_end || collector.is_full() {
             return Ok(filled);
         }

@@ -6,6 +6,7 @@ use super::sniff::{HEAD_LEN, Packing, packing};
 use super::{ar, attached, leaf, tar, zip};
 use crate::collect::Collector;
 use crate::file::reason_of;
+use crate::owners::{MAX_LABEL_LEN, is_label, label};
 use std::cell::Cell;
 use std::io::{self, Cursor, Read, Seek};
 use std::rc::Rc;
@@ -158,15 +159,38 @@ pub(super) fn look_behind(
 
 /// Looks into the entry `name` of what is looked at now.
 pub(super) fn enter(name: &str, input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) {
-    let name = name.trim_start_matches("./").chars().filter(|character| !character.is_control()).collect();
+    let name: String =
+        name.trim_start_matches("./").chars().filter(|character| !character.is_control()).collect();
+    let is_label = is_label(&name);
     collector.inside.push(name);
     if collector.entries_left == 0 {
         collector.opaque("is one entry of archives too many".to_owned());
     } else {
         collector.entries_left -= 1;
-        look_into(input, collector, buffer);
+        match input {
+            Input::Stream(stream) if is_label => look_at_label(stream, collector, buffer),
+            input => look_into(input, collector, buffer),
+        }
     }
     collector.inside.pop();
+}
+
+/// Reads what an archive says of itself, then looks into it as into any entry.
+fn look_at_label(stream: &mut dyn Read, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    let read = (&mut *stream).take(MAX_LABEL_LEN).read_to_end(&mut text);
+    if let Err(error) = read {
+        collector.opaque(reason_of(&error));
+        return;
+    }
+    let (name, archive) = collector.inside.split_last().map_or(("", &[][..]), |(name, rest)| (name, rest));
+    if let Some(package) = label(name, &text) {
+        // The record of a Debian package lies in an archive of its own, beside that of its files.
+        let record = archive.iter().position(|entry| entry.starts_with("control.tar"));
+        let archive = archive[..record.unwrap_or(archive.len())].to_vec();
+        collector.add_label(archive, package);
+    }
+    look_into(Input::Stream(&mut Cursor::new(text).chain(stream)), collector, buffer);
 }
 
 /// Counts what unpacking yields against what it may.

@@ -12,6 +12,7 @@ mod leaf;
 mod look;
 mod members;
 mod sniff;
+mod store;
 mod tar;
 #[cfg(test)]
 mod tests;

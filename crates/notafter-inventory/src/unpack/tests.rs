@@ -265,3 +265,40 @@ fn what_is_not_read_is_told() {
         assert_eq!(found.opaque.iter().map(|opaque| &opaque.reason).collect::<Vec<_>>(), [reason]);
     }
 }
+
+#[test]
+fn archives_say_which_package_they_are() {
+    let pem = PEM.as_bytes();
+    let jar = zip(&[
+        (
+            "META-INF/MANIFEST.MF",
+            b"Manifest-Version: 1.0\nImplementation-Title: lib\nImplementation-Version: 2\n",
+        ),
+        ("ca.pem", pem),
+    ]);
+    let control = gzip(&tar(&[("./control", b"Package: app\nVersion: 1-1\n")]));
+    let data = tar(&[("./usr/lib.jar", &jar), ("./etc/ca.pem", pem)]);
+    let header = |name: &str, len: usize| {
+        format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{len:<10}`\n", 0, 0, 0, 644).into_bytes()
+    };
+    let mut deb = b"!<arch>\n".to_vec();
+    for (name, contents) in [("control.tar.gz", &control), ("data.tar", &data)] {
+        deb.extend([&header(name, contents.len())[..], contents, &b"\n"[..contents.len() % 2]].concat());
+    }
+    let found = scan(&deb);
+    let owners: Vec<(String, Vec<String>)> = found.credentials[0]
+        .places
+        .iter()
+        .map(|place| (place.inside.join("!"), place.owners.iter().map(ToString::to_string).collect()))
+        .collect();
+    assert_eq!(
+        owners,
+        [
+            ("data.tar!etc/ca.pem".to_owned(), vec!["dpkg package app 1-1".to_owned()]),
+            (
+                "data.tar!usr/lib.jar!ca.pem".to_owned(),
+                vec!["java package lib 2".to_owned(), "dpkg package app 1-1".to_owned()]
+            ),
+        ]
+    );
+}

@@ -1,6 +1,8 @@
 //! Credentials that OpenSSL, OpenSSH and GnuPG made, with the ends that they were told.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod stores;
+
 use notafter_core::{Credential, CredentialKind, Inventory, ServiceName, UnixTime};
 use notafter_inventory::{ScanOptions, scan_tree};
 use std::path::Path;
@@ -161,21 +163,6 @@ fn the_key_rings_of_debian_end_where_gpg_says() {
         let written = key.written_end().map_or_else(String::new, |end| end.as_secs().to_string());
         assert_eq!(written, end, "{id} {}", key.subject);
     }
-}
-
-#[test]
-fn key_stores_are_read_or_told_to_be_locked() {
-    let directory = tempfile::tempdir().unwrap();
-    let script = format!(
-        "{CA} openssl pkcs12 -export -inkey key.pem -in ca.pem -passout pass:x -out store.p12; rm ca.pem"
-    );
-    if !made("openssl", &script, directory.path()) {
-        return;
-    }
-    let inventory = scan(&directory);
-    assert_eq!(inventory.credentials.len(), 0);
-    assert_eq!(inventory.opaque.len(), 1);
-    assert_eq!(inventory.opaque[0].path, "/store.p12");
 }
 
 #[test]

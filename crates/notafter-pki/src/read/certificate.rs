@@ -4,9 +4,9 @@
 //! seconds. So the outline is checked here first, which also turns away nearly everything that carving tries.
 
 use super::der::element_len;
-use super::{name, outline};
+use super::{key, name, outline};
 use crate::Error;
-use notafter_core::{Credential, CredentialKind, Fingerprint, Origin, Place, UnixTime};
+use notafter_core::{Credential, CredentialKind, Fingerprint, Origin, Place, PublicKey, UnixTime};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -35,6 +35,8 @@ pub struct ParsedCertificate {
     pub ca: bool,
     /// Whether subject and issuer are equal, byte by byte.
     pub self_issued: bool,
+    /// The public key.
+    pub key: PublicKey,
 }
 
 impl ParsedCertificate {
@@ -51,6 +53,7 @@ impl ParsedCertificate {
             not_after: self.not_after,
             ca: self.ca,
             self_issued: self.self_issued,
+            key: Some(self.key),
             origin,
             places,
         }
@@ -85,6 +88,7 @@ pub fn certificate(der: &[u8]) -> Result<ParsedCertificate, Error> {
         not_after: instant(parsed.validity().not_after),
         ca: parsed.is_ca(),
         self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
+        key: key::of_certificate(parsed.public_key()),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::certificate::fingerprint;
 use super::der::element_len;
 use super::pem::decode_base64;
-use notafter_core::{Credential, CredentialKind, Origin, UnixTime};
+use notafter_core::{Credential, CredentialKind, UnixTime};
 use serde_json::{Map, Value};
 
 /// How every JSON object begins in base64: `{"`.
@@ -79,17 +79,11 @@ pub fn jwt_at(bytes: &[u8]) -> Option<(Credential, usize)> {
     let named: Vec<String> =
         ["iss", "sub", "jti"].iter().filter_map(|name| Some(format!("{name}={}", claim(name)?))).collect();
     let credential = Credential {
-        fingerprint: fingerprint(token),
-        kind: CredentialKind::Jwt,
         subject: format!("JWT {}", named.join(" ")).trim_end().to_owned(),
         issuer: claim("iss").unwrap_or_default(),
-        serial: String::new(),
         not_before: second("nbf").or_else(|| second("iat")).unwrap_or(UnixTime::MIN),
         not_after: second("exp").map_or(UnixTime::NO_EXPIRY, |exp| exp.plus_secs(-1)),
-        ca: false,
-        self_issued: false,
-        origin: Origin::Embedded,
-        places: Vec::new(),
+        ..Credential::found(CredentialKind::Jwt, fingerprint(token))
     };
     Some((credential, token.len()))
 }

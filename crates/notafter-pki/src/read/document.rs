@@ -1,7 +1,7 @@
 //! Documents that end as a whole: metadata of The Update Framework, lists of leap seconds.
 
 use super::certificate::fingerprint;
-use notafter_core::{Credential, CredentialKind, Origin, UnixTime};
+use notafter_core::{Credential, CredentialKind, UnixTime};
 use serde::Deserialize;
 
 /// Seconds from 1900, where NTP counts from, to 1970.
@@ -64,17 +64,5 @@ fn leap_seconds(bytes: &[u8]) -> Option<Credential> {
 }
 
 fn whole(bytes: &[u8], kind: CredentialKind, subject: String, not_after: UnixTime) -> Credential {
-    Credential {
-        fingerprint: fingerprint(bytes),
-        kind,
-        subject,
-        issuer: String::new(),
-        serial: String::new(),
-        not_before: UnixTime::MIN,
-        not_after,
-        ca: false,
-        self_issued: false,
-        origin: Origin::Embedded,
-        places: Vec::new(),
-    }
+    Credential { subject, not_after, ..Credential::found(kind, fingerprint(bytes)) }
 }

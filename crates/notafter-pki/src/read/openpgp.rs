@@ -6,7 +6,7 @@
 use super::certificate::fingerprint;
 use super::pem::decode_base64;
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use notafter_core::{Credential, CredentialKind, Origin, UnixTime};
+use notafter_core::{Credential, CredentialKind, UnixTime};
 
 const SIGNATURE: u8 = 2;
 const SECRET_KEY: u8 = 5;
@@ -21,6 +21,19 @@ const PUBLIC_SUBKEY: u8 = 14;
 /// Characters of a user id that a report shows.
 const MAX_USER_ID_CHARS: usize = 120;
 
+/// A key or a subkey, and where its packet lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenPgpKey {
+    /// What it is and when it ends.
+    pub credential: Credential,
+    /// Where the packet begins, in bytes.
+    pub offset: usize,
+    /// Length of its body in bytes.
+    pub len: usize,
+    /// Whether the packet holds the private part too, encrypted or not.
+    pub is_secret: bool,
+}
+
 /// A key with the newest of its own signatures.
 struct Key<'a> {
     packet: &'a [u8],
@@ -33,13 +46,14 @@ struct Key<'a> {
     /// The same of signatures over the key alone, which outrank those over a user id where they name a lifetime.
     direct: Option<(u32, Option<u32>)>,
     is_subkey: bool,
+    is_secret: bool,
 }
 
-/// The keys in the binary packets that `bytes` begins with, each with where its packet begins and its length. Empty
+/// The keys in the binary packets that `bytes` begins with. Empty
 /// where the first packet is no version 4 key. Keys without a signature of their own are left out: nothing says when
 /// they end.
 #[must_use]
-pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
+pub fn openpgp_keys(bytes: &[u8]) -> Vec<OpenPgpKey> {
     let mut keys: Vec<Key<'_>> = Vec::new();
     let (mut primary, mut at) = (0, 0);
     while let Some((tag, body, header_len)) = packet_at(&bytes[at..]) {
@@ -61,6 +75,7 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
                             bound: None,
                             direct: None,
                             is_subkey,
+                            is_secret: secret,
                         });
                     }
                     _ => break,
@@ -100,19 +115,14 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
             lifetime.filter(|secs| *secs > 0).map(|secs| i64::from(key.created) + i64::from(secs) - 1);
         let not_after = written.map_or(UnixTime::NO_EXPIRY, UnixTime::clamped);
         let credential = Credential {
-            fingerprint: fingerprint(key.packet),
-            kind: CredentialKind::OpenPgpKey,
             subject: if key.is_subkey { format!("subkey of {owner}") } else { owner.clone() },
-            issuer: String::new(),
             serial: id,
             not_before: UnixTime::clamped(i64::from(key.created)),
             not_after,
-            ca: false,
-            self_issued: false,
-            origin: Origin::Embedded,
-            places: Vec::new(),
+            ..Credential::found(CredentialKind::OpenPgpKey, fingerprint(key.packet))
         };
-        found.push((credential, key.offset, key.packet.len()));
+        let (offset, len, is_secret) = (key.offset, key.packet.len(), key.is_secret);
+        found.push(OpenPgpKey { credential, offset, len, is_secret });
     }
     found
 }
@@ -120,7 +130,7 @@ pub fn openpgp_keys(bytes: &[u8]) -> Vec<(Credential, usize, usize)> {
 /// The keys in the body of an armoured block (RFC 9580 §6.2), between its first and its last line. Offsets are those
 /// of the binary packets.
 #[must_use]
-pub fn openpgp_armoured(block: &[u8]) -> Vec<(Credential, usize, usize)> {
+pub fn openpgp_armoured(block: &[u8]) -> Vec<OpenPgpKey> {
     let text = String::from_utf8_lossy(block);
     let lines = text.lines().map(str::trim).skip(1).skip_while(|line| line.contains(": "));
     let digits: Vec<&str> =

@@ -3,7 +3,7 @@
 use super::certificate::{fingerprint, instant};
 use super::der::{Reader, element_len, is_filled_exactly, tag};
 use super::name;
-use notafter_core::{Credential, CredentialKind, Origin, UnixTime};
+use notafter_core::{Credential, CredentialKind, UnixTime};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -22,17 +22,12 @@ pub fn crl(der: &[u8]) -> Option<Credential> {
         return None;
     }
     Some(Credential {
-        fingerprint: fingerprint(der),
-        kind: CredentialKind::Crl,
         subject: format!("CRL of {issuer}"),
         issuer,
         serial: list.crl_number().map_or_else(String::new, |number| format!("{number:X}")),
         not_before: instant(list.last_update()),
         not_after: list.next_update().map_or(UnixTime::NO_EXPIRY, instant),
-        ca: false,
-        self_issued: false,
-        origin: Origin::Embedded,
-        places: Vec::new(),
+        ..Credential::found(CredentialKind::Crl, fingerprint(der))
     })
 }
 
@@ -82,17 +77,11 @@ pub fn ocsp_at(bytes: &[u8]) -> Option<(Credential, usize)> {
     }
     let serial = serial.trim_start_matches('0').to_owned();
     let credential = Credential {
-        fingerprint: fingerprint(der),
-        kind: CredentialKind::Ocsp,
         subject: format!("OCSP response for serial {serial}, produced {produced}"),
-        issuer: String::new(),
         serial,
         not_before: begins,
         not_after: ends,
-        ca: false,
-        self_issued: false,
-        origin: Origin::Embedded,
-        places: Vec::new(),
+        ..Credential::found(CredentialKind::Ocsp, fingerprint(der))
     };
     Some((credential, len))
 }

@@ -3,7 +3,7 @@
 use super::certificate::fingerprint;
 use super::compact::base64_run;
 use super::pem::decode_base64;
-use notafter_core::{Credential, CredentialKind, Origin, UnixTime};
+use notafter_core::{Credential, CredentialKind, UnixTime};
 
 /// What stands between the algorithm of an SSH certificate and its base64.
 pub const SSH_CERTIFICATE_MARK: &[u8] = b"-cert-v01@openssh.com ";
@@ -55,17 +55,11 @@ fn certificate(blob: &[u8]) -> Option<Credential> {
     let not_before = if from == 0 { UnixTime::MIN } else { instant(from) };
     let not_after = if before == u64::MAX { UnixTime::NO_EXPIRY } else { instant(before.saturating_sub(1)) };
     Some(Credential {
-        fingerprint: fingerprint(blob),
-        kind: CredentialKind::SshCertificate,
         subject: format!("SSH {kind} certificate {id}"),
-        issuer: String::new(),
         serial: format!("{serial:X}"),
         not_before,
         not_after,
-        ca: false,
-        self_issued: false,
-        origin: Origin::Embedded,
-        places: Vec::new(),
+        ..Credential::found(CredentialKind::SshCertificate, fingerprint(blob))
     })
 }
 

@@ -20,13 +20,10 @@ pub(crate) fn software(first: u8, until: UnixTime) -> Credential {
         ca: false,
         self_issued: true,
         origin: Origin::Embedded,
+        key: None,
         places: vec![Place {
-            service: service_name("sgsn-mme"),
-            path: "/sgsn-mme-1-14".to_owned(),
-            inside: Vec::new(),
             offset: 0x1234,
-            len: 412,
-            container: Container::DerInElf,
+            ..Place::in_file(service_name("sgsn-mme"), "/sgsn-mme-1-14".to_owned(), 412, Container::DerInElf)
         }],
     }
 }
@@ -42,6 +39,7 @@ pub(super) fn declared(first: u8, name: &str, subject: &str, until: &str) -> Cre
         not_after: instant(until),
         ca: false,
         self_issued: false,
+        key: None,
         origin: Origin::Declared(CredentialName::new(name).unwrap()),
         places: Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! The findings as CSV (RFC 4180), one line for every place.
 
-use super::findings::{Findings, end};
+use super::findings::{Findings, end, role};
 use crate::page::escape;
 use crate::words::path_chain;
 
@@ -8,10 +8,14 @@ use crate::words::path_chain;
 /// apostrophe.
 #[must_use]
 pub fn csv(findings: &Findings<'_>) -> String {
-    let mut text =
-        "ends,begins,kind,subject,issuer,serial,fingerprint,container,path,offset,bytes\r\n".to_owned();
+    let mut text = "ends,begins,kind,subject,issuer,serial,fingerprint,container,path,offset,bytes,role,key,\
+                    private_key,owners,layer,made_by\r\n"
+        .to_owned();
     for credential in findings.shown() {
         for place in &credential.places {
+            let owners: Vec<String> = place.owners.iter().map(ToString::to_string).collect();
+            let layer = place.layer.as_ref();
+            let layer = layer.map(|layer| (layer.digest.clone(), layer.made_by.clone())).unwrap_or_default();
             let fields = [
                 end(credential),
                 credential.not_before.to_string(),
@@ -24,6 +28,12 @@ pub fn csv(findings: &Findings<'_>) -> String {
                 path_chain(place),
                 place.offset.to_string(),
                 place.len.to_string(),
+                role(credential).to_owned(),
+                credential.key.as_ref().map(|key| key.algorithm.clone()).unwrap_or_default(),
+                place.private_key.clone().unwrap_or_default(),
+                owners.join("; "),
+                layer.0,
+                layer.1,
             ];
             text.push_str(&fields.map(|field| quoted(&field)).join(","));
             text.push_str("\r\n");

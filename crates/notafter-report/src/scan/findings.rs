@@ -1,6 +1,6 @@
 //! What a scan found, and what of it is asked for.
 
-use notafter_core::{Credential, Inventory, UnixTime};
+use notafter_core::{Credential, CredentialKind, Inventory, UnixTime, is_anchor};
 
 /// What a scan found.
 #[derive(Debug, Clone)]
@@ -27,6 +27,16 @@ impl<'a> Findings<'a> {
             .collect();
         shown.sort_by_key(|credential| (credential.not_after, credential.fingerprint));
         shown
+    }
+}
+
+/// What it is, and whether it is there to verify others with.
+pub(super) fn role(credential: &Credential) -> &'static str {
+    match (credential.kind, is_anchor(credential)) {
+        (CredentialKind::OpenPgpKey, true) => "OpenPGP trust anchor",
+        (_, true) => "trust anchor",
+        _ if credential.ca => "CA certificate",
+        (kind, false) => kind.word(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::findings::Findings;
 use crate::Error;
-use notafter_core::{Credential, OpaqueFile, UnixTime};
+use notafter_core::{Credential, OpaqueFile, UnixTime, is_anchor};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -10,8 +10,16 @@ struct Written<'a> {
     notafter_scan: u32,
     target: &'a str,
     scanned_at: UnixTime,
-    credentials: Vec<&'a Credential>,
+    credentials: Vec<Found<'a>>,
     opaque: &'a [OpaqueFile],
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    #[serde(flatten)]
+    credential: &'a Credential,
+    /// Whether `--fail-before` passes over it.
+    trust_anchor: bool,
 }
 
 /// Pretty-printed JSON with a final newline. `not_after` is the last valid second, whatever the format writes.
@@ -23,7 +31,11 @@ pub fn json(findings: &Findings<'_>) -> Result<String, Error> {
         notafter_scan: 1,
         target: findings.target,
         scanned_at: findings.now,
-        credentials: findings.shown(),
+        credentials: findings
+            .shown()
+            .into_iter()
+            .map(|credential| Found { credential, trust_anchor: is_anchor(credential) })
+            .collect(),
         opaque: &findings.inventory.opaque,
     })
 }

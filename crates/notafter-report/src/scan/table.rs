@@ -1,10 +1,10 @@
 //! The findings for people: what ends first comes first, in groups.
 
-use super::findings::{Findings, end};
+use super::findings::{Findings, end, role};
 use crate::StyleSheet;
 use crate::page::{Align, Column, Page, Row, Table, clip};
 use crate::words::{count, path_chain};
-use notafter_core::{Credential, Place, Span, UnixTime};
+use notafter_core::{Credential, Layer, Place, Span, UnixTime};
 use std::fmt;
 
 const DAY_SECS: i64 = 86_400;
@@ -59,12 +59,11 @@ fn group(page: &mut Page<'_>, members: &[&Credential], now: UnixTime) -> fmt::Re
             (Some(end), true) => format!("in {}", Span::from_secs(end.secs_since(now))),
             (Some(end), false) => format!("{} ago", Span::from_secs(now.secs_since(end))),
         };
-        let role = if credential.ca { "CA certificate" } else { credential.kind.word() };
         let subject = match credential.subject.as_str() {
             "" => credential.fingerprint.short(),
             named => clip(named, MAX_TEXT).into_owned(),
         };
-        let cells = [end(credential), ends_in, role.to_owned(), subject];
+        let cells = [end(credential), ends_in, role(credential).to_owned(), subject];
         table.push(Row { cells: cells.map(|cell| (plain, cell)).to_vec(), remark: Some(places(credential)) });
     }
     table.write(page)
@@ -79,7 +78,24 @@ fn places(credential: &Credential) -> String {
 }
 
 fn place(place: &Place) -> String {
-    format!("{} at {:#x} ({})", clip(&path_chain(place), MAX_TEXT), place.offset, place.container)
+    let mut remarks = vec![place.container.to_string()];
+    remarks.extend(place.owners.iter().map(ToString::to_string));
+    remarks.extend(place.private_key.as_ref().map(|key| match *key == path_chain(place) {
+        true => "with its private key".to_owned(),
+        false => format!("its private key in {key}"),
+    }));
+    remarks.extend(place.layer.as_ref().map(layer));
+    let (path, remarks) = (path_chain(place), remarks.join("; "));
+    format!("{} at {:#x} ({})", clip(&path, MAX_TEXT), place.offset, clip(&remarks, 2 * MAX_TEXT))
+}
+
+/// `layer sha256:0123…, made by RUN apt-get install`.
+fn layer(layer: &Layer) -> String {
+    let digest: String = layer.digest.chars().take("sha256:".len() + 12).collect();
+    match layer.made_by.as_str() {
+        "" => format!("layer {digest}"),
+        made_by => format!("layer {digest}, made by {made_by}"),
+    }
 }
 
 fn opaque(page: &mut Page<'_>, findings: &Findings<'_>) -> fmt::Result {

@@ -61,7 +61,7 @@ pub(crate) fn edges_changing(inventory: &Inventory, after: UnixTime, through: Un
 
 /// `sgsn-mme:/sgsn-mme-1-14, 412 bytes of DER at offset 0x1234 of an ELF file`.
 pub(crate) fn place(place: &Place) -> String {
-    let Place { service, path: _, inside: _, offset, len, container } = place;
+    let Place { service, offset, len, container, .. } = place;
     let file = format!("{service}:{}", clip(&path_chain(place), MAX_TEXT));
     match container {
         Container::Base64 => format!("{file}, {len} bytes of base64 at offset {offset:#x}"),
@@ -69,8 +69,10 @@ pub(crate) fn place(place: &Place) -> String {
         Container::DerInElf => format!("{file}, {len} bytes of DER at offset {offset:#x} of the ELF file"),
         Container::DerInFile => format!("{file}, {len} bytes of DER at offset {offset:#x} of the file"),
         Container::Jks => format!("{file}, {len} bytes of DER at offset {offset:#x} of the Java key store"),
+        Container::Memory => format!("{file}, {len} bytes of memory at {offset:#x}"),
         Container::OpenPgp => format!("{file}, {len} bytes of OpenPGP packets at offset {offset:#x}"),
         Container::Pem => format!("{file}, {len} bytes of PEM at offset {offset:#x}"),
+        Container::Pkcs12 => format!("{file}, {len} bytes of DER in the PKCS #12 store"),
         Container::Text => format!("{file}, {len} bytes of text at offset {offset:#x}"),
     }
 }

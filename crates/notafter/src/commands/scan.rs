@@ -5,8 +5,8 @@ use crate::args::{ScanArgs, ScanFormat};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use notafter_core::{Inventory, ServiceName, UnixTime, is_anchor};
-use notafter_inventory::{Mounts, ScanOptions, scan_file, scan_reader, scan_tree};
+use notafter_core::{Credential, Inventory, ServiceName, UnixTime, is_anchor};
+use notafter_inventory::{Mounts, Passwords, ScanOptions, scan_file, scan_reader, scan_tree};
 use notafter_report::scan::{Findings, calendar, csv, json, table};
 use std::path::Path;
 
@@ -29,13 +29,22 @@ pub(crate) fn run(args: &ScanArgs, printer: &mut Printer) -> Result<Exit, Error>
         }
     };
     printer.data(&text)?;
-    Ok(limit.map_or(Exit::Allow, |limit| verdict(&inventory, limit, printer)))
+    Ok(limit.map_or(Exit::Allow, |limit| verdict(&inventory, limit, args.count_anchors, printer)))
 }
 
 /// Presence as policy.
-fn verdict(inventory: &Inventory, limit: UnixTime, printer: &mut Printer) -> Exit {
-    let ending = inventory.credentials.iter().filter(|found| !is_anchor(found) && found.not_after < limit);
-    match ending.count() {
+fn verdict(inventory: &Inventory, limit: UnixTime, count_anchors: bool, printer: &mut Printer) -> Exit {
+    let ending = inventory.credentials.iter().filter(|found| found.not_after < limit);
+    let (passed_over, counted): (Vec<&Credential>, Vec<&Credential>) =
+        ending.partition(|found| is_anchor(found) && !count_anchors);
+    match passed_over.len() {
+        0 => {}
+        count => printer.note(&format!(
+            "{count} trust anchors that end before {limit} are passed over: stores keep ended ones as a matter of \
+             course (--count-anchors counts them)\n"
+        )),
+    }
+    match counted.len() {
         0 => Exit::Allow,
         count => {
             printer.note(&format!("{count} found that end before {limit}, as --fail-before forbids\n"));
@@ -47,7 +56,7 @@ fn verdict(inventory: &Inventory, limit: UnixTime, printer: &mut Printer) -> Exi
 fn inventory(args: &ScanArgs) -> Result<Inventory, Error> {
     let target = args.target.as_path();
     let mounts = if args.cross_mounts { Mounts::Cross } else { Mounts::Stay };
-    let options = ScanOptions { mounts, ..ScanOptions::default() };
+    let options = ScanOptions { mounts, passwords: passwords(args)?, ..ScanOptions::default() };
     let unreadable = |source| Error::ScanUnreadable { path: target.to_owned(), source };
     // Places name a service; here there is none, and no report of a scan shows it.
     let nobody = ServiceName::new("scan").map_err(|error| unreadable(std::io::Error::other(error)))?;
@@ -63,6 +72,22 @@ fn inventory(args: &ScanArgs) -> Result<Inventory, Error> {
         return Ok(scan_reader(&mut &file, &target.to_string_lossy(), &nobody, &options));
     }
     Ok(scan_file(target, &target.to_string_lossy(), &nobody, &options))
+}
+
+/// The passwords that the command line names.
+fn passwords(args: &ScanArgs) -> Result<Passwords, Error> {
+    let mut passwords = Passwords::default();
+    for variable in &args.password_env {
+        let value =
+            std::env::var(variable).map_err(|_| Error::PasswordVariable { variable: variable.clone() })?;
+        passwords.add(value);
+    }
+    for path in &args.password_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::PasswordFile { path: path.clone(), source })?;
+        text.lines().filter(|line| !line.is_empty()).for_each(|line| passwords.add(line.to_owned()));
+    }
+    Ok(passwords)
 }
 
 /// `2y` counts from now, as `+2y` does; `2027-01-01` is the beginning of that day in UTC.

@@ -129,6 +129,22 @@ fn coverage_is_counted_and_policy_may_demand_it() {
 }
 
 #[test]
+fn anchors_are_what_verifies_others_and_signs_nothing_here() {
+    let mut key = certificate(7, "Archive Signing Key", at("2019-01-01T00:00:00Z"));
+    key.kind = crate::CredentialKind::OpenPgpKey;
+    assert!(!crate::is_anchor(&key), "compiled into a program");
+    key.places[0].container = Container::OpenPgp;
+    assert!(crate::is_anchor(&key));
+    key.places[0].private_key = Some("/etc/keys/ring.gpg".to_owned());
+    assert!(!crate::is_anchor(&key), "whoever holds the private part signs with it");
+    let mut root = certificate(8, "CN=root", at("2019-01-01T00:00:00Z"));
+    (root.ca, root.places[0].container) = (true, Container::Pem);
+    assert!(crate::is_anchor(&root));
+    root.places[0].private_key = Some("/etc/ca.key".to_owned());
+    assert!(!crate::is_anchor(&root));
+}
+
+#[test]
 fn a_certificate_that_ends_unused_is_what_policy_says() {
     let mut anchor = certificate(5, "CN=an old root", at("2019-01-01T00:00:00Z"));
     anchor.ca = true;

@@ -131,13 +131,10 @@ pub(crate) fn certificate(seed: u8, subject: &str, not_after: UnixTime) -> Crede
         ca: false,
         self_issued: true,
         origin: Origin::Embedded,
+        key: None,
         places: vec![Place {
-            service: name(CANDIDATE),
-            path: "/node".to_owned(),
-            inside: Vec::new(),
             offset: 4096,
-            len: 400,
-            container: Container::DerInElf,
+            ..Place::in_file(name(CANDIDATE), "/node".to_owned(), 400, Container::DerInElf)
         }],
     }
 }
