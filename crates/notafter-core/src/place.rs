@@ -20,6 +20,8 @@ pub enum Container {
     Jks,
     /// Bytes in the memory of a process.
     Memory,
+    /// What is signed of a certificate, without the signature, in the memory of a process: OpenSSL keeps no more.
+    MemoryBody,
     /// OpenPGP packets (RFC 9580), in binary form.
     OpenPgp,
     /// PEM text (RFC 7468) or OpenPGP armour, in a file of its own or inside another.
@@ -39,6 +41,7 @@ impl fmt::Display for Container {
             Self::DerInFile => "der-in-file",
             Self::Jks => "jks",
             Self::Memory => "memory",
+            Self::MemoryBody => "memory-body",
             Self::OpenPgp => "openpgp",
             Self::Pem => "pem",
             Self::Pkcs12 => "pkcs12",

@@ -19,6 +19,8 @@ pub(crate) const MAX_ENCODING_LEN: usize =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Base64,
+    /// What is signed of a certificate.
+    Body,
     Der,
     OpenPgp,
     Pem,
@@ -35,6 +37,13 @@ pub(crate) struct Carved {
     pub(crate) encoding: Encoding,
     /// Whether the encoding holds the private key too.
     pub(crate) with_key: bool,
+}
+
+/// Whether bodies of certificates count, without algorithm and signature behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bodies {
+    Count,
+    Ignored,
 }
 
 /// What is found among bytes.
@@ -83,6 +92,17 @@ static BEGINNINGS: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// data ends, it must reach [`MAX_ENCODING_LEN`] bytes beyond `until`. Returns where to go on: `until`, or the end of
 /// an encoding that reaches beyond it.
 pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl FnMut(Found)) -> usize {
+    carve_with(Bodies::Ignored, window, from, until, emit)
+}
+
+/// The same, with or without bodies of certificates.
+pub(crate) fn carve_with(
+    bodies: Bodies,
+    window: &[u8],
+    from: usize,
+    until: usize,
+    emit: &mut impl FnMut(Found),
+) -> usize {
     let search_end = window.len().min(until + SSH_CERTIFICATE_MARK.len() - 1);
     let mut at = from;
     while at < until {
@@ -145,6 +165,11 @@ pub(crate) fn carve(window: &[u8], from: usize, until: usize, emit: &mut impl Fn
                     at = one(found, offset, Encoding::Der);
                 } else if let Some(found) = read::ocsp_at(bytes) {
                     one(found, offset, Encoding::Der); // certificates inside it come next
+                } else if bodies == Bodies::Count
+                    && let Some((body, len)) = read::certificate_body_at(bytes)
+                {
+                    let body = body.into_credential(Origin::Embedded, Vec::new());
+                    at = one((body, len), offset, Encoding::Body);
                 }
             }
         }

@@ -32,6 +32,8 @@ pub(crate) struct FileFindings {
 pub(crate) enum Shape {
     Elf,
     Jks,
+    /// Memory of a process.
+    Memory,
     Other,
 }
 
@@ -82,6 +84,8 @@ impl<'a> Collector<'a> {
         }
         let (offset, len) = (base + carved.offset as u64, carved.len as u64);
         let container = match (carved.encoding, self.shape) {
+            (Encoding::Body, _) => Container::MemoryBody,
+            (_, Shape::Memory) => Container::Memory,
             (Encoding::Base64, _) => Container::Base64,
             (Encoding::Der, _) if offset == 0 && Some(len) == total => Container::Der,
             (Encoding::Der, Shape::Elf) => Container::DerInElf,

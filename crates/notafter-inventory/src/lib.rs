@@ -10,19 +10,25 @@
 #![forbid(unsafe_code)]
 
 mod carve;
+mod cbom;
 mod collect;
 mod error;
 mod file;
+mod image;
 mod owners;
 mod pattern;
+mod process;
 mod scan;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod unpack;
 
+pub use cbom::read_cyclonedx;
 pub use error::Error;
 pub use file::SourceFile;
+pub use image::{ImageForm, ScannedImage, scan_image};
+pub use process::scan_process;
 pub use scan::{
     Passwords, ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_reader, scan_tree,
 };

@@ -140,7 +140,7 @@ fn scan_listing(listing: Listing, service: &ServiceName, options: &ScanOptions) 
 
 /// The same certificate in many places is one credential. Sorting once at the end keeps many places cheap.
 #[derive(Default)]
-struct Merged {
+pub(crate) struct Merged {
     credentials: BTreeMap<Fingerprint, Credential>,
     opaque: Vec<OpaqueFile>,
     /// Private keys, by the public ones that belong to them, and where they lie.
@@ -148,7 +148,7 @@ struct Merged {
 }
 
 impl Merged {
-    fn add(&mut self, findings: FileFindings, service: &ServiceName) {
+    pub(crate) fn add(&mut self, findings: FileFindings, service: &ServiceName) {
         for (fingerprint, credential) in findings.credentials {
             match self.credentials.get_mut(&fingerprint) {
                 Some(known) => known.places.extend(credential.places),
@@ -169,7 +169,7 @@ impl Merged {
     }
 
     /// Asks the tree which packages brought what was found.
-    fn owned_by(mut self, files: &dyn Files) -> Inventory {
+    pub(crate) fn owned_by(mut self, files: &dyn Files) -> Inventory {
         let places = || self.credentials.values().flat_map(|credential| &credential.places);
         let paths = places().map(|place| place.path.clone()).collect();
         let owners = owners_of(files, &paths);
@@ -179,7 +179,7 @@ impl Merged {
         self.finish()
     }
 
-    fn finish(mut self) -> Inventory {
+    pub(crate) fn finish(mut self) -> Inventory {
         for credential in self.credentials.values_mut() {
             let keys = credential.key.as_ref().and_then(|key| self.keys.get(&key.fingerprint));
             for place in &mut credential.places {

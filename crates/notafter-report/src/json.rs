@@ -117,7 +117,7 @@ mod tests {
     fn a_written_record_begins_with_its_version_and_is_safe_to_look_at() {
         let (record, verdict) = sample::hostile();
         let text = written(&record, &verdict);
-        assert!(text.starts_with("{\n  \"notafter_record\": 1,\n"), "{}", &text[..80]);
+        assert!(text.starts_with("{\n  \"notafter_record\": 2,\n"), "{}", &text[..80]);
         assert!(!text.chars().any(|char| char != '\n' && is_hostile(char)));
     }
 
@@ -128,8 +128,8 @@ mod tests {
         let refused = |text: &str| read(text).unwrap_err().to_string();
         for (text, message) in [
             (
-                r#"{ "notafter_record": 2, "anything": [] }"#.to_owned(),
-                "the record has version 2, and this notafter reads up to 1: read it with a newer notafter",
+                r#"{ "notafter_record": 3, "anything": [] }"#.to_owned(),
+                "the record has version 3, and this notafter reads up to 2: read it with a newer notafter",
             ),
             (r#"{ "notafter_record": 0 }"#.to_owned(), "the record has version 0, which was never in use"),
             (r#"{ "notafter_record": 1 }"#.to_owned(), "the record does not have the form of version 1"),
@@ -141,8 +141,8 @@ mod tests {
             ("notafter: 1".to_owned(), "not a JSON text"),
             (text[..text.len() / 2].to_owned(), "not a JSON text"),
             (
-                text.replacen("\"version\": 1", "\"version\": 7", 1),
-                "the record says version 1 outside and 7 inside",
+                text.replacen("\"version\": 2", "\"version\": 7", 1),
+                "the record says version 2 outside and 7 inside",
             ),
         ] {
             assert_eq!(refused(&text), message);

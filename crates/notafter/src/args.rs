@@ -143,8 +143,19 @@ pub(crate) struct ReplayArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
-    /// A file, a directory, or `-` for standard input
-    pub(crate) target: PathBuf,
+    /// A file, a directory, `-` for standard input, or an image with layers: docker-archive:FILE, oci-archive:FILE,
+    /// oci:DIR, dir:DIR
+    #[arg(required_unless_present = "pid")]
+    pub(crate) target: Option<PathBuf>,
+    /// Look into the memory of this process; of what TARGET holds, say what is loaded
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+    /// TARGET is a CycloneDX bill of another scanner: list what it says
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) cbom: bool,
+    /// Look into every layer of an image anew
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Show only what ends by then: 2027-01-01T00:00:00Z, or counted from now as in 2y
     #[arg(long, value_name = "INSTANT")]
     pub(crate) until: Option<String>,
@@ -173,6 +184,8 @@ pub(crate) struct ScanArgs {
 pub(crate) enum ScanFormat {
     /// One line for every place
     Csv,
+    /// A cryptography bill of materials: CycloneDX 1.6
+    Cyclonedx,
     /// A calendar with an event for every end
     Ical,
     /// Everything that is known

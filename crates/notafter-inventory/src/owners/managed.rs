@@ -5,10 +5,12 @@ use super::lookup::Wanted;
 use notafter_core::{Package, PackageSystem};
 use std::collections::BTreeMap;
 
-const DPKG_INFO: &str = "/var/lib/dpkg/info";
+pub(super) const DPKG_INFO: &str = "/var/lib/dpkg/info";
 const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 /// Where images that carry packages without dpkg keep one record each.
-const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
+pub(super) const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
+/// Files of their own that tell of packages.
+pub(super) const DOCUMENTS: [&str; 3] = [DPKG_STATUS, APK[0], APK[1]];
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /// Paths that are asked for, each with a package that claims it.

@@ -11,4 +11,4 @@ mod unmanaged;
 pub(crate) use files::Files;
 pub(crate) use go::{BUILD_INFO, go_module};
 pub(crate) use label::{MAX_LABEL_LEN, is_label, label};
-pub(crate) use lookup::owners_of;
+pub(crate) use lookup::{is_document, owners_of};

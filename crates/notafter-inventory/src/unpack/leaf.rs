@@ -2,7 +2,7 @@
 
 use super::executable::ELF_MAGIC;
 use super::store;
-use crate::carve::{Carved, Encoding, Found, MAX_ENCODING_LEN, carve};
+use crate::carve::{Bodies, Carved, Encoding, Found, MAX_ENCODING_LEN, carve, carve_with};
 use crate::collect::{Collector, Shape};
 use notafter_pki::read;
 use std::io::{self, Cursor, Read};
@@ -74,13 +74,14 @@ fn may_be_whole(head: &[u8]) -> bool {
 
 /// Carves what `reader` yields, which begins `begin` bytes behind the beginning of its file. Returns how
 /// many bytes of `buffer` are the end of it.
-pub(super) fn stream(
+pub(crate) fn stream(
     reader: &mut dyn Read,
     begin: u64,
     collector: &mut Collector<'_>,
     buffer: &mut Vec<u8>,
 ) -> io::Result<usize> {
     buffer.resize(CHUNK + MAX_ENCODING_LEN, 0);
+    let bodies = if collector.shape == Shape::Memory { Bodies::Count } else { Bodies::Ignored };
     let (mut base, mut filled, mut from) = (begin, 0, 0);
     loop {
         filled += read_until_full(reader, &mut buffer[filled..])?;
@@ -88,7 +89,7 @@ pub(super) fn stream(
         let at_end = filled < buffer.len();
         let until = if at_end { filled } else { filled - MAX_ENCODING_LEN };
         let total = at_end.then_some(base + filled as u64);
-        let next = carve(window, from, until, &mut |found| collector.add(base, total, found));
+        let next = carve_with(bodies, window, from, until, &mut |found| collector.add(base, total, found));
         if at_end || collector.is_full() {
             return Ok(filled);
         }

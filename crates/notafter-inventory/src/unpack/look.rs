@@ -138,7 +138,7 @@ fn look_into_members(
 }
 
 /// Looks into what follows the end of an archive; zeros that fill a record or a block are nothing.
-pub(super) fn look_behind(
+pub(crate) fn look_behind(
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
     buffer: &mut Vec<u8>,
@@ -194,9 +194,9 @@ fn look_at_label(stream: &mut dyn Read, collector: &mut Collector<'_>, buffer: &
 }
 
 /// Counts what unpacking yields against what it may.
-pub(super) struct Metered<R> {
-    pub(super) reader: R,
-    pub(super) left: Rc<Cell<u64>>,
+pub(crate) struct Metered<R> {
+    pub(crate) reader: R,
+    pub(crate) left: Rc<Cell<u64>>,
 }
 
 impl<R: Read> Read for Metered<R> {

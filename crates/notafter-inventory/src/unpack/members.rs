@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Gzip,
     Zstd,
 }
@@ -17,7 +17,7 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const ZSTD_SKIPPED: &[u8] = b"\x2a\x4d\x18";
 
 /// Reads members until something else stands where one would begin.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     form: Form,
     state: State<'a>,
 }
@@ -33,7 +33,7 @@ enum State<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(form: Form, reader: &'a mut dyn Read) -> Self {
+    pub(crate) fn new(form: Form, reader: &'a mut dyn Read) -> Self {
         Self { form, state: State::Between(Source::new(reader)) }
     }
 

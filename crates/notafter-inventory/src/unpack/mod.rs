@@ -18,4 +18,6 @@ mod tar;
 mod tests;
 mod zip;
 
-pub(crate) use look::{Input, look_into};
+pub(crate) use leaf::stream as carve_stream;
+pub(crate) use look::{Input, Metered, look_behind, look_into};
+pub(crate) use members::{Form, Members};

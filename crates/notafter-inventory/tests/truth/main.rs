@@ -1,6 +1,7 @@
 //! Credentials that OpenSSL, OpenSSH and GnuPG made, with the ends that they were told.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod processes;
 mod stores;
 
 use notafter_core::{Credential, CredentialKind, Inventory, ServiceName, UnixTime};
@@ -20,6 +21,11 @@ fn made(program: &str, script: &str, directory: &Path) -> bool {
     let ran = Command::new("sh").args(["-euc", script]).current_dir(directory).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     true
+}
+
+/// Whether `program` is there, which the environment may require.
+fn made_with(program: &str) -> bool {
+    made(program, "true", Path::new("/"))
 }
 
 fn scan(directory: &TempDir) -> Inventory {

@@ -8,7 +8,7 @@ use super::{key, name, outline};
 use crate::Error;
 use notafter_core::{Credential, CredentialKind, Fingerprint, Origin, Place, PublicKey, UnixTime};
 use sha2::{Digest, Sha256};
-use x509_parser::certificate::X509Certificate;
+use x509_parser::certificate::{TbsCertificate, X509Certificate};
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
@@ -79,17 +79,33 @@ pub fn certificate(der: &[u8]) -> Result<ParsedCertificate, Error> {
     if parsed.signature != parsed.signature_algorithm {
         return Err(shape("it names two signature algorithms")); // RFC 5280 §4.1.1.2
     }
-    Ok(ParsedCertificate {
-        fingerprint: fingerprint(der),
-        subject: name::to_text(parsed.subject()),
-        issuer: name::to_text(parsed.issuer()),
-        serial: serial_text(parsed.raw_serial()),
-        not_before: instant(parsed.validity().not_before),
-        not_after: instant(parsed.validity().not_after),
-        ca: parsed.is_ca(),
-        self_issued: parsed.subject().as_raw() == parsed.issuer().as_raw(),
-        key: key::of_certificate(parsed.public_key()),
-    })
+    Ok(of_body(&parsed.tbs_certificate, der))
+}
+
+/// `encoding`: the bytes that identify it.
+fn of_body(body: &TbsCertificate<'_>, encoding: &[u8]) -> ParsedCertificate {
+    ParsedCertificate {
+        fingerprint: fingerprint(encoding),
+        subject: name::to_text(body.subject()),
+        issuer: name::to_text(body.issuer()),
+        serial: serial_text(body.raw_serial()),
+        not_before: instant(body.validity().not_before),
+        not_after: instant(body.validity().not_after),
+        ca: body.is_ca(),
+        self_issued: body.subject().as_raw() == body.issuer().as_raw(),
+        key: key::of_certificate(body.public_key()),
+    }
+}
+
+/// The body of a certificate, what is signed of it, that begins at the first byte, and its length in bytes. Its
+/// fingerprint is that of the body: that of the certificate is not known without the signature.
+#[must_use]
+pub fn certificate_body_at(bytes: &[u8]) -> Option<(ParsedCertificate, usize)> {
+    let len = element_len(bytes).filter(|len| *len <= MAX_CERTIFICATE_LEN)?;
+    let encoding = bytes.get(..len)?;
+    outline::check_body_alone(encoding).ok()?;
+    let (rest, body) = TbsCertificate::from_der(encoding).ok()?;
+    rest.is_empty().then(|| (of_body(&body, encoding), len))
 }
 
 /// The certificate that begins at the first byte, whatever follows it, and the length of its encoding in bytes. None

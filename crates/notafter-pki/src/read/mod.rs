@@ -20,7 +20,9 @@ mod ssh;
 #[cfg(test)]
 mod tests;
 
-pub use certificate::{MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, fingerprint};
+pub use certificate::{
+    MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, certificate_body_at, fingerprint,
+};
 pub use compact::{JWT_HEAD, base64_bytes, base64_der_at, base64_run, jwt_at};
 pub use der::element_len;
 pub(crate) use der::{Reader, tag};

@@ -22,6 +22,15 @@ pub(super) fn check(der: &[u8]) -> Result<(), &'static str> {
     whole.then_some(()).ok_or("its elements do not fill it exactly")
 }
 
+/// Checks one whole body without algorithm and signature behind it.
+pub(super) fn check_body_alone(der: &[u8]) -> Result<(), &'static str> {
+    let mut document = Reader::new(der);
+    let body = document.take(tag::SEQUENCE).ok_or("it is no SEQUENCE")?;
+    check_body(&body)?;
+    let whole = document.is_at_end() && is_filled_exactly(der);
+    whole.then_some(()).ok_or("its elements do not fill it exactly")
+}
+
 fn check_body(body: &Element<'_>) -> Result<(), &'static str> {
     let mut fields = body.reader();
     if let Some(version) = fields.take(tag::CONTEXT_0)

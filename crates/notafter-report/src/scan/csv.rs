@@ -3,6 +3,7 @@
 use super::findings::{Findings, end, role};
 use crate::page::escape;
 use crate::words::path_chain;
+use notafter_core::{Credential, UnixTime};
 
 /// One line for every place, after a line of names. Fields that a spreadsheet would take for a formula begin with an
 /// apostrophe.
@@ -18,7 +19,7 @@ pub fn csv(findings: &Findings<'_>) -> String {
             let layer = layer.map(|layer| (layer.digest.clone(), layer.made_by.clone())).unwrap_or_default();
             let fields = [
                 end(credential),
-                credential.not_before.to_string(),
+                begin(credential),
                 credential.kind.word().to_owned(),
                 credential.subject.clone(),
                 credential.issuer.clone(),
@@ -40,6 +41,14 @@ pub fn csv(findings: &Findings<'_>) -> String {
         }
     }
     text
+}
+
+/// Empty where the format names no beginning.
+fn begin(credential: &Credential) -> String {
+    match credential.not_before {
+        UnixTime::MIN => String::new(),
+        begin => begin.to_string(),
+    }
 }
 
 fn quoted(field: &str) -> String {

@@ -1,7 +1,8 @@
-//! What a scan found, for people and for machines: table, JSON, CSV, iCalendar.
+//! What a scan found, for people and for machines: table, JSON, CSV, CycloneDX, iCalendar.
 
 mod calendar;
 mod csv;
+mod cyclonedx;
 mod findings;
 mod json;
 mod table;
@@ -10,6 +11,7 @@ mod tests;
 
 pub use calendar::calendar;
 pub use csv::csv;
+pub use cyclonedx::cyclonedx;
 pub use findings::Findings;
 pub use json::json;
 pub use table::table;

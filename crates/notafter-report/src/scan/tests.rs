@@ -1,4 +1,4 @@
-use super::{Findings, calendar, csv, json, table};
+use super::{Findings, calendar, csv, cyclonedx, json, table};
 use crate::StyleSheet;
 use crate::sample::software;
 use notafter_core::{CredentialKind, Inventory, OpaqueFile, UnixTime};
@@ -76,4 +76,48 @@ fn json_lists_what_could_not_be_looked_into() {
     assert_eq!(written["opaque"][0]["path"], "/a.7z");
     assert_eq!(written["credentials"][0]["kind"], "jwt");
     assert_eq!(written["credentials"][2]["not_after"], "9999-12-31T23:59:59Z");
+}
+
+/// What CycloneDX 1.6 demands of these parts, written by hand from its schema.
+#[test]
+fn a_bill_has_the_form_of_cyclonedx() {
+    let mut inventory = inventory();
+    inventory.credentials[0].key = Some(notafter_core::PublicKey {
+        algorithm: "rsa-2048".to_owned(),
+        fingerprint: notafter_core::Fingerprint::from_bytes([7; 32]),
+    });
+    let bill: serde_json::Value =
+        serde_json::from_str(&cyclonedx(&findings(&inventory, None)).unwrap()).unwrap();
+    assert_eq!((&bill["bomFormat"], &bill["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
+    let components = bill["components"].as_array().unwrap();
+    assert_eq!(components.len(), 4, "three that were found, and a key");
+    let mut references = Vec::new();
+    for component in components {
+        assert_eq!(component["type"], "cryptographic-asset");
+        assert!(!component["name"].as_str().unwrap().is_empty());
+        references.push(component["bom-ref"].as_str().unwrap());
+        let crypto = &component["cryptoProperties"];
+        match crypto["assetType"].as_str().unwrap() {
+            "certificate" => assert_eq!(crypto["certificateProperties"]["certificateFormat"], "X.509"),
+            "related-crypto-material" => {
+                let kind = crypto["relatedCryptoMaterialProperties"]["type"].as_str().unwrap();
+                assert!(["token", "public-key", "other"].contains(&kind), "{kind}");
+            }
+            other => panic!("{other}"),
+        }
+        for occurrence in component["evidence"]["occurrences"].as_array().into_iter().flatten() {
+            assert!(occurrence["location"].is_string() && occurrence["offset"].is_u64());
+        }
+    }
+    let named = components
+        .iter()
+        .find(|found| !found["cryptoProperties"]["certificateProperties"]["subjectPublicKeyRef"].is_null());
+    let reference = &named.unwrap()["cryptoProperties"]["certificateProperties"]["subjectPublicKeyRef"];
+    assert!(references.contains(&reference.as_str().unwrap()));
+    let ends: Vec<&str> = components
+        .iter()
+        .filter_map(|found| found["cryptoProperties"]["certificateProperties"]["notValidAfter"].as_str())
+        .collect();
+    assert_eq!(ends, ["2018-12-06T04:29:59Z"], "what never ends has no date");
+    assert_eq!(bill["properties"][0]["value"], "/a.7z: a 7z archive");
 }

@@ -69,7 +69,7 @@ pub(crate) fn place(place: &Place) -> String {
         Container::DerInElf => format!("{file}, {len} bytes of DER at offset {offset:#x} of the ELF file"),
         Container::DerInFile => format!("{file}, {len} bytes of DER at offset {offset:#x} of the file"),
         Container::Jks => format!("{file}, {len} bytes of DER at offset {offset:#x} of the Java key store"),
-        Container::Memory => format!("{file}, {len} bytes of memory at {offset:#x}"),
+        Container::Memory | Container::MemoryBody => format!("{file}, {len} bytes of memory at {offset:#x}"),
         Container::OpenPgp => format!("{file}, {len} bytes of OpenPGP packets at offset {offset:#x}"),
         Container::Pem => format!("{file}, {len} bytes of PEM at offset {offset:#x}"),
         Container::Pkcs12 => format!("{file}, {len} bytes of DER in the PKCS #12 store"),

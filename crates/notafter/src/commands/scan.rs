@@ -6,19 +6,26 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use notafter_core::{Credential, Inventory, ServiceName, UnixTime, is_anchor};
-use notafter_inventory::{Mounts, Passwords, ScanOptions, scan_file, scan_reader, scan_tree};
-use notafter_report::scan::{Findings, calendar, csv, json, table};
-use std::path::Path;
+use notafter_inventory::{
+    ImageForm, Mounts, Passwords, ScanOptions, read_cyclonedx, scan_file, scan_image, scan_process,
+    scan_reader, scan_tree,
+};
+use notafter_report::scan::{Findings, calendar, csv, cyclonedx, json, table};
+use std::path::{Path, PathBuf};
 
 pub(crate) fn run(args: &ScanArgs, printer: &mut Printer) -> Result<Exit, Error> {
     let now = notafter_runner::unix_now();
     let until = args.until.as_deref().map(|text| instant("--until", text, now)).transpose()?;
     let limit = args.fail_before.as_deref().map(|text| instant("--fail-before", text, now)).transpose()?;
-    let inventory = inventory(args)?;
-    let target = args.target.to_string_lossy();
+    let inventory = inventory(args, printer)?;
+    let target = match (&args.target, args.pid) {
+        (Some(target), _) => target.to_string_lossy().into_owned(),
+        (None, pid) => format!("process {}", pid.unwrap_or_default()),
+    };
     let findings = Findings { target: &target, inventory: &inventory, now, until };
     let text = match args.format {
         ScanFormat::Csv => csv(&findings),
+        ScanFormat::Cyclonedx => cyclonedx(&findings).map_err(Error::Render)?,
         ScanFormat::Ical => calendar(&findings),
         ScanFormat::Json => json(&findings).map_err(Error::Render)?,
         ScanFormat::Table => {
@@ -53,25 +60,76 @@ fn verdict(inventory: &Inventory, limit: UnixTime, count_anchors: bool, printer:
     }
 }
 
-fn inventory(args: &ScanArgs) -> Result<Inventory, Error> {
-    let target = args.target.as_path();
+fn inventory(args: &ScanArgs, printer: &mut Printer) -> Result<Inventory, Error> {
     let mounts = if args.cross_mounts { Mounts::Cross } else { Mounts::Stay };
     let options = ScanOptions { mounts, passwords: passwords(args)?, ..ScanOptions::default() };
-    let unreadable = |source| Error::ScanUnreadable { path: target.to_owned(), source };
     // Places name a service; here there is none, and no report of a scan shows it.
-    let nobody = ServiceName::new("scan").map_err(|error| unreadable(std::io::Error::other(error)))?;
+    let nobody = ServiceName::new("scan").expect("a short word of letters is a name");
+    let found = match &args.target {
+        None => Inventory::default(),
+        Some(target) if args.cbom => {
+            let text = std::fs::read_to_string(target)
+                .map_err(|source| Error::ScanUnreadable { path: target.clone(), source })?;
+            read_cyclonedx(&text, &target.to_string_lossy(), &nobody).map_err(Error::Scan)?
+        }
+        Some(target) => match image(target) {
+            Some((form, path)) => image_inventory(form, &path, &nobody, &options, args, printer)?,
+            None => plain_inventory(target, &nobody, &options)?,
+        },
+    };
+    match args.pid {
+        None => Ok(found),
+        Some(pid) => scan_process(pid, found, &nobody, &options).map_err(Error::Scan),
+    }
+}
+
+/// The form and the place of an image, by the names of containers-transports(5).
+fn image(target: &Path) -> Option<(ImageForm, PathBuf)> {
+    let (transport, path) = target.to_str()?.split_once(':')?;
+    let form = match transport {
+        "dir" => ImageForm::Dir,
+        "docker-archive" => ImageForm::DockerArchive,
+        "oci" => ImageForm::Oci,
+        "oci-archive" => ImageForm::OciArchive,
+        _ => return None,
+    };
+    Some((form, PathBuf::from(path)))
+}
+
+fn image_inventory(
+    form: ImageForm,
+    path: &Path,
+    nobody: &ServiceName,
+    options: &ScanOptions,
+    args: &ScanArgs,
+    printer: &mut Printer,
+) -> Result<Inventory, Error> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".cache"));
+    let cache = absolute("XDG_CACHE_HOME").or_else(home).map(|base| base.join("notafter/layers"));
+    let cache = cache.filter(|_| !args.no_cache);
+    let scanned = scan_image(form, path, nobody, options, cache.as_deref()).map_err(Error::Scan)?;
+    let (layers, known, hidden) = (scanned.layers, scanned.known, scanned.hidden);
+    printer.note(&format!(
+        "layers: {layers}, of which {known} had been looked into before; places that later layers hide: {hidden}\n"
+    ));
+    Ok(scanned.inventory)
+}
+
+fn plain_inventory(target: &Path, nobody: &ServiceName, options: &ScanOptions) -> Result<Inventory, Error> {
+    let unreadable = |source| Error::ScanUnreadable { path: target.to_owned(), source };
     if target == Path::new("-") {
-        return Ok(scan_reader(&mut std::io::stdin().lock(), "-", &nobody, &options));
+        return Ok(scan_reader(&mut std::io::stdin().lock(), "-", nobody, options));
     }
     let kind = std::fs::metadata(target).map_err(unreadable)?;
     if kind.is_dir() {
-        return scan_tree(target, &nobody, &options).map_err(Error::Scan);
+        return scan_tree(target, nobody, options).map_err(Error::Scan);
     }
     let file = std::fs::File::open(target).map_err(unreadable)?;
     if !kind.is_file() {
-        return Ok(scan_reader(&mut &file, &target.to_string_lossy(), &nobody, &options));
+        return Ok(scan_reader(&mut &file, &target.to_string_lossy(), nobody, options));
     }
-    Ok(scan_file(target, &target.to_string_lossy(), &nobody, &options))
+    Ok(scan_file(target, &target.to_string_lossy(), nobody, options))
 }
 
 /// The passwords that the command line names.
