@@ -31,6 +31,9 @@ enum Chore {
         /// Repeats the moments of an earlier run.
         #[arg(long)]
         seed: Option<u64>,
+        /// Disturb gates that run with `--isolation none`; needs root
+        #[arg(long)]
+        without_namespaces: bool,
     },
     /// Runs exactly what CI runs and stops at the first failure; the tests come last.
     Ci {
@@ -68,7 +71,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         Chore::Bench { record } => {
             bench::run(&root, if record { bench::Recording::Document } else { bench::Recording::Nowhere })
         }
-        Chore::Chaos { kills, seed } => chaos::chore(&root, kills, seed),
+        Chore::Chaos { kills, seed, without_namespaces } => {
+            chaos::chore(&root, kills, seed, if without_namespaces { "none" } else { "namespaces" })
+        }
         Chore::Ci { list: true } => {
             printer::text(&ci::describe(&ci::steps(&ci::Tools::detect(&root))));
             Ok(())

@@ -12,7 +12,6 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The journal of a house.
 const JOURNAL: &str = "journal";
@@ -32,6 +31,9 @@ enum Trace {
     Link(PathBuf),
 }
 
+/// Where memory is lent as files; the first that may be written to.
+const MEMORY: [&str; 2] = ["/dev/shm", "/run"];
+
 /// The two directories of one sandbox. Only its maker removes them, or whoever finds its maker dead.
 #[derive(Debug)]
 pub(crate) struct House {
@@ -40,13 +42,23 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Makes one below `memory` and `disk`, named after this process so that a later run can tell whether it is dead.
-    pub(crate) fn build(memory: &Path, disk: &Path) -> io::Result<Self> {
-        static BUILT: AtomicU32 = AtomicU32::new(0);
-        let number = BUILT.fetch_add(1, Ordering::Relaxed);
+    /// Builds one, its second half below `disk`; where no memory is lent, both stand there. It is named after this
+    /// process, so that others can tell whether that is dead: one process builds one house.
+    pub(crate) fn build(disk: &Path) -> io::Result<Self> {
+        let mut built = Err(io::ErrorKind::NotFound.into());
+        for memory in MEMORY.iter().map(Path::new).chain([disk]) {
+            built = Self::build_in(memory, disk);
+            if built.is_ok() {
+                break;
+            }
+        }
+        built
+    }
+
+    fn build_in(memory: &Path, disk: &Path) -> io::Result<Self> {
         let pid = std::process::id();
         let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
-        let name = format!("{PREFIX}{}-{pid}-{start}-{number}", pid_namespace()?);
+        let name = format!("{PREFIX}{}-{pid}-{start}", pid_namespace()?);
         let make = |base: &Path, half: &str| -> io::Result<PathBuf> {
             let path = base.join(format!("{name}-{half}"));
             // Services of other users find their files in it, and nobody lists it.
@@ -58,11 +70,6 @@ impl House {
             let _ = fs::remove_dir(&memory); // empty, and of no use without the other
         })?;
         Ok(Self { memory, disk })
-    }
-
-    /// One that stands already.
-    pub(crate) fn at(memory: PathBuf, disk: PathBuf) -> Self {
-        Self { memory, disk }
     }
 
     /// In memory.
@@ -93,10 +100,11 @@ fn remove(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Razes the houses below `bases` whose makers are dead; how many there were.
-pub(crate) fn raze_abandoned(bases: &[&Path]) -> usize {
-    let mut razed = 0;
-    for base in bases {
+/// Razes the houses whose makers are dead, as far as that is possible; `disk` as for [`House::build`]. How many halves
+/// there were, and how many of them still stand.
+pub(crate) fn raze_abandoned(disk: &Path) -> (usize, usize) {
+    let (mut found, mut left) = (0, 0);
+    for base in MEMORY.iter().map(Path::new).chain([disk]) {
         let Ok(entries) = fs::read_dir(base) else { continue };
         for entry in entries.flatten() {
             let is_ours = fs::symlink_metadata(entry.path()).is_ok_and(|meta| {
@@ -105,19 +113,19 @@ pub(crate) fn raze_abandoned(bases: &[&Path]) -> usize {
             });
             let name = entry.file_name();
             if is_ours && name.to_str().is_some_and(is_abandoned) {
-                let _ = undo(&entry.path());
-                razed += usize::from(remove(&entry.path()).is_ok());
+                found += 1;
+                left += usize::from(undo(&entry.path()).and(remove(&entry.path())).is_err());
             }
         }
     }
-    razed
+    (found, left)
 }
 
 /// Whether a house of this name was made by a process that this pid namespace had and that is gone.
 fn is_abandoned(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
     let fields: Vec<&str> = rest.split('-').collect();
-    let [namespace, pid, start, _, _] = fields[..] else { return false };
+    let [namespace, pid, start, _] = fields[..] else { return false };
     let here = pid_namespace().is_ok_and(|here| here == namespace);
     match (pid.parse(), start.parse()) {
         (Ok(pid), Ok(start)) => here && started(pid) != Some::<u64>(start),
@@ -260,7 +268,7 @@ mod tests {
     fn a_razed_house_leaves_nothing_behind() {
         let base = tempfile::tempdir().unwrap();
         let (outside, kept) = (base.path().join("etc/app/tls"), base.path().join("etc/kept"));
-        let house = House::build(base.path(), base.path()).unwrap();
+        let house = House::build_in(base.path(), base.path()).unwrap();
         let mut journal = Journal::open(house.memory()).unwrap();
         journal.directories(&outside).unwrap();
         journal.directories(&kept).unwrap();
@@ -283,8 +291,8 @@ mod tests {
     #[test]
     fn only_the_house_of_a_dead_process_is_abandoned() {
         let base = tempfile::tempdir().unwrap();
-        let house = House::build(base.path(), base.path()).unwrap();
-        assert_eq!(raze_abandoned(&[base.path()]), 0);
+        let house = House::build_in(base.path(), base.path()).unwrap();
+        assert_eq!(raze_abandoned(base.path()).0, 0);
         // The same process id, another start: its maker is gone, and with it the link that it left.
         let name = house.memory().file_name().unwrap().to_str().unwrap();
         let start = started(std::process::id()).unwrap();
@@ -292,10 +300,10 @@ mod tests {
         fs::create_dir(&old).unwrap();
         let link = base.path().join("link");
         Journal::open(&old).unwrap().link(&link, &old.join("key")).unwrap();
-        for odd in ["notafter-house-", "notafter-house-a-b-c-d-e", "other"] {
+        for odd in ["notafter-house-", "notafter-house-a-b-c-d", "other"] {
             fs::create_dir(base.path().join(odd)).unwrap();
         }
-        assert_eq!(raze_abandoned(&[base.path()]), 1);
+        assert_eq!(raze_abandoned(base.path()), (1, 0));
         assert!(!old.exists() && fs::symlink_metadata(&link).is_err());
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 5);
         house.raze().unwrap();

@@ -8,11 +8,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::process::Command;
 
-/// Kills parts of a gate `kills` times, and prints what came of it. Without a seed one is drawn; it is printed.
+/// Kills parts of a gate, which runs with `--isolation` as told, `kills` times, and prints what came of it. Without a seed one is drawn; it is printed.
 ///
 /// # Errors
 /// As [`run`], and when the tool cannot be built.
-pub fn chore(root: &Path, kills: u32, seed: Option<u64>) -> Result<()> {
+pub fn chore(root: &Path, kills: u32, seed: Option<u64>, isolation: &'static str) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "notafter", "--bin", "notafter"];
     let built =
         Command::new("cargo").args(build).current_dir(root).status().context("failed to run cargo")?;
@@ -25,6 +25,7 @@ pub fn chore(root: &Path, kills: u32, seed: Option<u64>) -> Result<()> {
         notafter: here.with_file_name("notafter"),
         scenario: root.join("fixtures/scenarios/chaos.yaml"),
         scratch: scratch.clone(),
+        isolation,
         kills,
         seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
     };

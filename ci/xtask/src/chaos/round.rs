@@ -5,6 +5,7 @@ use super::processes::{Traces, is_alive};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, kill_process};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub enum Ended {
 pub(super) struct Round<'a> {
     pub(super) notafter: &'a Path,
     pub(super) scenario: &'a Path,
+    pub(super) isolation: &'a str,
     /// A directory of this round's own.
     pub(super) directory: PathBuf,
     /// A number that the services carry in their command lines.
@@ -57,16 +59,17 @@ impl Round<'_> {
     fn start(&self) -> Result<Child> {
         fs::create_dir_all(&self.directory).context("failed to make a directory for the round")?;
         let mut command = Command::new(self.notafter);
-        command.arg("gate").arg(self.scenario).arg("--quiet").env("MARKER", &self.marker);
+        command.arg("gate").arg(self.scenario).args(["--quiet", "--isolation", self.isolation]);
+        command.env("MARKER", &self.marker);
         command.env("TMPDIR", &self.directory).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::null()).spawn().context("failed to start the gate")
     }
 
     /// Disturbs the run as `kill` says, `after` its start or as soon after as there is something to kill.
     pub(super) fn disturbed(&self, kill: Kill, after: Duration, pick: u64) -> Result<Ended> {
-        let mounts = mounts()?;
+        let machine = Machine::look()?;
         let mut child = self.start()?;
-        let ended = self.disturb(&mut child, kill, after, pick, &mounts);
+        let ended = self.disturb(&mut child, kill, after, pick, &machine);
         if ended.is_err() {
             // Only a failure of the chore itself leaves it running; nobody waits for it any more.
             let _ = child.kill();
@@ -81,7 +84,7 @@ impl Round<'_> {
         kill: Kill,
         after: Duration,
         pick: u64,
-        mounts: &str,
+        machine: &Machine,
     ) -> Result<Ended> {
         let runner = i32::try_from(child.id()).context("a process id")?;
         let mut traces = Traces::default();
@@ -117,9 +120,7 @@ impl Round<'_> {
         loop {
             let mut left = traces.left(runner, &self.marker);
             left.extend(self.files()?);
-            if self::mounts()? != mounts {
-                left.push("a mount".to_owned());
-            }
+            left.extend(machine.changes()?);
             if left.is_empty() {
                 return Ok(Ended::Clean { code, cleared: hit.elapsed() });
             }
@@ -161,6 +162,39 @@ fn send(pid: i32, kill: Kill) -> bool {
     Pid::from_raw(pid).is_some_and(|pid| kill_process(pid, kill.signal()).is_ok())
 }
 
-fn mounts() -> Result<String> {
-    fs::read_to_string("/proc/self/mountinfo").context("failed to read the mounts")
+/// What of the machine a run might change. Only one that has no namespaces may do so, while it lasts.
+struct Machine {
+    mounts: String,
+    hosts: String,
+    /// Everything in /etc, and in memory that is lent as files.
+    files: BTreeSet<PathBuf>,
+}
+
+impl Machine {
+    fn look() -> Result<Self> {
+        Ok(Self {
+            mounts: fs::read_to_string("/proc/self/mountinfo").context("failed to read the mounts")?,
+            hosts: fs::read_to_string("/etc/hosts").unwrap_or_default(),
+            files: entries_of("/etc")?.into_iter().chain(entries_of("/dev/shm")?).collect(),
+        })
+    }
+
+    /// What is otherwise now.
+    fn changes(&self) -> Result<Vec<String>> {
+        let now = Self::look()?;
+        let mut changes = Vec::new();
+        if now.mounts != self.mounts {
+            changes.push("a mount".to_owned());
+        }
+        if now.hosts != self.hosts {
+            changes.push("lines in /etc/hosts".to_owned());
+        }
+        changes.extend(now.files.difference(&self.files).map(|path| path.display().to_string()));
+        Ok(changes)
+    }
+}
+
+fn entries_of(directory: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("failed to read {directory}"))?;
+    Ok(entries.flatten().map(|entry| entry.path()).collect())
 }

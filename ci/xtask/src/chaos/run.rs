@@ -20,6 +20,8 @@ pub struct Chaos {
     pub scenario: PathBuf,
     /// An empty directory.
     pub scratch: PathBuf,
+    /// What the tool is told as `--isolation`.
+    pub isolation: &'static str,
     /// How many kills must hit.
     pub kills: u32,
     /// Where the random numbers start.
@@ -50,6 +52,7 @@ pub fn run(chaos: &Chaos, tell: &mut dyn FnMut(&str)) -> Result<Summary> {
         Round {
             notafter: &chaos.notafter,
             scenario: &chaos.scenario,
+            isolation: chaos.isolation,
             directory: chaos.scratch.join(format!("round-{number}")),
             marker: format!("9{:07}{number:05}", std::process::id()),
         }

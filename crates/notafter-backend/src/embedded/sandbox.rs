@@ -161,7 +161,7 @@ impl EmbeddedSandbox {
         if !std::mem::replace(&mut self.closed, true) {
             self.services.values_mut().for_each(Instance::hang_up);
             let closed = self.keeper.close();
-            if let Some(tenancy) = &mut self.tenancy {
+            if let Some(tenancy) = &self.tenancy {
                 let inits: Vec<i32> = self.services.values().filter_map(|instance| instance.init).collect();
                 if let Err(error) = tenancy.end(&inits) {
                     self.remarks.push(format!("something is left behind on the machine: {error}"));

@@ -3,7 +3,7 @@
 
 use super::neighbours::Neighbours;
 use crate::Error;
-use crate::traces::{House, raze_abandoned};
+use crate::traces::raze_abandoned;
 use crate::wire::Premises;
 use notafter_sys::processes;
 use rustix::io::Errno;
@@ -23,16 +23,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// How long inits may take to end by themselves when their keeper is dead, and files to be out of use.
 const LEAVE_LOOKS: u32 = 100;
 
-/// Where memory is lent as files; the first that is there and may be written to.
-const MEMORY: [&str; 2] = ["/dev/shm", "/run"];
-
-/// The stay. Dropping it removes everything that it left on the machine.
+/// The stay.
 #[derive(Debug)]
 pub(super) struct Tenancy {
-    house: House,
+    /// Where the disk half of the keeper's house stands.
+    disk: PathBuf,
     neighbours: Neighbours,
-    /// Whether the house is gone already.
-    left: bool,
     _turn: OwnedFd,
 }
 
@@ -47,25 +43,14 @@ impl Tenancy {
         let turn =
             wait_for_turn().map_err(failed("wait for another run without namespaces on this machine"))?;
         let disk = scratch.map_or_else(std::env::temp_dir, Path::to_owned);
-        let mut memory: Vec<PathBuf> = MEMORY.iter().map(PathBuf::from).collect();
-        memory.push(disk.clone());
-        let bases: Vec<&Path> = memory.iter().map(PathBuf::as_path).collect();
-        raze_abandoned(&bases);
-        let mut house = Err(io::ErrorKind::NotFound.into());
-        for base in bases {
-            house = House::build(base, &disk);
-            if house.is_ok() {
-                break;
-            }
-        }
-        let house = house.map_err(failed("make room for the services' files"))?;
+        raze_abandoned(&disk);
         let neighbours = Neighbours::look().map_err(failed("see who listens on this machine"))?;
-        Ok(Self { house, neighbours, left: false, _turn: turn })
+        Ok(Self { disk, neighbours, _turn: turn })
     }
 
     /// What its keeper is told.
     pub(super) fn premises(&self) -> Premises {
-        Premises::Machine { memory: self.house.memory().to_owned(), disk: self.house.disk().to_owned() }
+        Premises::Machine { disk: self.disk.clone() }
     }
 
     /// Who else answers at `address`: a process that listened there before the sandbox was opened.
@@ -73,30 +58,20 @@ impl Tenancy {
         self.neighbours.at(address)
     }
 
-    /// Moves out once the keeper is gone: waits for its inits, removes everything.
-    pub(super) fn end(&mut self, inits: &[i32]) -> io::Result<()> {
-        if std::mem::replace(&mut self.left, true) {
-            return Ok(());
-        }
-        let mut outcome = Ok(());
+    /// Moves out once the keeper is gone. One that was killed has left its house, and inits that are about to end.
+    ///
+    /// # Errors
+    /// `TimedOut` where something of that is still there in the end.
+    pub(super) fn end(&self, inits: &[i32]) -> io::Result<()> {
+        let lives =
+            |init: &i32| processes::field(*init, "State").is_some_and(|state| !state.starts_with('Z'));
         for _ in 0..LEAVE_LOOKS {
-            let is_there =
-                |init: &i32| processes::field(*init, "State").is_some_and(|state| !state.starts_with('Z'));
-            if !inits.iter().any(is_there) {
-                outcome = self.house.raze();
-                if outcome.is_ok() {
-                    return outcome;
-                }
+            if !inits.iter().any(lives) && raze_abandoned(&self.disk).1 == 0 {
+                return Ok(());
             }
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        outcome
-    }
-}
-
-impl Drop for Tenancy {
-    fn drop(&mut self) {
-        let _ = self.end(&[]); // who wants to know ends it before
+        Err(io::ErrorKind::TimedOut.into())
     }
 }
 

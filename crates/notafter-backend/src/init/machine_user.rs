@@ -10,7 +10,15 @@ use rustix::thread::CapabilitySet;
 pub(super) fn find(wanted: Option<&str>, passwd: &str, group: &str, site: &Site) -> Result<User, String> {
     let (own_uid, own_gid) = (geteuid().as_raw(), getegid().as_raw());
     if !site.single_user {
-        return users::find(wanted, passwd, group);
+        let user = users::find(wanted, passwd, group)?;
+        return match user.uid == own_uid || may_look_at_others() {
+            true => Ok(user),
+            false => Err(format!(
+                "without namespaces the clock of another user's processes (uid {}) needs CAP_SYS_PTRACE: start the job \
+                 container with `--cap-add SYS_PTRACE`",
+                user.uid
+            )),
+        };
     }
     let own = format!("{own_uid}:{own_gid}");
     let user = users::find(Some(wanted.unwrap_or(&own)), passwd, group)?;
@@ -21,6 +29,11 @@ pub(super) fn find(wanted: Option<&str>, passwd: &str, group: &str, site: &Site)
         "without namespaces a plain user's gate runs services as itself (uid {own_uid}), not as {}",
         user.uid
     ))
+}
+
+/// Whether processes of other users can be attached to and looked at (ptrace(2), access mode checking).
+pub(crate) fn may_look_at_others() -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::SYS_PTRACE))
 }
 
 /// No more than Docker leaves to a container, and no more than the gate has.

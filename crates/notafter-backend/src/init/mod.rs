@@ -24,4 +24,5 @@ mod tree;
 mod users;
 
 pub(crate) use launch::Site;
+pub(crate) use machine_user::may_look_at_others;
 pub(crate) use serve::{Birth, run};

@@ -27,9 +27,7 @@ impl Ground {
     pub(super) fn lay(premises: Premises, remarks: &mut Vec<String>) -> Result<Self, Failure> {
         match premises {
             Premises::Apart { scratch } => OwnGround::lay(scratch.as_deref(), remarks).map(Self::Own),
-            Premises::Machine { memory, disk } => {
-                MachineGround::lay(memory, disk, remarks).map(Self::Machine)
-            }
+            Premises::Machine { disk } => MachineGround::lay(&disk, remarks).map(Self::Machine),
         }
     }
 
@@ -54,18 +52,10 @@ impl Ground {
         }
     }
 
-    /// Removes what the runner, which is gone, would have removed.
-    pub(super) fn abandon(&self) {
-        match self {
-            Self::Machine(ground) => ground.abandon(),
-            Self::Own(_) => {}
-        }
-    }
-
-    /// Removes what lies on the disk of the host; memory goes with the sandbox, and a house with its maker.
+    /// Removes what lies on the machine; memory of namespaces goes with them.
     pub(super) fn clear(&self, remarks: &mut Vec<String>) {
         match self {
-            Self::Machine(_) => {}
+            Self::Machine(ground) => ground.clear(remarks),
             Self::Own(ground) => ground.clear(remarks),
         }
     }

@@ -1,6 +1,6 @@
 //! What every service of a sandbox without namespaces stands on: the machine, and a house on it.
 
-use crate::init::Site;
+use crate::init::{Site, may_look_at_others};
 use crate::traces::{self, House};
 use crate::wire::{Attempt, Failure};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
@@ -12,31 +12,43 @@ use std::path::{Path, PathBuf};
 /// The file system side of a sandbox without namespaces.
 #[derive(Debug)]
 pub(super) struct MachineGround {
-    memory: PathBuf,
-    disk: PathBuf,
+    house: House,
 }
 
 impl MachineGround {
-    pub(super) fn lay(memory: PathBuf, disk: PathBuf, remarks: &mut Vec<String>) -> Result<Self, Failure> {
+    /// Builds the house, its disk half below `disk`.
+    pub(super) fn lay(disk: &Path, remarks: &mut Vec<String>) -> Result<Self, Failure> {
         // A service whose init was killed comes here, to be ended.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .doing(|| "adopt what services leave".to_owned())?;
-        let ground = Self { memory, disk };
-        fs::create_dir(ground.volumes()).doing(|| "make room for volumes".to_owned())?;
+        let house = House::build(disk)
+            .doing(|| format!("make room for the services' files in {}", disk.display()))?;
+        let ground = Self { house };
+        if let Err(error) = fs::create_dir(ground.volumes()) {
+            let _ = ground.house.raze(); // empty
+            return Err(error).doing(|| "make room for volumes".to_owned());
+        }
         remarks.push(
             "services were not isolated: they shared the machine's network, processes and users; nothing kept them \
              from reaching the world, or the world from reaching them"
                 .to_owned(),
         );
+        if !may_look_at_others() {
+            remarks.push(
+                "without CAP_SYS_PTRACE no process of another user can be looked at, and a service that changes its \
+                 user is not cleared: start the job container with `--cap-add SYS_PTRACE`"
+                    .to_owned(),
+            );
+        }
         Ok(ground)
     }
 
     fn volumes(&self) -> PathBuf {
-        self.disk.join("volumes")
+        self.house.disk().join("volumes")
     }
 
     pub(super) fn site(&self, instance: u32) -> Result<Site, Failure> {
-        let stage = self.disk.join(format!("stage-{instance}"));
+        let stage = self.house.disk().join(format!("stage-{instance}"));
         fs::create_dir(&stage).doing(|| "make room for a service".to_owned())?;
         Ok(Site {
             changes: stage.join("changes"),
@@ -44,13 +56,15 @@ impl MachineGround {
             volumes: self.volumes(),
             hidden: Vec::new(),
             single_user: !rustix::process::geteuid().is_root(),
-            house: Some(self.memory.clone()),
+            house: Some(self.house.memory().to_owned()),
         })
     }
 
-    pub(super) fn abandon(&self) {
-        // Nobody is left to be told; a later run tries again.
-        let _ = House::at(self.memory.clone(), self.disk.clone()).raze();
+    /// Removes the house, once every instance is ended.
+    pub(super) fn clear(&self, remarks: &mut Vec<String>) {
+        if let Err(error) = self.house.raze() {
+            remarks.push(format!("something is left behind on the machine: {error}"));
+        }
     }
 
     /// Takes the volumes out of the tree of an ended instance, and the tree away.

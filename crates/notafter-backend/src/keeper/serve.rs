@@ -175,7 +175,6 @@ impl Keeper {
             }
         }
         self.close();
-        self.ground.abandon();
         0
     }
 

@@ -19,9 +19,7 @@ pub(crate) enum Premises {
     },
     /// The machine itself, and a house on it: see `traces`.
     Machine {
-        /// The half in memory.
-        memory: PathBuf,
-        /// The half on disk.
+        /// Where the half on disk is to stand.
         disk: PathBuf,
     },
 }

@@ -173,7 +173,6 @@ fn the_doctor_finds_what_the_other_tests_use() {
         "namespaces",
         "overlay",
         "shifted clock",
-        "without namespaces",
         "docker",
     ];
     assert_eq!(names, expected);

@@ -24,7 +24,7 @@ const VICTIM: &str = "__victim";
 const BUSY_VICTIM: &str = "__busy_victim";
 
 /// Every process whose command line holds `marker`.
-fn marked(marker: &str) -> Vec<Pid> {
+pub(crate) fn marked(marker: &str) -> Vec<Pid> {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
         .filter_map(|entry| {
@@ -36,11 +36,11 @@ fn marked(marker: &str) -> Vec<Pid> {
 }
 
 /// Every keeper and init of the runner `pid`: a fork keeps the keeper's command line.
-fn keepers_of(pid: u32) -> Vec<Pid> {
+pub(crate) fn keepers_of(pid: u32) -> Vec<Pid> {
     marked(&format!("__sandbox\0{pid}\0"))
 }
 
-fn wait_until_gone(what: impl Fn() -> Vec<Pid>) {
+pub(crate) fn wait_until_gone(what: impl Fn() -> Vec<Pid>) {
     for _ in 0..500 {
         if what().is_empty() {
             return;
@@ -51,11 +51,11 @@ fn wait_until_gone(what: impl Fn() -> Vec<Pid>) {
 }
 
 /// A marker that no other process has.
-fn marker(test: &str) -> String {
+pub(crate) fn marker(test: &str) -> String {
     format!("notafter-{test}-{}", std::process::id())
 }
 
-fn looping(service: &str, marker: &str) -> notafter_backend::LaunchSpec {
+pub(crate) fn looping(service: &str, marker: &str) -> notafter_backend::LaunchSpec {
     shell(
         service,
         &format!("setsid sh -c 'while :; do sleep 1; done; : {marker}' & echo up; sleep 1000; : {marker}"),
@@ -107,7 +107,7 @@ fn say(text: &str) {
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).unwrap();
 }
 
-fn start_victim(arguments: &[&str]) -> std::process::Child {
+pub(crate) fn start_victim(arguments: &[&str]) -> std::process::Child {
     let mut victim = Command::new("/proc/self/exe").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(victim.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -205,14 +205,14 @@ fn scratch_on_disk_is_removed() {
 }
 
 /// The parent of a process, in this pid namespace.
-fn parent(pid: Pid) -> Pid {
+pub(crate) fn parent(pid: Pid) -> Pid {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
     let rest = stat.rsplit_once(") ").unwrap().1;
     Pid::from_raw(rest.split(' ').nth(1).unwrap().parse().unwrap()).unwrap()
 }
 
 /// The init above `pid`: the first ancestor that is a keeper's fork.
-fn init_above(pid: Pid) -> Pid {
+pub(crate) fn init_above(pid: Pid) -> Pid {
     let mut pid = pid;
     loop {
         pid = parent(pid);

@@ -8,6 +8,7 @@ mod behaviours;
 mod clocked;
 mod isolation;
 mod kill;
+mod machine;
 mod scene;
 mod shared;
 
@@ -23,6 +24,7 @@ fn main() {
     notafter_backend::run_if_sandbox(scene::host_clock);
     isolation::run_if_trial();
     kill::run_if_victim();
+    machine::run_if_victim();
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for (name, behaviour) in behaviours::ALL.iter().chain(clocked::ALL).chain(isolation::ALL).chain(kill::ALL)
@@ -35,6 +37,12 @@ fn main() {
     trials.extend(shared::trials());
     let is_root = rustix::process::geteuid().is_root();
     if is_root {
+        trials.extend(machine::ALL.iter().map(|(name, behaviour)| {
+            Trial::test(*name, move || {
+                behaviour();
+                Ok(())
+            })
+        }));
         trials.push(Trial::test("everything_works_for_a_plain_user", as_plain_user));
     }
     libtest_mimic::run(&arguments, trials).exit();

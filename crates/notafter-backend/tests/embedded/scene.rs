@@ -60,8 +60,12 @@ pub(crate) fn server(service: &str, port: u16, answer: &str) -> LaunchSpec {
          c.sendall(b'{answer}')\n    c.close()\n"
     );
     LaunchSpec {
-        command: Some(["/usr/bin/python3", "-u", "/server.py"].map(str::to_owned).to_vec()),
-        files: vec![FileSpec { path: "/server.py".to_owned(), contents: script.into_bytes(), mode: 0o644 }],
+        command: Some(["/usr/bin/python3", "-u", "/tmp/notafter-server.py"].map(str::to_owned).to_vec()),
+        files: vec![FileSpec {
+            path: "/tmp/notafter-server.py".to_owned(),
+            contents: script.into_bytes(),
+            mode: 0o644,
+        }],
         ..idle(service)
     }
 }

@@ -1,6 +1,7 @@
 //! What the embedded and the scripted back end have in common, native and shifted: tests of everything above rest on
 //! the scripted one behaving like the real one.
 
+use crate::machine::bare;
 use crate::scene::{LONG, embedded, host_clock, idle, name, server, shell, wait_for_end, wait_for_log};
 use libtest_mimic::Trial;
 use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, ScriptedService};
@@ -42,12 +43,16 @@ const BEHAVIOURS: &[Behaviour] = &[
 
 /// Every behaviour on every stage.
 pub(crate) fn trials() -> Vec<Trial> {
-    let stages: [(&str, Open); 4] = [
+    let mut stages: Vec<(&str, Open)> = vec![
         ("embedded_native", || Stage { backend: Box::new(embedded()), clock: None }),
         ("embedded_shifted", || Stage { backend: Box::new(embedded()), clock: Some(start()) }),
         ("scripted_native", || Stage { backend: Box::new(scripted()), clock: None }),
         ("scripted_shifted", || Stage { backend: Box::new(scripted()), clock: Some(start()) }),
     ];
+    if rustix::process::geteuid().is_root() {
+        stages.push(("machine_native", || Stage { backend: Box::new(bare()), clock: None }));
+        stages.push(("machine_shifted", || Stage { backend: Box::new(bare()), clock: Some(start()) }));
+    }
     let all = stages.into_iter().flat_map(|stage| BEHAVIOURS.iter().map(move |behaviour| (stage, behaviour)));
     all.map(|((stage, open), (name, behaviour))| {
         Trial::test(format!("{stage}::{name}"), move || {

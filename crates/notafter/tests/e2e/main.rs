@@ -4,6 +4,7 @@
 
 mod at;
 mod bad_input;
+mod bare;
 mod escape;
 mod guests;
 mod kill;

@@ -121,12 +121,6 @@ fn a_report_format_that_does_not_exist() {
 }
 
 #[test]
-fn a_run_without_isolation() {
-    let scene = Scene::with("scenario.yaml", SOUND);
-    assert_snapshot!(scene.run(&["gate", "scenario.yaml", "--isolation", "none"]));
-}
-
-#[test]
 fn no_command_at_all() {
     assert!(Scene::new().run(&[]).starts_with("exit 2\n"));
 }
