@@ -5,6 +5,7 @@ use notafter_core::{
     ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::{Bind, RootTree};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -62,6 +63,17 @@ pub struct VolumeMount {
     pub path: String,
     /// Whether a launch empties it.
     pub state: VolumeState,
+    /// What is in it while no service has written to it.
+    pub content: VolumeContent,
+}
+
+/// What is in a volume at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VolumeContent {
+    /// Nothing; it belongs to the service's user.
+    Empty,
+    /// What the root tree has there, with its owner.
+    OfImage,
 }
 
 /// Everything that a back end needs to start one service.
@@ -81,6 +93,8 @@ pub struct LaunchSpec {
     pub user: Option<String>,
     /// Working directory.
     pub workdir: String,
+    /// Number of the signal with which [`StopReason::Restart`] begins; none is SIGTERM.
+    pub stop_signal: Option<i32>,
     /// Files laid into the root tree.
     pub files: Vec<FileSpec>,
     /// Writable directories.
@@ -111,7 +125,7 @@ pub enum ServiceState {
 /// Why a service is stopped; decides the signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopReason {
-    /// An operator restarts it: SIGTERM, then SIGKILL after the grace period (host's clock).
+    /// An operator restarts it: its stop signal, then SIGKILL after the grace period (host's clock).
     Restart {
         /// How long it may take to end by itself.
         grace: Duration,

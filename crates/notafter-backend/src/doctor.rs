@@ -213,6 +213,7 @@ fn launch(sandbox: &mut dyn Sandbox) -> Result<(), String> {
         env: BTreeMap::new(),
         user: None,
         workdir: "/".to_owned(),
+        stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
     };

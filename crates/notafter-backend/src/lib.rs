@@ -20,7 +20,7 @@ mod wire;
 
 pub use contract::{
     Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
-    ServiceState, StopReason, Unproven, VolumeMount, WitnessReport,
+    ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 pub use embedded::Embedded;

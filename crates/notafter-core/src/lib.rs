@@ -50,11 +50,11 @@ pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Seen, ServedCertificate, WitnessBasis,
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
-pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunRecord, ServiceEnd};
+pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use refine::{plan, refine};
 pub use scenario::{
     Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry, Scenario,
-    SourceLocation, Start, Waived, Waiver,
+    SourceLocation, Start, Transport, Waived, Waiver,
 };
 pub use service::{EnvValue, MountedFile, MountedSource, ReadyProbe, Restart, Service, Volume, VolumeState};
 pub use time::{ClockReading, Span, TimeError, UnixTime};

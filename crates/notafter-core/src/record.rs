@@ -1,7 +1,7 @@
 //! The record of a run: everything that the verdict follows from, and nothing secret.
 
 use crate::{
-    Case, CaseId, ClockReading, ClockWitness, Event, Inventory, Isolation, Observation, Scenario,
+    Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, Observation, Scenario,
     ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
@@ -92,6 +92,20 @@ pub struct CaseRecord {
     pub took: Duration,
 }
 
+/// What a service ran from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunImage {
+    /// The service.
+    pub service: ServiceName,
+    /// What it is called.
+    pub image: ImageRef,
+    /// `sha256:…` of its configuration, by which engines know it; of the bytes of a binary or of the tar of a root
+    /// tree. None where the image is a tree that anybody may change.
+    pub id: Option<String>,
+    /// Digest of its manifest, by which registries know it.
+    pub manifest: Option<String>,
+}
+
 /// Everything that a run came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -104,6 +118,9 @@ pub struct RunRecord {
     /// What kept its services apart from the machine.
     #[serde(default)]
     pub isolation: Isolation,
+    /// What the services ran from, in the order of the scenario.
+    #[serde(default)]
+    pub images: Vec<RunImage>,
     /// What can expire.
     pub inventory: Inventory,
     /// The cases, in the order in which they began.
@@ -121,6 +138,7 @@ impl RunRecord {
             scenario,
             started,
             isolation: Isolation::default(),
+            images: Vec::new(),
             inventory: Inventory::default(),
             cases: Vec::new(),
             remarks: Vec::new(),

@@ -42,6 +42,45 @@ pub enum ImageRef {
     Host,
     /// An unpacked tree, or a tar of one; relative paths start at the scenario's directory.
     Rootfs(PathBuf),
+    /// An image with layers and a configuration, in a file or a directory.
+    Stored {
+        /// Its form.
+        transport: Transport,
+        /// Where it lies; relative paths start at the scenario's directory.
+        path: PathBuf,
+        /// Which one, where several lie there: a reference, or `@` and a number that counts from 0.
+        selector: Option<String>,
+    },
+}
+
+/// How an image is stored, by the names of containers-transports(5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// A directory with a manifest and blobs beside it, as `skopeo copy` writes it; it holds one image.
+    Dir,
+    /// What `docker save` writes.
+    DockerArchive,
+    /// A directory in the OCI image layout.
+    Oci,
+    /// A tar of such a directory.
+    OciArchive,
+}
+
+impl Transport {
+    /// Every transport.
+    pub const ALL: [Self; 4] = [Self::Dir, Self::DockerArchive, Self::Oci, Self::OciArchive];
+
+    /// The name that stands before the path.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dir => "dir",
+            Self::DockerArchive => "docker-archive",
+            Self::Oci => "oci",
+            Self::OciArchive => "oci-archive",
+        }
+    }
 }
 
 impl fmt::Display for ImageRef {
@@ -50,6 +89,10 @@ impl fmt::Display for ImageRef {
             Self::Cargo { package, bin } => write!(formatter, "cargo:{package}/{bin}"),
             Self::Host => formatter.write_str("host"),
             Self::Rootfs(path) => write!(formatter, "rootfs:{}", path.display()),
+            Self::Stored { transport, path, selector } => {
+                write!(formatter, "{}:{}", transport.name(), path.display())?;
+                selector.iter().try_for_each(|selector| write!(formatter, ":{selector}"))
+            }
         }
     }
 }

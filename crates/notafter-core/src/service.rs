@@ -99,14 +99,18 @@ pub struct Service {
     pub name: ServiceName,
     /// What it runs; none for the candidate of a scenario with builds.
     pub image: Option<ImageRef>,
-    /// Command and arguments; none runs the binary of a `cargo` image and keeps any other image's tree alone, as a
-    /// place for `exec` probes.
+    /// What runs before the command; none takes the image's own. One that is given takes the place of the image's
+    /// command as well.
+    #[serde(default)]
+    pub entrypoint: Option<Vec<String>>,
+    /// Command and arguments, after the entrypoint; none takes the image's own. A tree without either is kept alone,
+    /// as a place for `exec` probes.
     pub command: Option<Vec<String>>,
     /// Environment variables.
     pub env: BTreeMap<String, EnvValue>,
-    /// `user` or `user:group`, as names of the image or numbers; none is root.
+    /// `user` or `user:group`, as names of the image or numbers; none is the image's own, or root.
     pub user: Option<String>,
-    /// Working directory; `/` where none is given.
+    /// Working directory; none is the image's own, or `/`.
     pub workdir: Option<String>,
     /// Files laid into its root tree.
     pub files: Vec<MountedFile>,
@@ -114,7 +118,7 @@ pub struct Service {
     pub scan: Vec<String>,
     /// Writable directories.
     pub volumes: Vec<Volume>,
-    /// When it counts as ready; none: as soon as its process runs.
+    /// When it counts as ready; none: as soon as the image's own health check passes, or else its process runs.
     pub ready: Option<ReadyProbe>,
     /// How long it may take to get ready, on the host's clock.
     pub ready_within: Duration,

@@ -24,7 +24,8 @@ impl Fault {
 
 /// Whether `service` has a main process, or is only a place for commands.
 fn runs_something(scenario: &Scenario, service: &Service) -> bool {
-    service.command.is_some() || matches!(scenario.image_of(service), Some(ImageRef::Cargo { .. }))
+    let image = scenario.image_of(service);
+    service.command.is_some() || matches!(image, Some(ImageRef::Cargo { .. } | ImageRef::Stored { .. }))
 }
 
 /// The native control may be left out where simulated time does not begin now, and no other case ever.

@@ -1,12 +1,12 @@
 //! Unpacked archives, kept by the digest of the archive.
 
 use crate::Error;
-use crate::archive::{self, Limits, Owners};
+use crate::digest::Hashing;
+use crate::unpacking::Owners;
 use notafter_core::ImageRef;
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// `$XDG_CACHE_HOME/notafter`, or `~/.cache/notafter`.
@@ -16,29 +16,35 @@ pub(crate) fn usual_place() -> Option<PathBuf> {
     Some(base.join("notafter"))
 }
 
-/// The tree of `source`, unpacked now or before, and the remarks of unpacking it.
+/// A tree by what it was unpacked from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Image,
+    Rootfs,
+}
+
+/// The tree that `digest` names, unpacked now by `unpack` or earlier, and the remarks of unpacking it.
 pub(crate) fn tree_of(
     cache: &Path,
     image: &ImageRef,
-    source: &Path,
-    limits: Limits,
+    kind: Kind,
+    digest: &str,
+    unpack: impl FnOnce(&Path, Owners) -> Result<Vec<String>, Error>,
 ) -> Result<(PathBuf, Vec<String>), Error> {
     let failed = |action: String| {
         let image = image.clone();
         move |source: io::Error| Error::Io { image, action, source }
     };
-    let digest = digest_of(source).map_err(failed(format!("read {}", source.display())))?;
-    let trees = cache.join("rootfs");
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&trees)
-        .map_err(failed(format!("make the cache directory {}", trees.display())))?;
+    let trees = cache.join(match kind {
+        Kind::Image => "images",
+        Kind::Rootfs => "rootfs",
+    });
+    make(&trees).map_err(failed(format!("make the cache directory {}", trees.display())))?;
     let lock_path = trees.join(format!("{digest}.lock"));
     let lock = File::create(&lock_path).map_err(failed(format!("make {}", lock_path.display())))?;
     // Released with the file, whichever way this process ends.
     lock.lock().map_err(failed(format!("lock {}", lock_path.display())))?;
-    let tree = trees.join(&digest);
+    let tree = trees.join(digest);
     let remarks_path = trees.join(format!("{digest}.remarks"));
     if tree.is_dir() {
         let remarks = fs::read_to_string(&remarks_path).unwrap_or_default();
@@ -51,13 +57,14 @@ pub(crate) fn tree_of(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(format!("remove {}", partial.display()))(error)),
     }
-    fs::create_dir(&partial).map_err(failed(format!("make {}", partial.display())))?;
+    fs::create_dir(&partial)
+        .and_then(|()| fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)))
+        .map_err(failed(format!("make {}", partial.display())))?;
     let owners = match fs::metadata(&partial) {
         Ok(meta) if meta.uid() == 0 => Owners::Kept,
         _ => Owners::Unpacker,
     };
-    let unpacked = archive::unpack(image, source, &partial, limits, owners);
-    let remarks = unpacked.inspect_err(|_| {
+    let remarks = unpack(&partial, owners).inspect_err(|_| {
         // What is left of it is removed by the next attempt at the latest.
         let _ = fs::remove_dir_all(&partial);
     })?;
@@ -67,15 +74,12 @@ pub(crate) fn tree_of(
     Ok((tree, remarks))
 }
 
-fn digest_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 17];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            len => hasher.update(&buffer[..len]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+/// Makes a directory that nobody else may look into.
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub(crate) fn digest_of(path: &Path) -> io::Result<String> {
+    Ok(Hashing::sha256(File::open(path)?).finish()?.hex().to_owned())
 }

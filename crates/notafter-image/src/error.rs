@@ -7,6 +7,14 @@ use std::path::PathBuf;
 /// Why an image cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A stored image is not as it should be.
+    #[error("{image} {reason}")]
+    BadImage {
+        /// The image.
+        image: ImageRef,
+        /// What is wrong with it, as a fragment such as `is incomplete: there is no index.json`.
+        reason: String,
+    },
     /// Cargo could not be started.
     #[error("start `{program}` to build {image}")]
     CargoNotStarted {
@@ -25,6 +33,18 @@ pub enum Error {
         images: Vec<ImageRef>,
         /// Standard error of cargo.
         output: String,
+    },
+    /// A part of a stored image is another one than its digest says.
+    #[error("{image}: {file} has the digest {found}, and {expected} was expected")]
+    DigestMismatch {
+        /// The image.
+        image: ImageRef,
+        /// The part, by its name in the image.
+        file: Box<str>,
+        /// The digest that names it.
+        expected: Box<str>,
+        /// The digest that it has.
+        found: Box<str>,
     },
     /// A step of resolving failed.
     #[error("{action} for {image}")]
@@ -57,8 +77,28 @@ pub enum Error {
         /// The image.
         image: ImageRef,
     },
-    /// The file is no tar archive, plain or gzipped.
-    #[error("{image}: {} is neither a directory nor a tar archive, plain or gzipped", path.display())]
+    /// No image of that name is stored there, or several are and none is named.
+    #[error("{image}: {}", choice(wanted.as_deref(), names))]
+    NoSuchImage {
+        /// The image.
+        image: ImageRef,
+        /// The one that was asked for.
+        wanted: Option<String>,
+        /// Those that have a name.
+        names: Vec<String>,
+    },
+    /// The image runs on other machines.
+    #[error("{image} is made for {made_for}, and this machine runs {here}")]
+    OtherPlatform {
+        /// The image.
+        image: ImageRef,
+        /// What it is made for, such as `linux/arm64`.
+        made_for: String,
+        /// What runs here.
+        here: String,
+    },
+    /// The file is no tar archive, plain or compressed.
+    #[error("{image}: {} is no tar archive, plain or compressed with gzip or Zstandard", path.display())]
     NotAnArchive {
         /// The image.
         image: ImageRef,
@@ -94,14 +134,29 @@ impl Error {
     pub fn images(&self) -> &[ImageRef] {
         match self {
             Self::BuildFailed { images, .. } => images,
-            Self::CargoNotStarted { image, .. }
+            Self::BadImage { image, .. }
+            | Self::CargoNotStarted { image, .. }
+            | Self::DigestMismatch { image, .. }
             | Self::Io { image, .. }
             | Self::Missing { image, .. }
             | Self::NoCache { image }
             | Self::NoSuchBinary { image }
+            | Self::NoSuchImage { image, .. }
             | Self::NotAnArchive { image, .. }
+            | Self::OtherPlatform { image, .. }
             | Self::TooLarge { image, .. }
             | Self::UnsafeEntry { image, .. } => std::slice::from_ref(image),
         }
+    }
+}
+
+fn choice(wanted: Option<&str>, names: &[String]) -> String {
+    let known = match names {
+        [] => "none of its images has a name, so write `:@0` for the first".to_owned(),
+        names => format!("it holds {}", names.join(", ")),
+    };
+    match wanted {
+        Some(wanted) => format!("there is no image {wanted}; {known}"),
+        None => format!("say which image of several is meant; {known}"),
     }
 }

@@ -1,5 +1,6 @@
 //! What an image comes to.
 
+use crate::ImageConfig;
 use std::path::PathBuf;
 
 /// The root tree of a service before its files are laid in.
@@ -29,8 +30,20 @@ pub struct Image {
     pub root: RootTree,
     /// Host files that appear in it. An inventory scans them beside the tree.
     pub binds: Vec<Bind>,
-    /// What runs where a service names no command, as an absolute path inside.
-    pub executable: Option<String>,
+    /// How a service runs where its scenario says nothing else.
+    pub config: ImageConfig,
+    /// Which image it is, for images that are known by their content.
+    pub identity: Option<Identity>,
     /// What the tree lacks or adds compared with the image, as lower-case fragments.
     pub remarks: Vec<String>,
+}
+
+/// An image by its content. Equal ones are the same image, whatever it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Digest of its configuration, by which engines know it; of the archive, for a tar of a root tree; of the
+    /// executable, for a build.
+    pub id: String,
+    /// Digest of its manifest, by which registries know it.
+    pub manifest: Option<String>,
 }

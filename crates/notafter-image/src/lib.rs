@@ -1,4 +1,4 @@
-//! Root trees of images: cargo builds, unpacked trees and tars, the host.
+//! Root trees of images: cargo builds, stored images with layers, unpacked trees and tars, the host.
 //!
 //! The runner resolves every image of a scenario once, before any case; back ends and the inventory take it from
 //! there.
@@ -7,16 +7,26 @@
 //! unpacked; a tree that lacks something without a remark.
 #![forbid(unsafe_code)]
 
-mod archive;
+mod assemble;
 mod cache;
 mod cargo;
+mod config;
+mod digest;
+mod documents;
 mod elf;
 mod error;
 mod image;
+mod inside;
 mod resolver;
+mod store;
+mod stored;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod unpacking;
 
+pub use assemble::{Assembly, Compression, Layer};
+pub use config::{HealthCheck, ImageConfig};
 pub use error::Error;
-pub use image::{Bind, Image, RootTree};
+pub use image::{Bind, Identity, Image, RootTree};
 pub use resolver::Resolver;

@@ -1,11 +1,12 @@
 //! From image references to images.
 
-use crate::archive::Limits;
-use crate::cache;
+use crate::cache::{self, Kind};
 use crate::cargo::{self, Target};
 use crate::elf::{self, Linkage};
-use crate::{Bind, Error, Image, RootTree};
-use notafter_core::ImageRef;
+use crate::unpacking::{Limits, Unpacking};
+use crate::{Bind, Error, Identity, Image, ImageConfig, RootTree, stored};
+use notafter_core::{ImageRef, Transport};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Finds and builds images.
@@ -41,7 +42,7 @@ impl Resolver {
     ) -> Result<Vec<Image>, Error> {
         // What is missing shows before a long build begins.
         for reference in references {
-            if let ImageRef::Rootfs(path) = reference
+            if let ImageRef::Rootfs(path) | ImageRef::Stored { path, .. } = reference
                 && !directory.join(path).exists()
             {
                 return Err(Error::Missing { image: reference.clone(), path: directory.join(path) });
@@ -56,8 +57,11 @@ impl Resolver {
                         built.next().ok_or_else(|| Error::NoSuchBinary { image: reference.clone() })?;
                     of_binary(reference, executable, bin)
                 }
-                ImageRef::Host => Ok(of_tree(RootTree::Host, Vec::new())),
+                ImageRef::Host => Ok(of_tree(RootTree::Host, None, Vec::new())),
                 ImageRef::Rootfs(path) => self.of_rootfs(reference, &directory.join(path)),
+                ImageRef::Stored { transport, path, selector } => {
+                    self.of_stored(reference, *transport, &directory.join(path), selector.as_deref())
+                }
             })
             .collect()
     }
@@ -69,11 +73,45 @@ impl Resolver {
             source,
         })?;
         if path.is_dir() {
-            return Ok(of_tree(RootTree::Tree(path), Vec::new()));
+            return Ok(of_tree(RootTree::Tree(path), None, Vec::new()));
         }
         let cache = self.cache.as_ref().ok_or_else(|| Error::NoCache { image: reference.clone() })?;
-        let (tree, remarks) = cache::tree_of(cache, reference, &path, Limits::USUAL)?;
-        Ok(of_tree(RootTree::Tree(tree), remarks))
+        let io = |source| Error::Io {
+            image: reference.clone(),
+            action: format!("read {}", path.display()),
+            source,
+        };
+        let digest = cache::digest_of(&path).map_err(io)?;
+        let (tree, remarks) = cache::tree_of(cache, reference, Kind::Rootfs, &digest, |root, owners| {
+            let mut unpacking = Unpacking::new(reference, root, Limits::USUAL, owners);
+            unpacking.archive(&path, File::open(&path).map_err(io)?)?;
+            unpacking.finish()
+        })?;
+        Ok(of_tree(RootTree::Tree(tree), Some(of_content(&digest)), remarks))
+    }
+
+    fn of_stored(
+        &self,
+        reference: &ImageRef,
+        transport: Transport,
+        path: &Path,
+        selector: Option<&str>,
+    ) -> Result<Image, Error> {
+        let cache = self.cache.as_ref().ok_or_else(|| Error::NoCache { image: reference.clone() })?;
+        cache::make(cache).map_err(|source| Error::Io {
+            image: reference.clone(),
+            action: format!("make the cache directory {}", cache.display()),
+            source,
+        })?;
+        let stored = stored::find(reference, transport, path, selector, Some(cache))?;
+        let (tree, remarks) =
+            cache::tree_of(cache, reference, Kind::Image, stored.id.hex(), |root, owners| {
+                stored.unpack(reference, root, Limits::USUAL, owners)
+            })?;
+        let manifest = stored.manifest.map(|digest| digest.to_string());
+        let identity = Identity { id: stored.id.to_string(), manifest };
+        let image = of_tree(RootTree::Tree(tree), Some(identity), remarks);
+        Ok(Image { config: stored.config, ..image })
     }
 }
 
@@ -87,23 +125,30 @@ fn build_all(
         .iter()
         .filter_map(|reference| match reference {
             ImageRef::Cargo { package, bin } => Some(Target { package: package.clone(), bin: bin.clone() }),
-            ImageRef::Host | ImageRef::Rootfs(_) => None,
+            ImageRef::Host | ImageRef::Rootfs(_) | ImageRef::Stored { .. } => None,
         })
         .collect();
     if targets.is_empty() { Ok(Vec::new()) } else { cargo::build(directory, &targets, on_line) }
 }
 
-fn of_tree(root: RootTree, remarks: Vec<String>) -> Image {
-    Image { root, binds: Vec::new(), executable: None, remarks }
+fn of_tree(root: RootTree, identity: Option<Identity>, remarks: Vec<String>) -> Image {
+    Image { root, binds: Vec::new(), config: ImageConfig::default(), identity, remarks }
+}
+
+/// Something that is known by the SHA-256 of its bytes.
+fn of_content(digest: &str) -> Identity {
+    Identity { id: format!("sha256:{digest}"), manifest: None }
 }
 
 /// A static binary needs nothing beside it; any other gets the machine's libraries, and a remark says so.
 fn of_binary(reference: &ImageRef, source: PathBuf, bin: &str) -> Result<Image, Error> {
-    let linkage = elf::linkage(&source).map_err(|error| Error::Io {
+    let failed = |error| Error::Io {
         image: reference.clone(),
         action: format!("read {}", source.display()),
         source: error,
-    })?;
+    };
+    let linkage = elf::linkage(&source).map_err(failed)?;
+    let digest = cache::digest_of(&source).map_err(failed)?;
     let (root, remarks) = match linkage {
         Linkage::Static => (RootTree::Empty, Vec::new()),
         Linkage::Dynamic => {
@@ -115,7 +160,8 @@ fn of_binary(reference: &ImageRef, source: PathBuf, bin: &str) -> Result<Image, 
     Ok(Image {
         root,
         binds: vec![Bind { source, target: target.clone() }],
-        executable: Some(target),
+        config: ImageConfig { command: vec![target], ..ImageConfig::default() },
+        identity: Some(of_content(&digest)),
         remarks,
     })
 }

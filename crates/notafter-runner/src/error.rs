@@ -56,6 +56,14 @@ pub enum Error {
         /// Where the scenario names it.
         location: SourceLocation,
     },
+    /// Neither the scenario nor the image says what runs.
+    #[error("{location}: the image of service {service} names no command; give the service one")]
+    NoCommand {
+        /// The service.
+        service: ServiceName,
+        /// Where the scenario declares it.
+        location: SourceLocation,
+    },
     /// An image cannot be had.
     #[error("{}an image of the scenario cannot be had", place(location.as_ref()))]
     Images {
@@ -63,7 +71,7 @@ pub enum Error {
         location: Option<SourceLocation>,
         /// Why.
         #[source]
-        source: notafter_image::Error,
+        source: Box<notafter_image::Error>,
     },
     /// The files of a service cannot be scanned.
     #[error("{location}: the files of service {service} cannot be scanned")]
@@ -156,6 +164,7 @@ impl Error {
             | Self::Inventory { .. }
             | Self::Keep { .. }
             | Self::KeepNotEmpty { .. }
+            | Self::NoCommand { .. }
             | Self::NoImage { .. }
             | Self::Pki(_)
             | Self::SecretMissing { .. }
@@ -173,9 +182,13 @@ fn blame_for_image(error: &notafter_image::Error) -> Blame {
         | Image::CargoNotStarted { .. }
         | Image::Io { .. }
         | Image::NoCache { .. } => Blame::Harness,
-        Image::Missing { .. }
+        Image::BadImage { .. }
+        | Image::DigestMismatch { .. }
+        | Image::Missing { .. }
         | Image::NoSuchBinary { .. }
+        | Image::NoSuchImage { .. }
         | Image::NotAnArchive { .. }
+        | Image::OtherPlatform { .. }
         | Image::TooLarge { .. }
         | Image::UnsafeEntry { .. } => Blame::User,
     }

@@ -3,7 +3,7 @@
 use crate::Error;
 use notafter_backend::{Bind, RootTree};
 use notafter_core::{ImageRef, Scenario, Service};
-use notafter_image::Resolver;
+use notafter_image::{Identity, ImageConfig, Resolver};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 pub(crate) struct ServiceImage {
     pub(crate) root: RootTree,
     pub(crate) binds: Vec<Bind>,
-    /// What runs where the service names no command.
-    pub(crate) command: Option<Vec<String>>,
+    /// How it runs where its scenario says nothing else.
+    pub(crate) config: ImageConfig,
+    /// Which image it is, where that is known by its content.
+    pub(crate) identity: Option<Identity>,
     /// What the tree lacks or adds compared with the image.
     pub(crate) remarks: Vec<String>,
 }
@@ -81,18 +83,12 @@ fn located(scenarios: &[&Scenario], directory: &Path, source: notafter_image::Er
     });
     let mut services = services.filter(|(_, image)| source.images().contains(image));
     let location = services.next().map(|(service, _)| service.location.clone());
-    Error::Images { location, source }
+    Error::Images { location, source: Box::new(source) }
 }
 
 impl From<notafter_image::Image> for ServiceImage {
     fn from(image: notafter_image::Image) -> Self {
-        let root = match image.root {
-            notafter_image::RootTree::Empty => RootTree::Empty,
-            notafter_image::RootTree::Host => RootTree::Host,
-            notafter_image::RootTree::Tree(path) => RootTree::Tree(path),
-        };
-        let binds =
-            image.binds.into_iter().map(|bind| Bind { source: bind.source, target: bind.target }).collect();
-        Self { root, binds, command: image.executable.map(|path| vec![path]), remarks: image.remarks }
+        let notafter_image::Image { root, binds, config, identity, remarks } = image;
+        Self { root, binds, config, identity, remarks }
     }
 }

@@ -75,6 +75,7 @@ pub fn plan(scenario: &Scenario, images: &Images) -> Result<(RunRecord, Vec<Case
     let pki = notafter_pki::Pki::generate(&scenario.name, &scenario.credentials).map_err(Error::Pki)?;
     let stock = stocktake::take(scenario, images, &pki)?;
     record.remarks = stock.remarks;
+    record.images = stock.images;
     record.fold(Event::InventoryLearnt { inventory: stock.inventory });
     let cases = notafter_core::plan(&record);
     Ok((record, cases))
@@ -102,6 +103,7 @@ pub(crate) fn run_planned(
     };
     run.record.isolation = backend.isolation();
     run.record.remarks = stock.remarks;
+    run.record.images = stock.images;
     for remark in said_beforehand(scenario, unix_now()) {
         run.remark(remark);
     }

@@ -4,8 +4,12 @@ use crate::allowance::Allowance;
 use crate::images::Images;
 use crate::secrets::Secrets;
 use crate::{Error, Options};
-use notafter_backend::{FileSpec, LaunchSpec, VolumeMount};
-use notafter_core::{EnvValue, MountedFile, MountedSource, Scenario, Service, ServiceName};
+use notafter_backend::{FileSpec, LaunchSpec, VolumeContent, VolumeMount};
+use notafter_core::{
+    EnvValue, ImageRef, MountedFile, MountedSource, ReadyProbe, Scenario, Service, ServiceName, VolumeName,
+    VolumeState,
+};
+use notafter_image::ImageConfig;
 use notafter_pki::Pki;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -15,6 +19,8 @@ use std::time::Duration;
 
 /// The largest file that is laid into a root tree.
 const LARGEST_FILE_MIB: u64 = 16;
+/// The longest that one try of a readiness probe of the scenario may take.
+const LONGEST_TRY: Duration = Duration::from_millis(500);
 /// What container engines give an image that says nothing.
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -22,6 +28,7 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 pub(crate) struct Stage<'a> {
     pub(crate) scenario: &'a Scenario,
     pub(crate) launches: BTreeMap<ServiceName, LaunchSpec>,
+    readiness: BTreeMap<ServiceName, Readiness>,
     pub(crate) pki: &'a Pki,
     pub(crate) secrets: Secrets,
     pub(crate) allowance: Allowance,
@@ -29,7 +36,24 @@ pub(crate) struct Stage<'a> {
     pub(crate) linger: Duration,
 }
 
+/// When a service counts as ready.
+#[derive(Debug, Clone)]
+pub(crate) struct Readiness {
+    /// None: as soon as its process runs.
+    pub(crate) probe: Option<ReadyProbe>,
+    /// How long it may take, on the host's clock.
+    pub(crate) within: Duration,
+    /// The longest that one try may take.
+    pub(crate) longest_try: Duration,
+}
+
 impl<'a> Stage<'a> {
+    /// When `service` counts as ready.
+    pub(crate) fn readiness(&self, service: &Service) -> Readiness {
+        let known = self.readiness.get(&service.name).cloned();
+        known.unwrap_or_else(|| ready(service, &ImageConfig::default()))
+    }
+
     /// Prepares every launch; the budget counts from here on.
     ///
     /// # Errors
@@ -41,12 +65,28 @@ impl<'a> Stage<'a> {
         secrets: Secrets,
         options: &Options,
     ) -> Result<Self, Error> {
-        let mut launches = BTreeMap::new();
+        let (mut launches, mut readiness) = (BTreeMap::new(), BTreeMap::new());
         for service in &scenario.services {
+            let image = images.of(scenario, service)?;
+            readiness.insert(service.name.clone(), ready(service, &image.config));
             launches.insert(service.name.clone(), launch(scenario, service, images, pki, &secrets)?);
         }
         let allowance = Allowance::new(scenario.budget, options.interrupt.clone());
-        Ok(Self { scenario, launches, pki, secrets, allowance, linger: options.linger })
+        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, linger: options.linger })
+    }
+}
+
+/// What the scenario says, or else the image by its health check.
+fn ready(service: &Service, config: &ImageConfig) -> Readiness {
+    match (&service.ready, &config.health) {
+        (None, Some(health)) => Readiness {
+            probe: Some(ReadyProbe::Exec(health.command.clone())),
+            within: health.patience(),
+            longest_try: health.timeout,
+        },
+        (probe, _) => {
+            Readiness { probe: probe.clone(), within: service.ready_within, longest_try: LONGEST_TRY }
+        }
     }
 }
 
@@ -58,41 +98,74 @@ fn launch(
     secrets: &Secrets,
 ) -> Result<LaunchSpec, Error> {
     let image = images.of(scenario, service)?;
-    // An empty command is the way to say that a tree is only a place for commands.
-    let command =
-        service.command.clone().or_else(|| image.command.clone()).filter(|command| !command.is_empty());
+    let command = command(service, &image.config);
+    if command.is_none() && matches!(scenario.image_of(service), Some(ImageRef::Stored { .. })) {
+        return Err(Error::NoCommand { service: service.name.clone(), location: service.location.clone() });
+    }
     let mut files = Vec::new();
     for file in &service.files {
         let contents = contents(scenario, service, file, pki)?;
         files.push(FileSpec { path: file.path.clone(), contents, mode: file.mode });
     }
-    let volumes = service
-        .volumes
-        .iter()
-        .map(|volume| VolumeMount {
-            name: volume.name.clone(),
-            path: volume.path.clone(),
-            state: volume.state,
-        })
-        .collect();
     Ok(LaunchSpec {
         service: service.name.clone(),
         root: image.root.clone(),
         binds: image.binds.clone(),
         command,
-        env: environment(service, secrets),
-        user: service.user.clone(),
-        workdir: service.workdir.clone().unwrap_or_else(|| "/".to_owned()),
+        env: environment(service, &image.config, secrets),
+        user: service.user.clone().or_else(|| image.config.user.clone()),
+        workdir: service
+            .workdir
+            .clone()
+            .or_else(|| image.config.workdir.clone())
+            .unwrap_or_else(|| "/".to_owned()),
+        stop_signal: image.config.stop_signal,
         files,
-        volumes,
+        volumes: volumes(service, &image.config),
     })
 }
 
-fn environment(service: &Service, secrets: &Secrets) -> BTreeMap<String, String> {
-    let home = if service.user.is_none() { "/root" } else { "/" };
-    let defaults = [("HOME", home), ("HOSTNAME", service.name.as_str()), ("PATH", DEFAULT_PATH)];
-    let mut env: BTreeMap<String, String> =
-        defaults.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+/// As an engine puts it together: a command replaces the image's command, an entrypoint both.
+fn command(service: &Service, config: &ImageConfig) -> Option<Vec<String>> {
+    let given = service.command.clone();
+    let whole = match (&service.entrypoint, given) {
+        // An empty command is the way to say that a tree is only a place for commands.
+        (_, Some(command)) if command.is_empty() => Vec::new(),
+        (Some(entrypoint), command) => [entrypoint.clone(), command.unwrap_or_default()].concat(),
+        (None, command) => {
+            [config.entrypoint.clone(), command.unwrap_or_else(|| config.command.clone())].concat()
+        }
+    };
+    Some(whole).filter(|command| !command.is_empty())
+}
+
+/// Those of the scenario, and those that the image declares beside them: what an engine keeps for a container, a
+/// restart within a case finds again.
+fn volumes(service: &Service, config: &ImageConfig) -> Vec<VolumeMount> {
+    let declared = service.volumes.iter().map(|volume| VolumeMount {
+        name: volume.name.clone(),
+        path: volume.path.clone(),
+        state: volume.state,
+        content: VolumeContent::Empty,
+    });
+    let of_image = config.volumes.iter().filter(|path| {
+        !service.volumes.iter().any(|volume| volume.path == **path)
+            && !service.files.iter().any(|file| Path::new(&file.path).starts_with(path))
+    });
+    let of_image = of_image.enumerate().filter_map(|(index, path)| {
+        // Names of services are distinct, and no name of a scenario's volume can be longer.
+        let short: String = service.name.as_str().chars().take(40).collect();
+        let name = VolumeName::new(format!("{short}.image.{index}")).ok()?;
+        let (state, content) = (VolumeState::Carried, VolumeContent::OfImage);
+        Some(VolumeMount { name, path: path.clone(), state, content })
+    });
+    declared.chain(of_image).collect()
+}
+
+/// The image's variables under the scenario's; what lacks then (`HOME`, `HOSTNAME`, `PATH`) the init adds, which knows
+/// the user.
+fn environment(service: &Service, config: &ImageConfig, secrets: &Secrets) -> BTreeMap<String, String> {
+    let mut env: BTreeMap<String, String> = config.env.iter().cloned().collect();
     for (name, value) in &service.env {
         let value = match value {
             EnvValue::Plain(text) => text.as_str(),

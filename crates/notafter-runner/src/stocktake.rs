@@ -4,7 +4,7 @@
 use crate::images::{Images, ServiceImage};
 use crate::{Error, stage};
 use notafter_backend::RootTree;
-use notafter_core::{EnvValue, Inventory, MountedSource, Scenario, Service};
+use notafter_core::{EnvValue, ImageRef, Inventory, MountedSource, RunImage, Scenario, Service};
 use notafter_inventory::{ScanOptions, SourceFile, scan_bytes, scan_files, scan_paths, scan_tree};
 use notafter_pki::Pki;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 /// The inventory before the first case.
 pub(crate) struct Stock {
     pub(crate) inventory: Inventory,
+    /// What the services run from.
+    pub(crate) images: Vec<RunImage>,
     /// What the scan did not look at.
     pub(crate) remarks: Vec<String>,
 }
@@ -22,12 +24,15 @@ pub(crate) struct Stock {
 /// # Errors
 /// [`Error::Inventory`] where a tree or a glob cannot be scanned, and where a file of a service cannot be had.
 pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<Stock, Error> {
-    let mut stock = Stock { inventory: Inventory::default(), remarks: Vec::new() };
+    let mut stock = Stock { inventory: Inventory::default(), images: Vec::new(), remarks: Vec::new() };
     for (_, issued) in pki.iter() {
         stock.inventory.add(issued.credential().clone());
     }
     for service in &scenario.services {
         let image = images.of(scenario, service)?;
+        if let Some(reference) = scenario.image_of(service) {
+            stock.images.push(run_image(service, reference, image));
+        }
         stock.remarks.extend(image.remarks.iter().map(|remark| format!("{}: {remark}", service.name)));
         let found = scan_image(service, image, &mut stock.remarks).map_err(|source| Error::Inventory {
             service: service.name.clone(),
@@ -46,6 +51,14 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     stock.inventory.opaque.sort();
     stock.inventory.opaque.dedup();
     Ok(stock)
+}
+
+fn run_image(service: &Service, reference: &ImageRef, image: &ServiceImage) -> RunImage {
+    let (id, manifest) = match &image.identity {
+        Some(identity) => (Some(identity.id.clone()), identity.manifest.clone()),
+        None => (None, None),
+    };
+    RunImage { service: service.name.clone(), image: reference.clone(), id, manifest }
 }
 
 impl Stock {

@@ -25,6 +25,7 @@ pub(super) fn measure() -> Result<Figure> {
         command: Some(vec!["/guest".to_owned(), "guest-nothing".to_owned()]),
         env: BTreeMap::new(),
         user: None,
+        stop_signal: None,
         workdir: "/".to_owned(),
         files: Vec::new(),
         volumes: Vec::new(),

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How long an init may take to build its tree and to answer, on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// What asks a main process to end where its image names no other signal.
+const SIGTERM: i32 = 15;
 /// How much of a command's output is kept.
 const KEPT_OUTPUT_BYTES: usize = 64 << 10;
 
@@ -263,6 +265,7 @@ fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
         env: spec.env.clone(),
         user: spec.user.clone(),
         workdir: spec.workdir.clone(),
+        stop_signal: spec.stop_signal.unwrap_or(SIGTERM),
         files: spec
             .files
             .iter()
@@ -275,6 +278,7 @@ fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
                 name: volume.name.clone(),
                 path: volume.path.clone(),
                 state: volume.state,
+                content: volume.content,
             })
             .collect(),
         hosts: hosts.to_vec(),

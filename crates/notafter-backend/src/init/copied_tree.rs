@@ -80,7 +80,7 @@ fn lend_volumes(
                 "it lies in the tree of another service: without namespaces, trees of their own cannot share one",
             ));
         }
-        let source = launch::volume(site, head, owner)?;
+        let source = launch::volume(site, head, owner, tree.host_directory(&head.path).as_deref())?;
         fs::write(&mark, "").doing(action)?;
         fs::remove_dir_all(&target).doing(action)?;
         traces::lend(&site.stage, head.name.as_str(), &inside).doing(action)?;

@@ -59,9 +59,12 @@ fn looks(target: &Path, model: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// A gate that may not give files away keeps them.
+/// A gate that may not give files away keeps them, as it does where its user namespace does not know the owner.
 fn unless_refused(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::PermissionDenied { Ok(()) } else { Err(error) }
+    match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::PermissionDenied => Ok(()),
+        _ => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::tree::RootTree;
 use super::users::User;
-use super::{copied_tree, devices, machine_tree, own_tree};
+use super::{copied_tree, copy, devices, machine_tree, own_tree};
+use crate::VolumeContent;
 use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree, VolumeHead};
 use notafter_core::VolumeState;
 use notafter_sys::fork::Identity;
@@ -126,16 +127,29 @@ pub(super) fn lay_in(
     Ok(())
 }
 
-/// The directory of a volume, made where there is none and emptied where the launch asks for that.
-pub(super) fn volume(site: &Site, volume: &VolumeHead, owner: (u32, u32)) -> Result<PathBuf, Failure> {
+/// The directory of a volume, made where there is none and emptied where the launch asks for that. What the image has
+/// there is `of_image`.
+pub(super) fn volume(
+    site: &Site,
+    volume: &VolumeHead,
+    owner: (u32, u32),
+    of_image: Option<&Path>,
+) -> Result<PathBuf, Failure> {
     let source = site.volumes.join(volume.name.as_str());
     let action = || format!("make the volume {}", volume.name);
-    if !source.exists() {
+    let is_new = !source.exists();
+    if is_new {
         fs::create_dir(&source).doing(action)?;
         chown(&source, Some(owner.0), Some(owner.1)).doing(action)?;
         devices::set_mode(&source, 0o755).doing(action)?;
     } else if volume.state == VolumeState::Fresh {
         empty(&source).doing(|| format!("empty the volume {}", volume.name))?;
+    }
+    if let Some(model) = of_image
+        && volume.content == VolumeContent::OfImage
+        && (is_new || volume.state == VolumeState::Fresh)
+    {
+        copy::tree(model, &source).map_err(|(_, error)| error).doing(action)?;
     }
     Ok(source)
 }

@@ -44,7 +44,7 @@ pub(super) fn lay(
         ground.link(inside, source)?;
     }
     for volume in &blueprint.volumes {
-        let source = launch::volume(site, volume, owner)?;
+        let source = launch::volume(site, volume, owner, None)?;
         ground.link(&volume.path, &source)?;
     }
     let identity = machine_user::identity(&user, site);

@@ -88,7 +88,7 @@ fn volume_points(
 ) -> Result<Vec<(PathBuf, PathBuf)>, Failure> {
     let mut points = Vec::new();
     for volume in &blueprint.volumes {
-        let source = launch::volume(site, volume, owner)?;
+        let source = launch::volume(site, volume, owner, tree.host_directory(&volume.path).as_deref())?;
         points.push((source, tree.need_directory(&volume.path)?));
     }
     Ok(points)

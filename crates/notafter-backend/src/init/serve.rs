@@ -318,7 +318,7 @@ impl Init {
     fn stop(&mut self, grace: std::time::Duration) -> Result<InitReply, End> {
         if let Some(pid) = self.pid {
             let deadline = Deadline::after(grace)?;
-            let _ = rustix::process::kill_process(pid, Signal::TERM);
+            let _ = notafter_sys::signals::send(pid.as_raw_nonzero().get(), self.blueprint.stop_signal);
             if let Wait::TimedOut = self.wait_for(pid, &deadline)? {
                 let _ = rustix::process::kill_process(pid, Signal::KILL);
                 self.wait_for_end(pid)?;

@@ -219,6 +219,12 @@ impl RootTree {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The host's directory that shows at `inside` before anything is mounted.
+    pub(super) fn host_directory(&self, inside: &str) -> Option<PathBuf> {
+        let (place, meta) = self.source_of(&self.canonical(inside).ok()?)?;
+        meta.is_dir().then_some(place)
+    }
+
     /// Makes a place to mount something of the kind of `source` on; returns it as it will be once mounted.
     pub(super) fn mount_point(&self, inside: &str, source: &Path) -> Result<PathBuf, Failure> {
         let meta = fs::metadata(source).doing(|| format!("look at {}", source.display()))?;

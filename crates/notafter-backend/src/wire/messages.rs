@@ -1,6 +1,7 @@
 //! The requests and their answers.
 
 use super::Failure;
+use crate::VolumeContent;
 use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{ClockReading, ServiceName, VolumeName, VolumeState};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ pub(crate) struct VolumeHead {
     pub(crate) name: VolumeName,
     pub(crate) path: String,
     pub(crate) state: VolumeState,
+    pub(crate) content: VolumeContent,
 }
 
 /// Everything that an init needs to know.
@@ -66,6 +68,8 @@ pub(crate) struct Blueprint {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) user: Option<String>,
     pub(crate) workdir: String,
+    /// Number of the signal that asks the main process to end.
+    pub(crate) stop_signal: i32,
     pub(crate) files: Vec<FileHead>,
     pub(crate) volumes: Vec<VolumeHead>,
     pub(crate) hosts: Vec<Host>,

@@ -3,7 +3,7 @@
 use crate::scene::{LONG, host_clock, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
 use notafter_backend::{
     Bind, ConnectFailure, Error, ExecOutcome, FileSpec, LaunchSpec, RootTree, ServiceState, StopReason,
-    VolumeMount,
+    VolumeContent, VolumeMount,
 };
 use notafter_core::{Motion, VolumeName, VolumeState};
 use std::io::Read;
@@ -188,7 +188,8 @@ fn a_restart_keeps_carried_volumes() {
     );
     for (volume, state) in [("kept", VolumeState::Carried), ("fresh", VolumeState::Fresh)] {
         let name = VolumeName::new(volume).unwrap();
-        spec.volumes.push(VolumeMount { name, path: format!("/data/{volume}"), state });
+        let (path, content) = (format!("/data/{volume}"), VolumeContent::Empty);
+        spec.volumes.push(VolumeMount { name, path, state, content });
     }
     sandbox.launch(&spec).unwrap();
     let first = wait_for_log(&mut *sandbox, "a", "overlaid");

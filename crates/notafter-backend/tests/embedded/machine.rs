@@ -4,7 +4,7 @@ use crate::kill::{init_above, keepers_of, looping, marked, marker, parent, start
 use crate::scene::{LONG, embedded, idle, name, run, server, shell, wait_for_log};
 use notafter_backend::{
     Backend, Bind, ConnectFailure, Embedded, Error, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec,
-    ServiceState, StopReason, VolumeMount,
+    ServiceState, StopReason, VolumeContent, VolumeMount,
 };
 use notafter_core::{UnixTime, VolumeName, VolumeState};
 use rustix::process::{Signal, kill_process};
@@ -44,7 +44,12 @@ fn file(path: &str, contents: &str) -> FileSpec {
 }
 
 fn volume(path: &str, state: VolumeState) -> VolumeMount {
-    VolumeMount { name: VolumeName::new("data").unwrap(), path: path.to_owned(), state }
+    VolumeMount {
+        name: VolumeName::new("data").unwrap(),
+        path: path.to_owned(),
+        state,
+        content: VolumeContent::Empty,
+    }
 }
 
 /// The halves of houses that stand on this machine; sandboxes take turns, so there is one house at most.

@@ -45,6 +45,7 @@ pub(crate) fn idle(service: &str) -> LaunchSpec {
         env: BTreeMap::new(),
         user: None,
         workdir: "/".to_owned(),
+        stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
     }

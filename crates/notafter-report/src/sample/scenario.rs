@@ -54,6 +54,7 @@ pub(super) fn service(name: &str, needs: &[&str], stands_for: &[&str], line: u32
     Service {
         name: service_name(name),
         image: None,
+        entrypoint: None,
         command: None,
         env: BTreeMap::new(),
         user: None,

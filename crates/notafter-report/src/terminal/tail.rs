@@ -127,6 +127,11 @@ fn run(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     page.section("run")?;
     page.field("scenario", scenario.name.as_str())?;
     page.field("candidate", &format!("{}{image}", candidate(scenario)))?;
+    let known = record.images.iter().filter_map(|image| Some((image, image.id.as_ref()?)));
+    for (index, (image, id)) in known.enumerate() {
+        let label = if index == 0 { "digests" } else { "" };
+        page.field(label, &format!("{} {}", clip(id, 140), image.service))?;
+    }
     page.field("window", &format!("{start} to {horizon} ({})", Span::from_secs(horizon.secs_since(start))))?;
     page.field("begun", &format!("{} by the host's clock", record.started))?;
     match record.isolation {

@@ -2,6 +2,7 @@
 
 use super::run::{CaseRun, harness};
 use crate::host_clock::{Patience, Stopwatch};
+use crate::stage::Readiness;
 use crate::tail::tail;
 use notafter_backend::{ExecOutcome, ServiceState, StopReason};
 use notafter_core::{CaseError, ClockReading, Event, ReadyProbe, Restart, Service, ServiceEnd, ServiceName};
@@ -11,8 +12,6 @@ use std::time::Duration;
 const TAIL_BYTES: usize = 4096;
 /// How long a service may take to end by itself when an operator restarts it.
 const GRACE: Duration = Duration::from_secs(10);
-/// The longest that one try of a readiness probe may take.
-const LONGEST_TRY: Duration = Duration::from_millis(500);
 
 /// What the runner knows of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,14 +149,15 @@ impl CaseRun<'_> {
             let message = format!("there is nothing to launch for {}", service.name);
             return Err(CaseError::Harness { message });
         };
+        let readiness = self.stage.readiness(service);
         let mut patience =
-            Patience::new(service.ready_within, Duration::from_millis(100), Duration::from_secs(5));
+            Patience::new(readiness.within, Duration::from_millis(100), Duration::from_secs(5));
         loop {
             self.stage.allowance.ask()?;
             self.log_marks.remove(&service.name);
             self.sandbox.launch(spec).map_err(|error| harness(&error))?;
             (self.launched, self.unmet) = (Stopwatch::start(), false);
-            let (standing, code, at, reason) = match self.wait_ready(service, patience.left())? {
+            let (standing, code, at, reason) = match self.wait_ready(service, &readiness, patience.left())? {
                 Ok(standing) => {
                     self.stands(&service.name, standing);
                     let (case, at) = (self.case.id.clone(), self.sandbox.now());
@@ -185,6 +185,7 @@ impl CaseRun<'_> {
     fn wait_ready(
         &mut self,
         service: &Service,
+        readiness: &Readiness,
         within: Duration,
     ) -> Result<Result<Standing, NotReady>, CaseError> {
         let mut patience = Patience::new(within, Duration::from_millis(2), Duration::from_millis(50));
@@ -204,12 +205,13 @@ impl CaseRun<'_> {
                 ServiceState::Idle => Standing::Idle,
                 ServiceState::Running => Standing::Ready,
             };
-            let missing = match self.try_ready(service, patience.left().min(LONGEST_TRY))? {
-                None => return Ok(Ok(standing)),
-                Some(missing) => missing,
-            };
+            let missing =
+                match self.try_ready(service, readiness, patience.left().min(readiness.longest_try))? {
+                    None => return Ok(Ok(standing)),
+                    Some(missing) => missing,
+                };
             if !patience.wait() {
-                let reason = format!("not ready within {}: {missing}", seconds(service.ready_within));
+                let reason = format!("not ready within {}: {missing}", seconds(readiness.within));
                 return Ok(Err(NotReady::Late { reason }));
             }
             lacks = format!(": {missing}");
@@ -217,9 +219,14 @@ impl CaseRun<'_> {
     }
 
     /// One try of the readiness probe: what is missing, or nothing.
-    fn try_ready(&mut self, service: &Service, within: Duration) -> Result<Option<String>, CaseError> {
+    fn try_ready(
+        &mut self,
+        service: &Service,
+        readiness: &Readiness,
+        within: Duration,
+    ) -> Result<Option<String>, CaseError> {
         let name = &service.name;
-        Ok(match &service.ready {
+        Ok(match &readiness.probe {
             None => None,
             Some(ReadyProbe::Exec(command)) => {
                 match self.sandbox.exec(name, command, within).map_err(|error| harness(&error))? {

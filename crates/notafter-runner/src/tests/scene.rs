@@ -12,6 +12,7 @@ use notafter_core::{
     ReadyProbe, Restart, RunRecord, Scenario, ScenarioName, Seen, Service, ServiceName, SourceLocation,
     Start, Step, UnixTime, Works,
 };
+use notafter_image::ImageConfig;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub(super) fn service(text: &str) -> Service {
     Service {
         name: name(text),
         image: Some(ImageRef::Rootfs(PathBuf::from("tree"))),
+        entrypoint: None,
         command: Some(vec![format!("/{text}")]),
         env: BTreeMap::new(),
         user: None,
@@ -201,7 +203,13 @@ pub(super) fn at_once() -> Options {
 }
 
 pub(super) fn images() -> Images {
-    let image = ServiceImage { root: RootTree::Empty, binds: Vec::new(), command: None, remarks: Vec::new() };
+    let image = ServiceImage {
+        root: RootTree::Empty,
+        binds: Vec::new(),
+        config: ImageConfig::default(),
+        identity: None,
+        remarks: Vec::new(),
+    };
     Images::of_one(Path::new("."), ImageRef::Rootfs(PathBuf::from("tree")), image)
 }
 

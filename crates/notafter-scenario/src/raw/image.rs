@@ -4,12 +4,21 @@ use crate::decode::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`.
+/// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`,
+/// `docker-archive:PATH[:IMAGE]`, `oci-archive:PATH[:IMAGE]`, `oci:PATH[:IMAGE]`, `dir:PATH`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "image", rename_all = "kebab-case")]
 pub(crate) enum RawImage {
     /// A binary target of the Cargo workspace around the scenario.
     Cargo(RawCargo),
+    /// A directory with a manifest and blobs beside it, as `skopeo copy` writes it.
+    Dir(Located<String>),
+    /// What `docker save` writes, `PATH[:IMAGE]`: several images need a reference, or `@` and a number from 0.
+    DockerArchive(Located<String>),
+    /// A directory in the OCI image layout, `PATH[:IMAGE]`.
+    Oci(Located<String>),
+    /// A tar of an OCI image layout, `PATH[:IMAGE]`.
+    OciArchive(Located<String>),
     /// An unpacked tree, or a tar of one; relative paths start at the scenario's directory.
     Rootfs(Located<String>),
 }

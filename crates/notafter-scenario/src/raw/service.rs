@@ -12,13 +12,15 @@ use serde::Deserialize;
 pub(crate) struct RawService {
     /// Its root tree; none for the candidate of a scenario with builds.
     pub(crate) image: Option<Located<TextOr<RawImage>>>,
-    /// Command and arguments, without a shell.
+    /// What runs before the command, in place of the image's own entrypoint and command.
+    pub(crate) entrypoint: Option<Located<Vec<Located<String>>>>,
+    /// Command and arguments, without a shell: in place of the image's own command, after its entrypoint.
     pub(crate) command: Option<Located<Vec<Located<String>>>>,
     /// Environment variables: a text, or `{ secret: NAME }` for one that is never recorded.
     pub(crate) env: Option<Located<Entries<TextOr<RawSecret>>>>,
-    /// `user` or `user:group`, as names of the image or numbers.
+    /// `user` or `user:group`, as names of the image or numbers; where none is given the image's own, or root.
     pub(crate) user: Option<Located<String>>,
-    /// Working directory; `/` where none is given.
+    /// Working directory; where none is given the image's own, or `/`.
     pub(crate) workdir: Option<Located<String>>,
     /// Files laid into its root tree, by absolute path; a path that ends in `/` is a folder that rotates as one.
     pub(crate) files: Option<Located<RawFiles>>,
@@ -26,7 +28,7 @@ pub(crate) struct RawService {
     pub(crate) scan: Option<Located<Vec<Located<String>>>>,
     /// Writable directories that outlive the process.
     pub(crate) volumes: Option<Located<Entries<RawVolume>>>,
-    /// When it counts as ready.
+    /// When it counts as ready; where nothing is said, when the image's own health check passes.
     pub(crate) ready: Option<Located<RawReady>>,
     /// Services that it depends on: start order and blast radius.
     pub(crate) needs: Option<Located<Vec<Located<String>>>>,

@@ -5,10 +5,11 @@ use crate::decode::{Entries, Located, TextOr};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawImage, RawScenario};
 use crate::{CandidateChoice, Code};
-use notafter_core::{Build, BuildName, Candidate, ImageRef};
+use notafter_core::{Build, BuildName, Candidate, ImageRef, Transport};
 use std::path::PathBuf;
 
-const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`";
+const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`, `docker-archive:PATH`, \
+                     `oci-archive:PATH`, `oci:PATH`, `dir:PATH`";
 
 impl Scope<'_> {
     pub(super) fn image(&self, image: &Located<TextOr<RawImage>>) -> Option<ImageRef> {
@@ -21,11 +22,37 @@ impl Scope<'_> {
                 let bin = self.cargo_name(bin, bin_span);
                 Some(ImageRef::Cargo { package: package?, bin: bin? })
             }
+            TextOr::Structure(RawImage::Dir(text)) => self.stored_at(Transport::Dir, text),
+            TextOr::Structure(RawImage::DockerArchive(text)) => {
+                self.stored_at(Transport::DockerArchive, text)
+            }
+            TextOr::Structure(RawImage::Oci(text)) => self.stored_at(Transport::Oci, text),
+            TextOr::Structure(RawImage::OciArchive(text)) => self.stored_at(Transport::OciArchive, text),
             TextOr::Structure(RawImage::Rootfs(path)) => {
                 let (path, span) = path.get()?;
                 self.rootfs(path, span)
             }
         }
+    }
+
+    fn stored_at(&self, transport: Transport, text: &Located<String>) -> Option<ImageRef> {
+        let (text, span) = text.get()?;
+        self.stored(transport, text, span)
+    }
+
+    /// `PATH[:IMAGE]` as in containers-transports(5): the path ends at the first colon.
+    fn stored(&self, transport: Transport, text: &str, span: Span) -> Option<ImageRef> {
+        let (path, selector) = match (transport, text.split_once(':')) {
+            (Transport::Dir, _) | (_, None) => (text, None),
+            (_, Some((path, selector))) => (path, Some(selector)),
+        };
+        if path.is_empty() || text.contains('\0') || selector == Some("") {
+            let message = "this names no image: a path or a reference is empty, or holds a zero byte";
+            let draft = Draft::new(Code::BadText, span, message);
+            return self.fail(draft.help(format!("write `{}:PATH`", transport.name())));
+        }
+        let (path, selector) = (PathBuf::from(path), selector.map(str::to_owned));
+        Some(ImageRef::Stored { transport, path, selector })
     }
 
     fn image_text(&self, text: &str, span: Span) -> Option<ImageRef> {
@@ -34,6 +61,12 @@ impl Scope<'_> {
         }
         if let Some(path) = text.strip_prefix("rootfs:") {
             return self.rootfs(path, span);
+        }
+        for transport in Transport::ALL {
+            let rest = text.strip_prefix(transport.name()).and_then(|rest| rest.strip_prefix(':'));
+            if let Some(rest) = rest {
+                return self.stored(transport, rest, span);
+            }
         }
         if let Some((package, bin)) = text.strip_prefix("cargo:").and_then(|rest| rest.split_once('/')) {
             let package = self.cargo_name(package, span)?;
@@ -153,6 +186,6 @@ fn build_name(image: &str) -> BuildName {
         .map(|char| if char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-') { char } else { '-' })
         .take(63)
         .collect();
-    // Every reference that gets here begins with `host`, `rootfs:` or `cargo:`.
+    // Every reference that gets here begins with `host` or the name of a transport.
     BuildName::new(plain).expect("a reference begins with a letter")
 }

@@ -44,6 +44,10 @@ impl Scope<'_> {
             Some(command) => Some(self.command(command)?),
             None => None,
         };
+        let entrypoint = match &raw.entrypoint {
+            Some(entrypoint) => Some(self.command(entrypoint)?),
+            None => None,
+        };
         let needs = self.distinct(raw.needs.as_ref(), |service| self.reference(Target::Service, service));
         let after = self.distinct(raw.after.as_ref(), |service| self.reference(Target::Service, service));
         let (ready, within) = raw.ready.as_ref().map_or((None, None), |ready| self.ready(ready));
@@ -51,6 +55,7 @@ impl Scope<'_> {
         Some(Service {
             name: name?,
             image,
+            entrypoint,
             command,
             env: self.env(raw.env.as_ref()),
             user: self.user(raw.user.as_ref()),

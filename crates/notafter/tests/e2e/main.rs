@@ -7,6 +7,7 @@ mod bad_input;
 mod bare;
 mod escape;
 mod guests;
+mod images;
 mod kill;
 mod left;
 mod mistakes;

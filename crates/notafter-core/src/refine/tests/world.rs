@@ -78,6 +78,7 @@ fn service(text: &str, needs: &[&str], line: u32) -> Service {
     Service {
         name: name(text),
         image: Some(ImageRef::Cargo { package: "world".to_owned(), bin: text.to_owned() }),
+        entrypoint: None,
         command: None,
         env: BTreeMap::new(),
         user: None,

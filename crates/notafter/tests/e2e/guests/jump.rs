@@ -117,6 +117,7 @@ fn lives_through_jumps(guest: &Guest) {
         command: Some(command),
         env: [("PATH".to_owned(), PATH.to_owned())].into(),
         user: None,
+        stop_signal: None,
         workdir: "/".to_owned(),
         files: vec![file],
         volumes: Vec::new(),

@@ -130,6 +130,7 @@ impl Running {
             env: [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())].into(),
             user: None,
             workdir: "/".to_owned(),
+            stop_signal: None,
             files: vec![
                 FileSpec { path: inside.to_owned(), contents: program, mode: 0o755 },
                 FileSpec { path: timed.certificate.to_owned(), contents: certificate(), mode: 0o644 },

@@ -1,8 +1,11 @@
-use crate::archive::{self, Limits, Owners};
+mod layers;
+mod transports;
+
+use crate::unpacking::{Limits, Owners, Unpacking};
 use crate::{Error, Resolver, RootTree};
 use notafter_core::ImageRef;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use tar::{Builder, EntryType, Header};
 
@@ -31,11 +34,12 @@ fn tar_of(entries: &[Planned<'_>]) -> Vec<u8> {
 
 fn unpack(bytes: &[u8], limits: Limits) -> (tempfile::TempDir, Result<Vec<String>, Error>) {
     let directory = tempfile::tempdir().unwrap();
-    let (source, root) = (directory.path().join("image.tar"), directory.path().join("root"));
-    fs::write(&source, bytes).unwrap();
+    let root = directory.path().join("root");
     fs::create_dir(&root).unwrap();
     let image = ImageRef::Rootfs(PathBuf::from("image.tar"));
-    let outcome = archive::unpack(&image, &source, &root, limits, Owners::Unpacker);
+    let mut unpacking = Unpacking::new(&image, &root, limits, Owners::Unpacker);
+    let unpacked = unpacking.archive(Path::new("image.tar"), bytes);
+    let outcome = unpacked.and_then(|()| unpacking.finish());
     (directory, outcome)
 }
 
@@ -55,7 +59,9 @@ fn a_tree_comes_out_as_it_went_in() {
         (FILE, "./again", "two", 0o600),
     ]);
     let (directory, outcome) = unpack(&bytes, Limits::USUAL);
-    assert_eq!(outcome.unwrap(), ["rootfs:image.tar: device files and pipes are left out (1)"]);
+    let remarks = outcome.unwrap();
+    assert_eq!(remarks[0], "rootfs:image.tar: device files and pipes are left out (1)");
+    assert!(remarks[1].contains("set-id bits") && remarks.len() == 2, "{remarks:?}");
     let root = directory.path().join("root");
     let mode = |path: &str| std::os::unix::fs::MetadataExt::mode(&fs::metadata(root.join(path)).unwrap());
     assert_eq!(fs::read_to_string(root.join("copy")).unwrap(), "#!/bin/sh\n");
@@ -69,34 +75,69 @@ fn a_tree_comes_out_as_it_went_in() {
 
 #[test]
 fn nothing_is_written_outside_the_tree() {
-    for (entries, reason) in [
-        (&[(FILE, "/etc/evil", "x", 0o644)][..], "has an absolute path"),
-        (&[(FILE, "a/../../evil", "x", 0o644)], "has `..` in its path"),
-        (&[(LINK, "out", "..", 0o777), (FILE, "out/evil", "x", 0o644)], "leads through a symbolic link"),
-        (
-            &[(LINK, "out", "/tmp", 0o777), (EntryType::Directory, "out/evil", "", 0o755)],
-            "leads through a symbolic link",
-        ),
-        (
-            &[(LINK, "out", "/etc/passwd", 0o777), (EntryType::Link, "evil", "out", 0o644)],
-            "leads through a symbolic link",
-        ),
-        (&[(EntryType::Link, "evil", "../secret", 0o644)], "has `..` in its path"),
-        (&[(EntryType::Link, "evil", "/etc/passwd", 0o644)], "has an absolute path"),
-    ] {
-        let (directory, outcome) = unpack(&tar_of(entries), Limits::USUAL);
+    for entries in
+        [&[(FILE, "a/../../evil", "x", 0o644)][..], &[(EntryType::Link, "evil", "../secret", 0o644)]]
+    {
+        let (_directory, outcome) = unpack(&tar_of(entries), Limits::USUAL);
         match outcome {
-            Err(Error::UnsafeEntry { reason: found, .. }) => assert_eq!(found, reason),
+            Err(Error::UnsafeEntry { reason, .. }) => assert_eq!(reason, "has `..` in its path"),
             other => panic!("{entries:?}: {other:?}"),
         }
-        assert!(!directory.path().join("evil").exists());
     }
-    // A file that replaces a link is written in its place, not through it.
-    let bytes = tar_of(&[(LINK, "file", "../evil", 0o777), (FILE, "file", "x", 0o644)]);
-    let (directory, outcome) = unpack(&bytes, Limits::USUAL);
-    outcome.unwrap();
-    assert!(!directory.path().join("evil").exists());
-    assert_eq!(fs::read_to_string(directory.path().join("root/file")).unwrap(), "x");
+    // Links are followed as a process with this root follows them.
+    for (entries, place) in [
+        (&[(FILE, "/evil", "x", 0o644)][..], "evil"),
+        (&[(LINK, "out", "..", 0o777), (FILE, "out/evil", "x", 0o644)], "evil"),
+        (&[(LINK, "out", "/etc", 0o777), (FILE, "out/evil", "x", 0o644)], "etc/evil"),
+        (
+            &[(LINK, "a", "../../..", 0o777), (LINK, "b", "a/c", 0o777), (FILE, "b/evil", "x", 0o644)],
+            "c/evil",
+        ),
+        // A file that replaces a link is written in its place, not through it.
+        (&[(LINK, "evil", "../evil", 0o777), (FILE, "evil", "x", 0o644)], "evil"),
+    ] {
+        let (directory, outcome) = unpack(&tar_of(entries), Limits::USUAL);
+        outcome.unwrap();
+        assert!(!directory.path().join("evil").exists());
+        assert_eq!(
+            fs::read_to_string(directory.path().join("root").join(place)).unwrap(),
+            "x",
+            "{entries:?}"
+        );
+    }
+    // What is not in the tree cannot be had by another name.
+    for target in ["/etc/passwd", "etc/passwd"] {
+        let entries = [(LINK, "etc", "/etc", 0o777), (EntryType::Link, "copy", target, 0o644)];
+        let (_directory, outcome) = unpack(&tar_of(&entries), Limits::USUAL);
+        assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
+    }
+    let (_directory, outcome) =
+        unpack(&tar_of(&[(LINK, "a", "a", 0o777), (FILE, "a/evil", "x", 0o644)]), Limits::USUAL);
+    assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
+}
+
+#[test]
+fn what_could_take_memory_or_panic_is_refused() {
+    // A long name of two mebibytes, as GNU tar writes it.
+    let mut builder = Builder::new(Vec::new());
+    let mut header = Header::new_gnu();
+    header.set_entry_type(EntryType::GNULongName);
+    header.set_size(2 << 20);
+    header.set_cksum();
+    builder.append(&header, std::io::repeat(b'a').take(2 << 20)).unwrap();
+    let (_directory, outcome) = unpack(&builder.into_inner().unwrap(), Limits::USUAL);
+    assert!(matches!(&outcome, Err(Error::NotAnArchive { .. })), "{outcome:?}");
+    // A time beyond all times.
+    let mut builder = Builder::new(Vec::new());
+    let mut header = Header::new_gnu();
+    header.set_path("file").unwrap();
+    header.set_mtime(u64::MAX);
+    header.set_mode(0o644);
+    header.set_size(0);
+    header.set_cksum();
+    builder.append(&header, std::io::empty()).unwrap();
+    let (_directory, outcome) = unpack(&builder.into_inner().unwrap(), Limits::USUAL);
+    assert!(matches!(&outcome, Err(Error::Io { .. })), "{outcome:?}");
 }
 
 #[test]
@@ -181,7 +222,7 @@ fn cargo_images_are_built_at_once_and_errors_are_shown_whole() {
     let mut lines = Vec::new();
     let references = [cargo("other", "other"), cargo("good", "good")];
     let images = resolver.resolve(&scenarios, &references, &mut |line| lines.push(line.to_owned())).unwrap();
-    assert_eq!(images[0].executable.as_deref(), Some("/other"));
+    assert_eq!(images[0].config.command, ["/other"]);
     assert_eq!((images[1].binds[0].target.as_str(), images[1].binds.len()), ("/good", 1));
     assert!(images[1].binds[0].source.is_file());
     // The host's own linkage decides; outside this workspace it is dynamic.
