@@ -194,7 +194,8 @@ impl CaseRun<'_> {
             if let Err(error) = self.stage.allowance.ask() {
                 // Whoever waited for it wants to know for what.
                 self.stands(&service.name, Standing::Unready);
-                let reason = Some(format!("not ready when the run was ended{lacks}"));
+                let colon = if lacks.is_empty() { "" } else { ": " };
+                let reason = Some(format!("not ready when the run was ended{colon}{lacks}"));
                 self.report_end(service, None, self.sandbox.now(), true, reason)?;
                 return Err(error);
             }
@@ -205,16 +206,17 @@ impl CaseRun<'_> {
                 ServiceState::Idle => Standing::Idle,
                 ServiceState::Running => Standing::Ready,
             };
-            let missing =
-                match self.try_ready(service, readiness, patience.left().min(readiness.longest_try))? {
-                    None => return Ok(Ok(standing)),
-                    Some(missing) => missing,
-                };
+            let left = patience.left().min(readiness.longest_try);
+            match self.try_ready(service, readiness, left)? {
+                None => return Ok(Ok(standing)),
+                // A try that was cut short says less than the one before it.
+                Some(missing) if left == readiness.longest_try || lacks.is_empty() => lacks = missing,
+                Some(_) => {}
+            }
             if !patience.wait() {
-                let reason = format!("not ready within {}: {missing}", seconds(readiness.within));
+                let reason = format!("not ready within {}: {lacks}", seconds(readiness.within));
                 return Ok(Err(NotReady::Late { reason }));
             }
-            lacks = format!(": {missing}");
         }
     }
 

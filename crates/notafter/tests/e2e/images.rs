@@ -184,7 +184,7 @@ fn an_image_that_never_gets_healthy_is_not_ready() {
     fs::write(scene.path().join("scenario.yaml"), TELLS).unwrap();
     let (code, text) = run(&scene, &["gate", "scenario.yaml", "--case", "walk"]);
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("not ready within 2 s: its probe "), "{text}");
+    assert!(text.contains("not ready within 2 s: its probe exited with 7"), "{text}");
 }
 
 /// Every log that was kept, one after the other.
