@@ -8,6 +8,7 @@ mod bare;
 mod escape;
 mod guests;
 mod images;
+#[allow(clippy::print_stdout, reason = "which kill left what is to be read where it did")]
 mod kill;
 mod left;
 mod mistakes;
