@@ -34,6 +34,10 @@ enum Trace {
 /// Where memory is lent as files; the first that may be written to.
 const MEMORY: [&str; 2] = ["/dev/shm", "/run"];
 
+/// Where trees are copied to when the directory for temporary files is on a file system that holds no devices or
+/// programs: containers have it so where their root is a FUSE file system. Their /dev is a tmpfs that does hold them.
+const FOR_TREES: [&str; 2] = ["/run", "/dev"];
+
 /// The two directories of one sandbox. Only its maker removes them, or whoever finds its maker dead.
 #[derive(Debug)]
 pub(crate) struct House {
@@ -42,9 +46,12 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Builds one, its second half below `disk`; where no memory is lent, both stand there. It is named after this
+    /// Builds one, its second half below `disk` if that can hold trees; where no memory is lent, both stand there. It is
+    /// named after this
     /// process, so that others can tell whether that is dead: one process builds one house.
     pub(crate) fn build(disk: &Path) -> io::Result<Self> {
+        let for_trees = std::iter::once(disk).chain(FOR_TREES.iter().map(Path::new));
+        let disk = for_trees.into_iter().find(|base| can_hold_trees(base)).unwrap_or(disk);
         let mut built = Err(io::ErrorKind::NotFound.into());
         for memory in MEMORY.iter().map(Path::new).chain([disk]) {
             built = Self::build_in(memory, disk);
@@ -93,6 +100,13 @@ impl House {
     }
 }
 
+/// Whether devices and programs in a file of `base` can be used, and one can be made.
+fn can_hold_trees(base: &Path) -> bool {
+    use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+    let refused = StatVfsMountFlags::NODEV | StatVfsMountFlags::NOEXEC | StatVfsMountFlags::RDONLY;
+    access(base, Access::WRITE_OK).is_ok() && statvfs(base).is_ok_and(|fs| !fs.f_flag.intersects(refused))
+}
+
 fn remove(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -104,7 +118,7 @@ fn remove(directory: &Path) -> io::Result<()> {
 /// there were, and how many of them still stand.
 pub(crate) fn raze_abandoned(disk: &Path) -> (usize, usize) {
     let (mut found, mut left) = (0, 0);
-    for base in MEMORY.iter().map(Path::new).chain([disk]) {
+    for base in MEMORY.iter().chain(&FOR_TREES).map(Path::new).chain([disk]) {
         let Ok(entries) = fs::read_dir(base) else { continue };
         for entry in entries.flatten() {
             let is_ours = fs::symlink_metadata(entry.path()).is_ok_and(|meta| {

@@ -22,6 +22,7 @@ fn without_namespaces_either() {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "which kill left what is to be read where it did")]
 fn disturb(isolation: &'static str) {
     let scratch = tempfile::tempdir().unwrap();
     let chaos = Chaos {
