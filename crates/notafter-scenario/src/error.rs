@@ -17,7 +17,7 @@ pub enum Error {
     Invalid(#[from] Diagnostics),
     /// A text that is no instant which can be counted from now.
     #[error(
-        "`{text}` is no instant: write one as 2018-12-06T04:30:00Z, or count from now as in +90d, -1h or +3mo"
+        "`{text}` is no instant: write one as 2018-12-06T04:30:00Z, a day as 2018-12-06 (midnight UTC), or count from now as in +90d, -1h or +3mo"
     )]
     NotAnInstant {
         /// The text as it was given.

@@ -34,7 +34,8 @@ pub(crate) enum Command {
     /// Exit codes: the command's own; 125 where notafter itself fails, 126 where the command cannot be executed,
     /// 127 where it is not found.
     At {
-        /// What the clock shows when the command starts: 2018-12-06T04:30:00Z, or counted from now as in +1y, -90d
+        /// What the clock shows when the command starts: 2018-12-06T04:30:00Z, a day for its midnight in UTC, or
+        /// counted from now as in +1y, -90d
         #[arg(allow_hyphen_values = true)]
         instant: String,
         /// The command and its arguments
@@ -156,7 +157,7 @@ pub(crate) struct ScanArgs {
     /// Look into every layer of an image anew
     #[arg(long)]
     pub(crate) no_cache: bool,
-    /// Show only what ends by then: 2027-01-01T00:00:00Z, or counted from now as in 2y
+    /// Show only what ends by then: 2027-01-01T00:00:00Z, a day for its midnight in UTC, or counted from now as in 2y
     #[arg(long, value_name = "INSTANT")]
     pub(crate) until: Option<String>,
     /// Exit with 1 where something ends before then, trust anchors not counted
