@@ -81,10 +81,13 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
         let when = match (aged, motion.behind) {
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),
-            (false, Some(edge)) => {
-                let delay = Span::from_secs(motion.first_fail.secs_since(edge));
-                format!("only a process that lives on shows it, {delay} after the edge at {edge}")
-            }
+            (false, Some(edge)) => match motion.first_fail.secs_since(edge) {
+                ..=0 => format!("only a process that lives on shows it, at the edge at {edge}"),
+                delay => {
+                    let delay = Span::from_secs(delay);
+                    format!("only a process that lives on shows it, {delay} after the edge at {edge}")
+                }
+            },
         };
         found.summary = format!("{}; {when}", shown.headline(record, &found));
         return Some(found);

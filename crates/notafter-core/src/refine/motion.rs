@@ -28,7 +28,8 @@ pub(crate) struct MotionBreak {
     pub(crate) repeat: Repeat,
     /// What was restarted in the second of the failure; empty where it came while time elapsed.
     pub(crate) restarted: Vec<ServiceName>,
-    /// The boundary behind which it broke with a delay, where the same motions did no harm before that boundary.
+    /// The change of the boundary at or behind which it broke, where the same motions did no harm before that
+    /// boundary. It may lie one second after the break: a verifier may refuse in the last valid second.
     pub(crate) behind: Option<UnixTime>,
     /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
     pub(crate) aged_fails: bool,
@@ -77,39 +78,45 @@ pub(super) fn investigate(
 }
 
 /// A daily timer notices an edge up to a day late, and only time that elapses makes it fire. That looks like a
-/// service that cannot bear the motions; so the same ones are made once more, on this side of the edge.
+/// service that cannot bear the motions; so the same ones are made once more, on this side of the edge. A leap up to
+/// the edge wakes what waits there whenever it would be due, so the failure may lie at the edge itself and still not
+/// come when the same time is split.
 fn behind(
     known: &mut Known<'_>,
     walk: &Ran<'_>,
     found: &MotionBreak,
     boundaries: &[Boundary],
 ) -> Result<Option<UnixTime>, Waiting> {
-    let late = |b: &&Boundary| b.last <= found.first_fail && found.first_fail <= b.last.plus_secs(DWELL_SECS);
+    let late =
+        |b: &&Boundary| b.before() <= found.first_fail && found.first_fail <= b.last.plus_secs(DWELL_SECS);
     let Some(boundary) = boundaries.iter().rev().find(late) else { return Ok(None) };
-    match known.want_to_search(short_of(&walk.record.case, boundary, &known.record.scenario)) {
+    let short = boundary.before().min(found.first_fail.plus_secs(-1));
+    let changes = boundary.changes();
+    let changed = changes.iter().rfind(|at| found.first_fail.secs_since(**at) >= -1).copied();
+    match known.want_to_search(short_of(&walk.record.case, short, &known.record.scenario)) {
         Wanted::Missing => Err(Waiting),
         Wanted::Lost => Ok(None),
-        Wanted::Ran(ran) => Ok(ran.failure.is_none().then_some(boundary.last)),
+        Wanted::Ran(ran) => Ok(changed.filter(|_| ran.failure.is_none())),
     }
 }
 
-/// The walk up to the last second before `boundary`, the last stretch of it as it is walked behind a boundary.
-fn short_of(walk: &Case, boundary: &Boundary, scenario: &Scenario) -> Case {
+/// The walk up to `end`, just before its last boundary, the last stretch of it as it is walked behind a boundary.
+fn short_of(walk: &Case, end: UnixTime, scenario: &Scenario) -> Case {
     let mut now = first_instant(walk.clock, scenario);
     let mut steps = Vec::new();
     for original in &walk.steps {
         match original {
-            Step::Move { to, .. } if *to >= boundary.before() => break,
+            Step::Move { to, .. } if *to >= end => break,
             Step::Move { to, .. } => now = *to,
             Step::Check { .. } | Step::Restart { .. } => {}
         }
         steps.push(original.clone());
     }
-    let stretch = boundary.before().plus_secs(-DWELL_SECS);
+    let stretch = end.plus_secs(-DWELL_SECS);
     if stretch > now {
         steps.extend([elapse(Pace::Leap, stretch), check_all(scenario)]);
     }
-    steps.extend([elapse(Pace::Walk, boundary.before()), check_all(scenario)]);
+    steps.extend([elapse(Pace::Walk, end), check_all(scenario)]);
     let reason =
         format!("the motions of {} without its last boundary, to tell its effect from theirs", walk.id);
     Case {

@@ -54,7 +54,7 @@ fn worlds_come_to_their_verdicts() {
         (
             "a leap is too much",
             World::new().holding([embedded()]).ill(Ill::JumpIntolerant { longest: 7 * DAY }),
-            inconclusive(FindingCode::JumpIntolerant, 14),
+            inconclusive(FindingCode::JumpIntolerant, 15),
         ),
         (
             "a fluke in control",
@@ -127,6 +127,24 @@ fn a_daily_look_at_a_certificate_breaks_behind_its_end() {
         assert_eq!(finding.culprit, Some(embedded().fingerprint), "its log names it");
         let bracket = finding.bracket.unwrap();
         assert!(bracket.is_exact() && bracket.first_fail.secs_since(at(BROKEN)) <= hours * 3_600);
+        assert!(record.cases.len() <= 12, "{:?}", ids(&record));
+    }
+}
+
+#[test]
+fn a_loop_that_a_leap_wakes_at_the_edge_blocks_though_smaller_leaps_do_not_wake_it_there() {
+    for hours in [1, 6, 20] {
+        // OpenSSL refuses in the last valid second, to which the walk leaps.
+        let ill = Ill::Dies { from: at(END), at_start: false, watchdog: Some(hours * 3_600), log: "no more" };
+        let (record, verdict) = World::new().holding([embedded()]).ill(ill).gate();
+        let finding = &verdict.findings[0];
+        assert_eq!(verdict.decision, Decision::Block, "every {hours} h: {:?}", ids(&record));
+        assert_eq!(
+            (finding.code, finding.culprit),
+            (FindingCode::BreaksInWindow, Some(embedded().fingerprint))
+        );
+        assert_eq!(finding.bracket.unwrap().first_fail, at(END));
+        assert!(finding.summary.ends_with("at the edge at 2018-12-06T04:30:00Z"), "{}", finding.summary);
         assert!(record.cases.len() <= 12, "{:?}", ids(&record));
     }
 }
