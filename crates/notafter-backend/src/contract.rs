@@ -2,7 +2,7 @@
 
 use crate::Error;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, VolumeName, VolumeState,
+    ClockReading, ClockWitness, Isolation, Motion, Restless, ServiceName, UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
@@ -183,12 +183,15 @@ pub enum ConnectFailure {
 }
 
 /// What a motion of the clock did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Jumps that it took.
     pub jumps: u32,
     /// Waits and timers that completed because they were due.
     pub woken: u32,
+    /// Processes that it did not wait for, because they never slept. A motion waits for everything to rest before it
+    /// begins, between its jumps, and at its end; in a sandbox each process is told of once.
+    pub restless: Vec<Restless>,
 }
 
 /// A process without proof, or a call that the engine does not handle.

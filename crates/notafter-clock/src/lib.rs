@@ -27,5 +27,5 @@ pub use error::Error;
 pub use ledger::{Execution, Fault, Ledger};
 pub use page::ClockPage;
 pub use skip::{FARTHEST_JUMP, Stillness, next_jump, stillness};
-pub use supervisor::{Executable, Happening, Launch, Supervisor, Survey, Waiter};
+pub use supervisor::{Busy, Executable, Happening, Launch, Supervisor, Survey, Waiter};
 pub use sweep::{Gap, Sweep};

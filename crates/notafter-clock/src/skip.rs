@@ -46,11 +46,15 @@ pub enum Stillness {
 pub fn stillness(surveys: &[Survey]) -> Stillness {
     if surveys.iter().any(|survey| !survey.busy.is_empty()) {
         Stillness::Busy
-    } else if surveys.iter().flat_map(|survey| &survey.waiters).any(|waiter| waiter.length <= FIDGET) {
+    } else if surveys.iter().any(|survey| survey.fidgets || survey.waiters.iter().any(pauses)) {
         Stillness::Fidgeting
     } else {
         Stillness::Asleep
     }
+}
+
+fn pauses(waiter: &Waiter) -> bool {
+    waiter.length <= FIDGET
 }
 
 /// How far time may jump at once.
@@ -87,7 +91,7 @@ mod tests {
             length: Duration::from_secs(length),
             repeats,
         };
-        vec![Survey::default(), Survey { busy: Vec::new(), waiters: waiters.iter().map(waiter).collect() }]
+        vec![Survey::default(), Survey { waiters: waiters.iter().map(waiter).collect(), ..Survey::default() }]
     }
 
     #[test]

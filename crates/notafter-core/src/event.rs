@@ -1,8 +1,8 @@
 //! What a run reports while it happens. Renderers of progress and the fold into a record read the same events.
 
 use crate::{
-    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, ServiceEnd,
-    ServiceName,
+    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, Restless,
+    ServiceEnd, ServiceName,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -45,6 +45,9 @@ pub enum Event {
         jumps: u32,
         /// Waits and timers that completed because they were due.
         woken: u32,
+        /// Processes that it did not wait for.
+        #[serde(default)]
+        restless: Vec<Restless>,
     },
     /// A look at a service.
     Observed {

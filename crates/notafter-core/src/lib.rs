@@ -47,7 +47,8 @@ pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, ScenarioName, ServiceName, VolumeName,
 };
 pub use observation::{
-    Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Seen, ServedCertificate, WitnessBasis,
+    Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Restless, Seen, ServedCertificate,
+    WitnessBasis,
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};

@@ -181,6 +181,20 @@ pub struct ClockWitness {
     pub basis: WitnessBasis,
 }
 
+/// A process for which a motion of the clock did not wait, because it never slept. What it would have done before
+/// time went on, such as waiting for the next timer, it may not have done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Restless {
+    /// The service to which the process belongs.
+    pub service: ServiceName,
+    /// Process id inside the service's pid namespace.
+    pub pid: u32,
+    /// The name of the thread that was seen running, as proc_pid_comm(5) tells it.
+    pub process: String,
+    /// Where wall time stood when the motion gave up waiting, on the candidate's clock.
+    pub at: ClockReading,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
 //! The record of a run: everything that the verdict follows from, and nothing secret.
 
 use crate::{
-    Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, Observation, Scenario,
-    ServiceName, UnixTime,
+    Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, Observation, Restless,
+    Scenario, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,6 +88,9 @@ pub struct CaseRecord {
     pub witnesses: Vec<ClockWitness>,
     /// Services that got ready, with the instant on the candidate's clock, in order; restarts included.
     pub ready: Vec<(ServiceName, ClockReading)>,
+    /// Processes that motions of the clock did not wait for, each once, in order. Records of version 1 do not tell.
+    #[serde(default)]
+    pub restless: Vec<Restless>,
     /// How long it took, on the host's clock.
     pub took: Duration,
 }
@@ -162,6 +165,7 @@ impl RunRecord {
                 ends: Vec::new(),
                 witnesses: Vec::new(),
                 ready: Vec::new(),
+                restless: Vec::new(),
                 took: Duration::ZERO,
             }),
             Event::CaseEnded { case, outcome, error, took } => self.on_case(&case, |record| {
@@ -176,7 +180,15 @@ impl RunRecord {
                 self.inventory.opaque.sort();
                 self.inventory.opaque.dedup();
             }
-            Event::Moved { .. } => {}
+            Event::Moved { case, restless, .. } => self.on_case(&case, |record| {
+                for process in restless {
+                    let is_it =
+                        |known: &&Restless| known.service == process.service && known.pid == process.pid;
+                    if !record.restless.iter().any(|known| is_it(&known)) {
+                        record.restless.push(process);
+                    }
+                }
+            }),
             Event::Observed { case, observation } => {
                 for served in &observation.served {
                     self.inventory.add(served.credential.clone());

@@ -32,6 +32,8 @@ pub enum FindingCode {
     Interrupted,
     /// Failing in the walk, while starts at and after that instant work and no wait explains it.
     JumpIntolerant,
+    /// A process never slept while time elapsed, so that the clock went on without waiting for it.
+    NeverIdle,
     /// There was nothing to look at.
     NothingChecked,
     /// A planned case has not run.
@@ -60,6 +62,7 @@ impl FindingCode {
             Self::HarnessError => "harness-error",
             Self::Interrupted => "interrupted",
             Self::JumpIntolerant => "jump-intolerant",
+            Self::NeverIdle => "never-idle",
             Self::NothingChecked => "nothing-checked",
             Self::PlanIncomplete => "plan-incomplete",
             Self::RenewalNeeded => "renewal-needed",

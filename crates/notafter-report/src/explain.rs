@@ -106,6 +106,16 @@ explanations! {
         mend: "Look at its log at that instant. A peer that gave up waiting is normal for long leaps: give the check \
                a larger `settle`. If the service would fail in the same way after a suspend, it is a bug worth mending.",
     }
+    NeverIdle {
+        meaning: "A process was running, or waiting for a disk, for seconds on end while the clock was to move. Time \
+                  went on without waiting for it.",
+        why: "Between its motions the gate lets everything come to rest, so that each timer that is due fires and \
+              what it sets off is done before time goes on. A process that never rests may have slept through what \
+              it does in real life, so that it works under the gate proves nothing.",
+        mend: "Let it block where it waits: a loop that polls without a pause burns a processor in production too. \
+               If it is only slow, give the gate a less loaded machine. If what it does has nothing to do with time, \
+               waive `never-idle` with an owner and a date.",
+    }
     NothingChecked {
         meaning: "There was nothing to look at: no case ran, or no check was made in any of them.",
         why: "An empty plan passes everything.",

@@ -72,8 +72,12 @@ impl Progress {
             Event::CaseStarted { case } => self.case_started(page, case),
             Event::InventoryLearnt { inventory } => self.learnt(page, inventory),
             Event::Witnessed { .. } => Ok(()),
-            Event::Moved { case, now, jumps, woken } => {
+            Event::Moved { case, now, jumps, woken, restless } => {
                 self.tally(case).now = Some(*now);
+                for it in restless {
+                    let what = format!("{}, process {} ({}), does not rest", it.service, it.pid, it.process);
+                    line(page, case.as_str(), &format!("{what}: time goes on without waiting for it"))?;
+                }
                 if self.detail == Detail::Brief {
                     return Ok(());
                 }

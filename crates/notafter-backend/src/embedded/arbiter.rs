@@ -5,39 +5,48 @@ use super::instance::Instance;
 use super::timepiece::{Timepiece, broken};
 use crate::wire::Deadline;
 use crate::{Error, Moved};
-use notafter_clock::{FARTHEST_JUMP, Stillness, Survey, next_jump, stillness};
-use notafter_core::{Motion, Pace, UnixTime};
+use notafter_clock::{Busy, FARTHEST_JUMP, Stillness, Survey, next_jump, stillness};
+use notafter_core::{Motion, Pace, Restless, ServiceName, UnixTime};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Between two looks at who is busy, on the host's clock.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(4);
-/// How long services may be busy before time goes on all the same: at first, and once they have shown that they
-/// always are.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long services may be busy before time goes on all the same, which stands in the record: at first, and once
+/// they have shown that they always are.
+const PATIENCE: Duration = Duration::from_secs(5);
 const LITTLE_PATIENCE: Duration = Duration::from_millis(30);
 /// How long something that only ever pauses counts as not done.
 const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
 /// Looks in a row that must find everything asleep: a message between two services may be on its way.
 const CALM_LOOKS: u32 = 2;
+/// More processes than this need not be named to show that a service does not rest.
+const MAX_NAMED: usize = 8;
 
 /// One motion under way.
 pub(super) struct Arbiter<'sandbox> {
     pub(super) timepiece: &'sandbox mut Timepiece,
     pub(super) instances: Vec<&'sandbox mut Instance>,
-    /// Where services were busy without end, their names.
-    pub(super) restless: Vec<String>,
-    patience: Duration,
+    /// Services of which a process never slept, in this motion or an earlier one.
+    pub(super) restless: &'sandbox mut BTreeSet<ServiceName>,
     moved: Moved,
 }
 
+/// How often each process was seen busy while everything was to come to rest.
+type Sightings = BTreeMap<(ServiceName, Busy), u32>;
+
 impl<'sandbox> Arbiter<'sandbox> {
-    pub(super) fn new(timepiece: &'sandbox mut Timepiece, instances: Vec<&'sandbox mut Instance>) -> Self {
-        Self { timepiece, instances, restless: Vec::new(), patience: PATIENCE, moved: Moved::default() }
+    pub(super) fn new(
+        timepiece: &'sandbox mut Timepiece,
+        instances: Vec<&'sandbox mut Instance>,
+        restless: &'sandbox mut BTreeSet<ServiceName>,
+    ) -> Self {
+        Self { timepiece, instances, restless, moved: Moved::default() }
     }
 
     /// Carries out a motion. `within` bounds it on the host's clock.
-    pub(super) fn travel(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
+    pub(super) fn travel(mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
         let timer = |source| Error::Sandbox { action: "make a timer".to_owned(), source };
         let deadline = Deadline::after(within).map_err(timer)?;
         self.settle()?;
@@ -96,34 +105,61 @@ impl<'sandbox> Arbiter<'sandbox> {
         Ok(())
     }
 
-    /// Waits until everything sleeps; returns what it waits for then.
+    /// Waits until everything sleeps, but for what never does; returns what it waits for then.
     fn settle(&mut self) -> Result<Vec<Survey>, Error> {
         let (mut waited, mut fidgeted, mut calm) = (Duration::ZERO, Duration::ZERO, 0);
         let mut pause = FIRST_PAUSE;
+        let mut sightings = Sightings::new();
         loop {
             let surveys: Vec<Survey> =
                 self.instances.iter_mut().map(|instance| instance.survey()).collect::<Result<_, _>>()?;
-            match stillness(&surveys) {
+            match self.note_busy(&surveys, &mut sightings) {
                 Stillness::Asleep => calm += 1,
                 Stillness::Fidgeting if fidgeted >= FIDGET_PATIENCE => calm += 1,
                 Stillness::Fidgeting => fidgeted += pause,
                 Stillness::Busy => calm = 0,
             }
-            if calm >= CALM_LOOKS {
+            let anything_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
+            if calm >= CALM_LOOKS && (!anything_busy || waited >= LITTLE_PATIENCE) {
                 return Ok(surveys);
             }
-            if waited >= self.patience {
-                self.patience = LITTLE_PATIENCE;
-                for name in surveys.iter().flat_map(|survey| &survey.busy) {
-                    if !self.restless.contains(name) {
-                        self.restless.push(name.clone());
-                    }
-                }
+            if waited >= PATIENCE {
+                self.give_up_on(sightings);
                 return Ok(surveys);
             }
             std::thread::sleep(pause);
             waited += pause;
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Notes who is busy, and tells how still everything is beside the services that never rest.
+    fn note_busy(&self, surveys: &[Survey], sightings: &mut Sightings) -> Stillness {
+        let awaited: Vec<Survey> = self
+            .instances
+            .iter()
+            .zip(surveys)
+            .filter(|(instance, _)| !self.restless.contains(&instance.service))
+            .map(|(instance, survey)| {
+                for busy in &survey.busy {
+                    *sightings.entry((instance.service.clone(), busy.clone())).or_default() += 1;
+                }
+                survey.clone()
+            })
+            .collect();
+        stillness(&awaited)
+    }
+
+    /// Time goes on without those that were seen busy most of the time.
+    fn give_up_on(&mut self, sightings: Sightings) {
+        let most = sightings.values().max().copied().unwrap_or(0);
+        let at = self.timepiece.page.now();
+        let mut worst: Vec<_> = sightings.into_iter().filter(|(_, times)| *times * 2 >= most).collect();
+        worst.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+        for ((service, busy), _) in worst.into_iter().take(MAX_NAMED) {
+            let pid = u32::try_from(busy.pid).unwrap_or(0);
+            self.restless.insert(service.clone());
+            self.moved.restless.push(Restless { service, pid, process: busy.name, at });
         }
     }
 }

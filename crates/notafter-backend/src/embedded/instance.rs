@@ -8,6 +8,7 @@ use crate::wire::{
 };
 use crate::{Error, ExecOutcome, LaunchSpec, Log, RootTree, ServiceState};
 use notafter_clock::{CanaryReport, Ledger, Survey};
+use notafter_core::ServiceName;
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
 use std::io;
@@ -28,7 +29,7 @@ pub(super) struct Instance {
     pub(super) number: u32,
     /// Process id of its init on the host, once it is started.
     pub(super) init: Option<i32>,
-    name: String,
+    pub(super) service: ServiceName,
     /// To its init; none once it is ended.
     channel: Option<Channel>,
     log: LogReader,
@@ -55,9 +56,9 @@ impl Instance {
         let contents: Vec<u8> = spec.files.iter().flat_map(|file| file.contents.iter().copied()).collect();
         let files = notafter_sys::memfd::sealed("notafter-files", &contents).map_err(failed)?;
         let blueprint = blueprint(spec, hosts);
-        let name = spec.service.to_string();
+        let service = spec.service.clone();
         let last = ServiceState::Idle;
-        let instance = Self { number, init: None, name, channel: Some(ours), log, last };
+        let instance = Self { number, init: None, service, channel: Some(ours), log, last };
         Ok((instance, Parcel { blueprint, init_end: theirs.into(), log_end, files }))
     }
 
@@ -67,7 +68,7 @@ impl Instance {
             InitReply::Started { remarks } => Ok(remarks),
             InitReply::Failed(failure) => {
                 let mut failure = failure;
-                failure.action = format!("{} for {}", failure.action, self.name);
+                failure.action = format!("{} for {}", failure.action, self.service);
                 Err(failure.into())
             }
             _ => Err(self.confused()),
@@ -163,7 +164,7 @@ impl Instance {
 
     pub(super) fn exec(&mut self, command: &[String], within: Duration) -> Result<ExecOutcome, Error> {
         if self.channel.is_none() {
-            return Ok(ExecOutcome::Unstartable { reason: format!("{} is stopped", self.name) });
+            return Ok(ExecOutcome::Unstartable { reason: format!("{} is stopped", self.service) });
         }
         let failed = |source| Error::Sandbox { action: "make a pipe".to_owned(), source };
         let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
@@ -235,7 +236,7 @@ impl Instance {
     }
 
     fn lost(&self, what: &str) -> Error {
-        Error::Lost { reason: format!("the init of {}: {what}", self.name) }
+        Error::Lost { reason: format!("the init of {}: {what}", self.service) }
     }
 
     fn confused(&self) -> Error {

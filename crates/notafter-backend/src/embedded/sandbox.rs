@@ -13,7 +13,7 @@ use crate::{
     ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_core::{ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, WitnessBasis};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub(super) struct EmbeddedSandbox {
     /// Everything that was found out about who saw the clock.
     evidence: WitnessReport,
     services: BTreeMap<ServiceName, Instance>,
+    /// Services of which a process was seen never to sleep.
+    restless: BTreeSet<ServiceName>,
     hosts: Vec<Host>,
     host_clock: HostClock,
     launches: u32,
@@ -67,6 +69,7 @@ impl EmbeddedSandbox {
             timepiece,
             evidence: WitnessReport::default(),
             services: BTreeMap::new(),
+            restless: BTreeSet::new(),
             hosts: assign(&spec.hosts),
             host_clock,
             launches: 0,
@@ -318,13 +321,8 @@ impl Sandbox for EmbeddedSandbox {
             let what = "move the clock of a native sandbox".to_owned();
             return Err(Error::Unsupported { backend: "embedded", what });
         };
-        let mut arbiter = Arbiter::new(timepiece, self.services.values_mut().collect());
-        let moved = arbiter.travel(motion, to, within)?;
-        let restless = arbiter.restless.join(", ");
-        if !restless.is_empty() {
-            self.remark(vec![format!("time went on though these were busy without end: {restless}")]);
-        }
-        Ok(moved)
+        let instances = self.services.values_mut().collect();
+        Arbiter::new(timepiece, instances, &mut self.restless).travel(motion, to, within)
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {

@@ -6,7 +6,7 @@ use crate::{
     ConnectFailure, Error, ExecOutcome, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState,
     StopReason, WitnessReport,
 };
-use notafter_core::{ClockReading, ClockWitness, Motion, ServiceName, UnixTime, WitnessBasis};
+use notafter_core::{ClockReading, ClockWitness, Motion, Restless, ServiceName, UnixTime, WitnessBasis};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -70,6 +70,16 @@ impl ScriptedSandbox {
                 basis: WitnessBasis::Exec,
             });
         }
+    }
+
+    /// The processes that never sleep.
+    fn restless(&self) -> Vec<Restless> {
+        let running = self.launched.iter().filter(|(_, launched)| launched.state == ServiceState::Running);
+        let named =
+            running.filter_map(|(name, _)| Some((name, self.script.services.get(name)?.spins.clone()?)));
+        named
+            .map(|(name, process)| Restless { service: name.clone(), pid: 2, process, at: self.now })
+            .collect()
     }
 
     /// Lets every running service live through (`from`, now].
@@ -237,7 +247,7 @@ impl Sandbox for ScriptedSandbox {
         let from = self.now.second;
         self.now = ClockReading::at(to);
         let woken = self.play(from, motion);
-        Ok(Moved { jumps: 1, woken })
+        Ok(Moved { jumps: 1, woken, restless: self.restless() })
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {

@@ -115,6 +115,8 @@ pub struct ScriptedService {
     pub says: BTreeMap<UnixTime, String>,
     /// How commands inside end; none: nothing can be started.
     pub run: Option<Arc<Run>>,
+    /// The name of a process of it that never sleeps.
+    pub spins: Option<String>,
     /// Processes that this service leaves without a proof of the shifted clock.
     pub unproven: Vec<Unproven>,
 }
@@ -129,6 +131,7 @@ impl Default for ScriptedService {
             ports: BTreeMap::new(),
             says: BTreeMap::new(),
             run: None,
+            spins: None,
             unproven: Vec::new(),
         }
     }

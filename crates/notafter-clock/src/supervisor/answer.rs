@@ -7,6 +7,7 @@ use crate::clock::ClockKind;
 use crate::filter::X32;
 use crate::guest;
 use crate::nanos::Nanos;
+use crate::skip::FIDGET;
 use crate::wait::{Unnoted, Wait};
 use notafter_sys::bpf::ARCH_X86_64;
 use notafter_sys::memory;
@@ -147,6 +148,9 @@ impl Supervisor {
                 return self.proceed(listener, notification);
             }
         };
+        if wait.length > Nanos::ZERO && wait.length <= Nanos::from(FIDGET) {
+            self.stirs.pauses += 1;
+        }
         let sleeps_until = i64::from(notification.number) == libc::SYS_clock_nanosleep
             && matches!(form.basis, Basis::Absolute(_));
         if sleeps_until {

@@ -4,6 +4,7 @@ use super::guard::Bases;
 use super::signal_timers::SignalTimers;
 use super::sleepers::Sleepers;
 use super::spawn::Root;
+use super::survey::Stirs;
 use super::timer_fds::TimerFds;
 use super::tracees::Tracees;
 use crate::clock::Clock;
@@ -89,6 +90,7 @@ pub struct Supervisor {
     pub(super) timer_fds: TimerFds,
     pub(super) signal_timers: SignalTimers,
     pub(super) ledger: Ledger,
+    pub(super) stirs: Stirs,
     pub(super) woken: u32,
     pub(super) happenings: Vec<Happening>,
     children: SignalWatch,
@@ -116,6 +118,7 @@ impl Supervisor {
             timer_fds: TimerFds::default(),
             signal_timers: SignalTimers::default(),
             ledger: Ledger::default(),
+            stirs: Stirs::default(),
             woken: 0,
             happenings: Vec::new(),
             children: SignalWatch::new(&[Signal::SIGCHLD]).during("signalfd")?,
@@ -241,7 +244,12 @@ impl Supervisor {
         // The caller may have died since poll said so.
         let Some(Ok(notification)) = self.listeners.get(number).map(Listener::receive) else { return };
         self.ledger.notifications += 1;
+        let pauses = self.stirs.pauses;
         self.answer(number, &notification);
+        if self.stirs.pauses == pauses {
+            self.stirs.calls += 1;
+            self.stirs.last_caller = notification.tid;
+        }
     }
 
     pub(super) fn collect_changes(&mut self) -> Result<(), Error> {

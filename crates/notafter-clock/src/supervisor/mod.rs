@@ -14,4 +14,4 @@ mod tracees;
 
 pub use engine::{Happening, Supervisor};
 pub use spawn::{Executable, Launch};
-pub use survey::{Survey, Waiter};
+pub use survey::{Busy, Survey, Waiter};

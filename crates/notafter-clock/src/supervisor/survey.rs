@@ -20,13 +20,35 @@ pub struct Waiter {
     pub repeats: u32,
 }
 
+/// A thread that does not sleep.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Busy {
+    /// Its process, in the supervisor's pid namespace.
+    pub pid: i32,
+    /// Its name; `?` where it was gone before it could be read.
+    pub name: String,
+}
+
 /// The guests at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
-    /// Names of threads that run or wait for a disk; empty: everything sleeps.
-    pub busy: Vec<String>,
+    /// Threads that run or wait for a disk; empty: everything sleeps.
+    pub busy: Vec<Busy>,
+    /// Whether something began so short a wait while this was taken that it is not done.
+    pub fidgets: bool,
     /// What waits for time.
     pub waiters: Vec<Waiter>,
+}
+
+/// What the guests have asked for so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stirs {
+    /// Calls put before the supervisor, but for pauses.
+    pub(super) calls: u64,
+    /// The thread that made the last of them.
+    pub(super) last_caller: i32,
+    /// Waits so short that whoever begins one is not done.
+    pub(super) pauses: u64,
 }
 
 impl Supervisor {
@@ -36,15 +58,16 @@ impl Supervisor {
     /// # Errors
     /// [`crate::Error::System`] where it can no longer serve.
     pub fn survey(&mut self) -> Result<Survey, crate::Error> {
-        let before = self.ledger.notifications;
+        let before = self.stirs;
         self.collect_changes()?;
         self.serve_pending();
         let mut busy = busy_threads();
         // A thread that waits for an answer, or stands still for its exec, sleeps only to the eye.
         self.serve_pending();
-        if self.ledger.notifications != before || self.tracees.any_in_motion() {
-            busy.push("a call that was just answered".to_owned());
+        if self.stirs.calls != before.calls {
+            busy.push(named(self.stirs.last_caller));
         }
+        busy.extend(self.tracees.in_motion().map(named));
         let clock = self.clock();
         let mut waiters: Vec<Waiter> = Vec::new();
         let waiter = |pid, remaining: Nanos, length: Nanos, repeats| Waiter {
@@ -81,22 +104,27 @@ impl Supervisor {
         waiters.extend(
             signal_timers.map(|(pid, remaining, length, repeats)| waiter(pid, remaining, length, repeats)),
         );
-        Ok(Survey { busy, waiters })
+        Ok(Survey { busy, fidgets: self.stirs.pauses != before.pauses, waiters })
     }
 }
 
 /// Threads that run or wait uninterruptibly. What vanishes while it is looked at was busy, and the next look tells.
-fn busy_threads() -> Vec<String> {
+fn busy_threads() -> Vec<Busy> {
     let mut busy = Vec::new();
     for pid in guest::processes().unwrap_or_default() {
         for tid in guest::threads(pid).unwrap_or_default() {
             match guest::state(pid, tid) {
                 // `t` stands still for the supervisor.
-                Some(('R' | 'D' | 't', name)) => busy.push(name),
+                Some(('R' | 'D' | 't', name)) => busy.push(Busy { pid, name }),
                 Some(_) => {}
-                None => busy.push(format!("process {pid}")),
+                None => busy.push(Busy { pid, name: "?".to_owned() }),
             }
         }
     }
     busy
+}
+
+fn named(tid: i32) -> Busy {
+    let pid = guest::process_of(tid).unwrap_or(tid);
+    Busy { pid, name: guest::state(pid, tid).map_or_else(|| "?".to_owned(), |(_, name)| name) }
 }

@@ -54,15 +54,14 @@ impl Tracees {
         })
     }
 
-    /// Whether a thread has been asked to stop, or is on its way to another call. One whose exec failed stays
+    /// A thread that has been asked to stop, or is on its way to another call. One whose exec failed stays
     /// attached without being on its way anywhere, so attachment for an exec does not count.
-    pub(super) fn any_in_motion(&self) -> bool {
-        self.0.values().any(|tracee| {
-            matches!(
-                tracee.purpose,
-                Purpose::EndWait(_) | Purpose::Rewrite(_) | Purpose::Rewritten { over: true, .. }
-            )
-        })
+    pub(super) fn in_motion(&self) -> Option<i32> {
+        let moves = |purpose: &Purpose| match purpose {
+            Purpose::EndWait(_) | Purpose::Rewrite(_) | Purpose::Rewritten { over: true, .. } => true,
+            Purpose::Exec | Purpose::Rewritten { over: false, .. } => false,
+        };
+        self.0.iter().find(|(_, tracee)| moves(&tracee.purpose)).map(|(tid, _)| *tid)
     }
 
     pub(super) fn is_rewritten(&self, tid: i32) -> bool {

@@ -13,6 +13,7 @@ fn is_waivable(code: FindingCode) -> bool {
         | FindingCode::ExpiredEmbeddedCredential
         | FindingCode::Flaky
         | FindingCode::JumpIntolerant
+        | FindingCode::NeverIdle
         | FindingCode::RenewalNeeded => true,
         FindingCode::AlreadyBroken
         | FindingCode::BudgetExceeded

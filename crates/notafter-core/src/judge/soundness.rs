@@ -3,7 +3,7 @@
 use super::finding::finding;
 use crate::refine::{Investigation, MAX_LAUNCHES};
 use crate::soundness::{Fault, fault};
-use crate::{CaseRecord, Finding, FindingCode, RunRecord, Severity, Step};
+use crate::{CaseRecord, Finding, FindingCode, RunRecord, ServiceName, Severity, Step};
 use std::collections::BTreeSet;
 
 /// Every reason why the record does not support an allow. `broken` is whether a break that may be believed is
@@ -16,6 +16,7 @@ pub(super) fn findings(record: &RunRecord, investigation: &Investigation, broken
             found.push(of_fault(fault, case, record));
         }
     }
+    found.extend(never_idle(record));
     found.extend(doubled(record));
     found.extend(incomplete(record, investigation, broken, found.is_empty()));
     found
@@ -63,6 +64,39 @@ fn nothing_checked(record: &RunRecord) -> Option<Finding> {
         format!("case {} looks at nothing", case.case.id)
     };
     Some(inconclusive(FindingCode::NothingChecked, summary))
+}
+
+/// Services for which time did not wait, each once. What was seen to break in their cases breaks all the same; that
+/// nothing was seen to break proves nothing.
+fn never_idle(record: &RunRecord) -> Vec<Finding> {
+    let seen = || {
+        let cases = record.cases.iter();
+        cases.flat_map(|case| case.restless.iter().map(move |process| (&case.case.id, process)))
+    };
+    let services: BTreeSet<&ServiceName> = seen().map(|(_, process)| &process.service).collect();
+    let of_service = |service: &ServiceName| {
+        let mut own = seen().filter(|(_, process)| process.service == *service);
+        let (case, process) = own.next()?;
+        let more = match own.count() {
+            0 => String::new(),
+            1 => ", and once more".to_owned(),
+            count => format!(", and {count} times more"),
+        };
+        let mut found = inconclusive(
+            FindingCode::NeverIdle,
+            format!(
+                "{service} never rested: in case {case} time went on from {} without waiting for its process {} \
+                 ({}){more}",
+                process.at, process.pid, process.process
+            ),
+        );
+        found.case = Some(case.clone());
+        found.services = vec![service.clone()];
+        found.seen_at = Some(process.at.second);
+        found.location = record.scenario.service(service).map(|service| service.location.clone());
+        Some(found)
+    };
+    services.into_iter().filter_map(of_service).collect()
 }
 
 /// Two cases of one id: the second hides behind the first.

@@ -79,6 +79,9 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         FindingCode::JumpIntolerant => {
             "no credential explains it; see the log of the walk, and whether the service bears a leap of its clock"
         }
+        FindingCode::NeverIdle => {
+            "let it block where it waits, or waive the code where what it does has nothing to do with time"
+        }
         FindingCode::NothingChecked => "give the scenario at least one check",
         FindingCode::PlanIncomplete => "run the gate again; a record without this case cannot be judged",
         FindingCode::RenewalNeeded => {

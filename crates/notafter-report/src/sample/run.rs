@@ -112,6 +112,7 @@ pub(super) fn case(id: &str, purpose: Purpose, reason: &str, start: &str, steps:
         ends: Vec::new(),
         witnesses: witnesses(),
         ready: vec![(service_name("sgsn-mme"), ClockReading::at(instant(start)))],
+        restless: Vec::new(),
         took: Duration::from_millis(412),
     }
 }
@@ -202,7 +203,13 @@ pub(crate) fn events(record: &RunRecord) -> Vec<Event> {
         for look in &known.observations {
             if now.is_some_and(|now| now != look.planned) {
                 let at = ClockReading::at(look.planned);
-                events.push(Event::Moved { case: id.clone(), now: at, jumps: 1, woken: 3 });
+                events.push(Event::Moved {
+                    case: id.clone(),
+                    now: at,
+                    jumps: 1,
+                    woken: 3,
+                    restless: Vec::new(),
+                });
                 for end in known.ends.iter().filter(|end| end.at == at) {
                     events.push(Event::ServiceEnded { case: id.clone(), end: end.clone() });
                 }

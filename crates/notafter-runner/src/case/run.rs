@@ -146,7 +146,8 @@ impl CaseRun<'_> {
             let message = format!("the clock stands at {now} after a motion to {to}");
             return Err(CaseError::Harness { message });
         }
-        self.emit(Event::Moved { case, now, jumps: moved.jumps, woken: moved.woken });
+        let (jumps, woken, restless) = (moved.jumps, moved.woken, moved.restless);
+        self.emit(Event::Moved { case, now, jumps, woken, restless });
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[test]
 fn what_the_gate_did_not_see_is_never_allowed() {
     use FindingCode as Code;
-    let table: [(&str, Tamper, Code); 20] = [
+    let table: [(&str, Tamper, Code); 21] = [
         (
             "no witness for one service in the walk",
             |events| {
@@ -224,6 +224,7 @@ fn what_the_gate_did_not_see_is_never_allowed() {
             },
             Code::PlanIncomplete,
         ),
+        ("time did not wait for a process", never_rests, Code::NeverIdle),
     ];
     assert_eq!(World::new().gate().1.decision, Decision::Allow);
     for (what, tamper, code) in table {
@@ -232,6 +233,44 @@ fn what_the_gate_did_not_see_is_never_allowed() {
         assert!(codes(&verdict).contains(&(code, Severity::Inconclusive)), "{what}: {:?}", codes(&verdict));
         assert_eq!(verdict.findings.len(), 1, "{what}: {:?}", codes(&verdict));
     }
+}
+
+/// A motion of the walk gave up on a process twice.
+fn never_rests(events: &mut Vec<Event>) {
+    let Some(end) = events.iter().position(|e| matches!(e, Event::CaseEnded { .. }) && is_case(e, "walk"))
+    else {
+        return;
+    };
+    let restless = |pid| Restless {
+        service: name("portal"),
+        pid,
+        process: "spin".to_owned(),
+        at: ClockReading::at(start()),
+    };
+    let moved = Event::Moved {
+        case: id("walk"),
+        now: ClockReading::at(start()),
+        jumps: 1,
+        woken: 0,
+        restless: vec![restless(2), restless(2), restless(7)],
+    };
+    events.insert(end, moved);
+}
+
+#[test]
+fn a_process_that_time_did_not_wait_for_is_named_and_can_be_answered_for() {
+    let (record, verdict) = World::new().tampered(never_rests).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((finding.code, &finding.case), (FindingCode::NeverIdle, &Some(id("walk"))));
+    assert_eq!(finding.services, [name("portal")]);
+    insta::assert_snapshot!(finding.summary, @"portal never rested: in case walk time went on from 2018-11-01T00:00:00Z without waiting for its process 2 (spin), and once more");
+    assert_eq!(record.case(&id("walk")).unwrap().restless.len(), 2, "each process once");
+
+    let code = || Waived::Code("never-idle".to_owned());
+    let waived = World::new().tampered(never_rests).with(|scenario| waive(scenario, code(), 30));
+    assert_eq!(waived.gate().1.decision, Decision::Allow);
+    let (_, verdict) = outage().tampered(never_rests).with(|scenario| waive(scenario, code(), 30)).gate();
+    assert_eq!((verdict.decision, worst(&verdict)), (Decision::Block, Some(FindingCode::BreaksInWindow)));
 }
 
 #[test]

@@ -22,9 +22,17 @@ pub(super) struct Gated {
 
 /// Gates a scenario of the repository.
 pub(super) fn gate(scenario: &str, more: &[&str], variables: &[(&str, &Path)]) -> Gated {
-    let scene = Scene::new();
     let path = repository().join("scenarios").join(scenario);
-    let usual = ["gate", path.to_str().unwrap(), "--report", "json=record.json"];
+    gate_in(&Scene::new(), path.to_str().unwrap(), more, variables)
+}
+
+/// Gates a scenario that a test wrote.
+pub(super) fn gate_text(scenario: &str) -> Gated {
+    gate_in(&Scene::with("scenario.yaml", scenario), "scenario.yaml", &[], &[])
+}
+
+fn gate_in(scene: &Scene, path: &str, more: &[&str], variables: &[(&str, &Path)]) -> Gated {
+    let usual = ["gate", path, "--report", "json=record.json"];
     let mut command = scene.command(&[usual.as_slice(), more].concat());
     command.envs(variables.iter().copied());
     let output = command.output().unwrap();

@@ -3,4 +3,6 @@
 mod carried;
 mod elapse;
 mod gated;
+mod restless;
+mod shell;
 mod state;

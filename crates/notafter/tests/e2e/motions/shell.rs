@@ -1,0 +1,42 @@
+//! A shell script that looks at a certificate every now and then, as operators write them.
+
+use super::gated::gate_text;
+use crate::needs::can_run_with;
+use notafter_core::{Decision, FindingCode, Outcome};
+
+const SCENARIO: &str = r#"
+notafter: 1
+name: watchdog
+start: 2030-01-01T00:00:00Z
+support: 1y
+candidate: watch
+credentials:
+  ca: { x509: { ca: root, subject: "CN=ca", key: p256, validity: { from: "start - 1y", until: "support.end + 5y" } } }
+  leaf: { x509: { issuer: ca, subject: "CN=leaf", dns: [leaf], usage: [server], validity: { from: start, for: 45d } } }
+services:
+  watch:
+    image: host
+    command: [sh, -c, "while :; do sleep 21600; openssl verify -CAfile /etc/w/ca.pem /etc/w/leaf.pem || exit 3; done"]
+    files:
+      /etc/w/ca.pem: { certificate: ca }
+      /etc/w/leaf.pem: { certificate: leaf }
+checks:
+  lives: { probe: { alive: { service: watch } }, expect: { works: {} } }
+"#;
+
+#[test]
+fn a_shell_loop_that_gives_up_blocks_though_only_the_leap_to_the_edge_wakes_it_there() {
+    if !can_run_with(&["openssl"]) {
+        return;
+    }
+    let gated = gate_text(SCENARIO);
+    let finding = gated.is(Decision::Block, FindingCode::BreaksInWindow);
+    assert_eq!(finding.bracket.unwrap().first_fail.to_string(), "2030-02-15T00:00:00Z", "{}", gated.text);
+    assert_eq!(gated.culprit(finding).subject, "CN=leaf", "{}", gated.text);
+    let summary = "only a process that lives on shows it, at the edge at 2030-02-15T00:00:01Z";
+    assert!(finding.summary.ends_with(summary), "{}", finding.summary);
+    assert_eq!(gated.outcome("walk-short"), Some(Outcome::Pass));
+
+    let healthy = gate_text(&SCENARIO.replace("for: 45d", "for: 450d"));
+    assert_eq!((healthy.code, healthy.verdict.decision), (Some(0), Decision::Allow), "{}", healthy.text);
+}
