@@ -28,7 +28,7 @@ fn at(scene: &Scene, instant: &str, command: &[&str]) -> Output {
     scene.command(&arguments).output().unwrap()
 }
 
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", shown(&output));
 }
@@ -62,7 +62,8 @@ fn a_static_go_program_sees_the_shifted_year() {
 }
 
 /// The guest that waits in every way, linked as told.
-fn waits(scene: &Scene, compiler: &str, linking: &[&str]) -> PathBuf {
+/// Builds the guest that waits in every way.
+pub(super) fn waits(scene: &Scene, compiler: &str, linking: &[&str]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/guests/waits.c");
     let guest = scene.path().join("waits");
     run(Command::new(compiler)
@@ -98,7 +99,7 @@ fn every_way_of_waiting_ends_as_it_does_natively() {
 }
 
 /// Each wait must return the same and last as long; a busy machine may be late, never early.
-fn compare(native: &Output, shifted: &Output, what: &str) {
+pub(super) fn compare(native: &Output, shifted: &Output, what: &str) {
     let lines = |output: &Output| -> Vec<Vec<String>> {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect()

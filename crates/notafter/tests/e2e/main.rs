@@ -10,6 +10,7 @@ mod guests;
 mod images;
 #[allow(clippy::print_stdout, reason = "which kill left what is to be read where it did")]
 mod kill;
+mod layouts;
 mod left;
 mod mistakes;
 mod motions;
