@@ -11,6 +11,7 @@ mod assemble;
 mod cache;
 mod cargo;
 mod config;
+mod content;
 mod digest;
 mod documents;
 mod elf;
@@ -27,6 +28,7 @@ mod unpacking;
 
 pub use assemble::{Assembly, Compression, Layer};
 pub use config::{HealthCheck, ImageConfig};
+pub use content::sha256;
 pub use error::Error;
 pub use image::{Bind, Identity, Image, RootTree};
 pub use resolver::Resolver;

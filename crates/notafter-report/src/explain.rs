@@ -158,15 +158,36 @@ pub fn find(text: &str) -> Option<FindingCode> {
 ///
 /// # Errors
 /// Where the sink fails.
-pub fn write(sink: &mut impl fmt::Write, code: FindingCode, styles: &StyleSheet) -> fmt::Result {
+pub fn write(
+    sink: &mut impl fmt::Write,
+    code: &str,
+    explanation: &Explanation,
+    styles: &StyleSheet,
+) -> fmt::Result {
     let mut page = Page::new(sink, styles);
-    let Explanation { meaning, why, mend } = explain(code);
-    page.line(&[(styles.heading, code.as_str())])?;
+    let Explanation { meaning, why, mend } = *explanation;
+    page.line(&[(styles.heading, code)])?;
     for (name, text) in [("meaning", meaning), ("why it matters", why), ("how to mend it", mend)] {
         page.section(name)?;
         page.paragraph(2, 0, text)?;
     }
     Ok(())
+}
+
+/// Writes codes with what they mean, each on a line of its own or two.
+///
+/// # Errors
+/// Where the sink fails.
+pub fn list(
+    sink: &mut impl fmt::Write,
+    title: &str,
+    codes: &[(&str, &str)],
+    styles: &StyleSheet,
+) -> fmt::Result {
+    let mut page = Page::new(sink, styles);
+    page.line(&[(styles.heading, title)])?;
+    let widest = codes.iter().map(|(code, _)| code.len()).max().unwrap_or(0);
+    codes.iter().try_for_each(|(code, meaning)| page.item(widest + 4, code, 0, meaning))
 }
 
 #[cfg(test)]
@@ -196,7 +217,8 @@ mod tests {
     #[test]
     fn an_explanation_reads_on_a_terminal() {
         let mut text = String::new();
-        write(&mut text, FindingCode::BreaksInWindow, &StyleSheet::plain()).unwrap();
+        write(&mut text, "breaks-in-window", &explain(FindingCode::BreaksInWindow), &StyleSheet::plain())
+            .unwrap();
         insta::assert_snapshot!(text);
     }
 }

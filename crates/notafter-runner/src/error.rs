@@ -99,6 +99,15 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+    /// The image of the candidate cannot be named by its content.
+    #[error("the image of {service} has no digest")]
+    NoDigest {
+        /// The candidate.
+        service: ServiceName,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A service has nothing to run.
     #[error("{location}: service {service} has no image; choose a build for it")]
     NoImage {
@@ -165,6 +174,7 @@ impl Error {
             | Self::Keep { .. }
             | Self::KeepNotEmpty { .. }
             | Self::NoCommand { .. }
+            | Self::NoDigest { .. }
             | Self::NoImage { .. }
             | Self::Pki(_)
             | Self::SecretMissing { .. }

@@ -5,6 +5,7 @@ use notafter_backend::{Bind, RootTree};
 use notafter_core::{ImageRef, Scenario, Service};
 use notafter_image::{Identity, ImageConfig, Resolver};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a service gets from its image.
@@ -72,6 +73,30 @@ impl Images {
             service: service.name.clone(),
             location: service.location.clone(),
         })
+    }
+}
+
+impl Images {
+    /// SHA-256 of the candidate's image, as 64 lower-case hex digits: of the executable of a `cargo` image, of the tar or
+    /// the tree of a `rootfs`.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`]; [`Error::NoDigest`] for the machine's own files, or where something cannot be read.
+    pub fn digest(&self, scenario: &Scenario) -> Result<String, Error> {
+        let service = &scenario.candidate.service;
+        let no_digest = |source: io::Error| Error::NoDigest { service: service.clone(), source };
+        let candidate = scenario.service(service).ok_or_else(|| no_digest(io::ErrorKind::NotFound.into()))?;
+        let image = self.of(scenario, candidate)?;
+        let path = match (scenario.image_of(candidate), image.binds.as_slice()) {
+            (Some(ImageRef::Cargo { .. }), [executable, ..]) => executable.source.clone(),
+            (Some(ImageRef::Rootfs(path)), _) => scenario.directory.join(path),
+            _ => {
+                return Err(no_digest(io::Error::other(
+                    "this kind of image, such as the machine's own files, cannot be named by its content",
+                )));
+            }
+        };
+        notafter_image::sha256(&path).map_err(no_digest)
     }
 }
 

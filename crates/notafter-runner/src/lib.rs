@@ -28,4 +28,5 @@ pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
 pub use images::Images;
 pub use interrupt::Interrupt;
+pub use notafter_image::sha256;
 pub use run::{Options, plan, run};

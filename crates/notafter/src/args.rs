@@ -44,10 +44,10 @@ pub(crate) enum Command {
     },
     /// Tells what works on this machine, and the way out where something does not
     Doctor,
-    /// Explains a code that stands in reports or messages
+    /// Explains a code that stands in reports or messages, or lists all of them
     Explain {
-        /// The code, such as `breaks-in-window`
-        code: String,
+        /// The code, such as `breaks-in-window` or `unknown-key`
+        code: Option<String>,
     },
     /// Judges one build of a scenario's candidate
     Gate(GateArgs),
@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Prints the JSON Schema of scenario files
     Schema,
+    /// Says whether an attested verdict lets an image be deployed
+    ///
+    /// Exit codes: 0 where it was allowed, 1 where it was not, or not for this image, by this key, in this time.
+    Verify(VerifyArgs),
 }
 
 /// Which scenario, and which build of its candidate.
@@ -120,6 +124,12 @@ pub(crate) struct GateArgs {
     pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reports: Reports,
+    /// Sign the verdict about the candidate's image and write it to this file; see `notafter verify`
+    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "case")]
+    pub(crate) attest: Option<PathBuf>,
+    /// The private key for --attest: PKCS#8 in PEM, Ed25519 or ECDSA P-256; NOTAFTER_KEY_PASSWORD opens an encrypted one
+    #[arg(long, value_name = "PEM", requires = "attest")]
+    pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) volume: Volume,
 }
@@ -178,6 +188,21 @@ pub(crate) struct ScanArgs {
     /// Enter other file systems that are mounted below the directory
     #[arg(long)]
     pub(crate) cross_mounts: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// What `gate --attest` wrote
+    pub(crate) attestation: PathBuf,
+    /// The public key of whoever gates, in PEM
+    #[arg(long, value_name = "PEM")]
+    pub(crate) key: PathBuf,
+    /// What is to be deployed: `sha256:DIGEST`, or the executable, tar or tree that was gated
+    #[arg(long, value_name = "SHA256_OR_PATH")]
+    pub(crate) image: String,
+    /// How old the verdict may be, as in 24h or 7d
+    #[arg(long, value_name = "SPAN")]
+    pub(crate) max_age: Option<String>,
 }
 
 /// The form in which a scan is written.

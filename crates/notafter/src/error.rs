@@ -7,9 +7,42 @@ use std::path::PathBuf;
 /// Why a command has nothing to tell.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// A verdict cannot be signed.
+    #[error("the verdict cannot be attested")]
+    Attest(#[source] notafter_attest::Error),
     /// There is no back end to run anything on.
     #[error("services cannot be run here")]
     Backend(#[source] notafter_backend::Error),
+    /// An image that is to be verified cannot be read.
+    #[error("the image {} cannot be read", path.display())]
+    ImageUnreadable {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A key cannot be used.
+    #[error("{} cannot be used", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: notafter_attest::Error,
+    },
+    /// A key or an attestation cannot be read.
+    #[error("{} cannot be read", path.display())]
+    KeyUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A text names no digest.
+    #[error("`{text}` is not sha256: and 64 lower-case hex digits")]
+    NotADigest {
+        /// As it was given.
+        text: String,
+    },
     /// An option's value is no instant.
     #[error("{option}: {reason}")]
     Instant {
@@ -108,15 +141,21 @@ impl Error {
     /// How the process ends because of it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Backend(_) | Self::Output { .. } | Self::Render(_) | Self::ReportUnwritable { .. } => {
-                Exit::Inconclusive
-            }
+            Self::Attest(_)
+            | Self::Backend(_)
+            | Self::Output { .. }
+            | Self::Render(_)
+            | Self::ReportUnwritable { .. } => Exit::Inconclusive,
             Self::Run(error) => match error.blame() {
                 Blame::Harness => Exit::Inconclusive,
                 Blame::User => Exit::Usage,
             },
-            Self::Instant { .. }
+            Self::ImageUnreadable { .. }
+            | Self::Instant { .. }
+            | Self::Key { .. }
+            | Self::KeyUnreadable { .. }
             | Self::NoBuildChosen { .. }
+            | Self::NotADigest { .. }
             | Self::NothingToReplay { .. }
             | Self::PasswordFile { .. }
             | Self::PasswordVariable { .. }
@@ -144,8 +183,16 @@ impl Error {
             ),
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
             Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
-            Self::Backend(_)
+            Self::Key { source: notafter_attest::Error::NoPassword, .. } => {
+                Some("put it into the variable NOTAFTER_KEY_PASSWORD".to_owned())
+            }
+            Self::Attest(_)
+            | Self::Backend(_)
+            | Self::ImageUnreadable { .. }
             | Self::Instant { .. }
+            | Self::Key { .. }
+            | Self::KeyUnreadable { .. }
+            | Self::NotADigest { .. }
             | Self::Output { .. }
             | Self::PasswordFile { .. }
             | Self::PasswordVariable { .. }

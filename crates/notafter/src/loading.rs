@@ -31,7 +31,15 @@ pub(crate) fn scenario(source: &Source, candidate: Option<CandidateChoice>) -> R
 /// # Errors
 /// [`Error::Scenario`], or [`Error::NoBuildChosen`].
 pub(crate) fn runnable(path: &Path, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
-    let scenario = scenario(&source(path)?, candidate)?;
+    chosen(&source(path)?, candidate)
+}
+
+/// The same for a text that was read before.
+///
+/// # Errors
+/// [`Error::Scenario`], or [`Error::NoBuildChosen`].
+pub(crate) fn chosen(source: &Source, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
+    let scenario = scenario(source, candidate)?;
     if scenario.candidate.build.is_none() && !scenario.builds.is_empty() {
         return Err(Error::NoBuildChosen {
             service: scenario.candidate.service.to_string(),

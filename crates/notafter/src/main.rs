@@ -7,6 +7,7 @@
 
 mod args;
 mod at;
+mod attesting;
 mod backends;
 mod commands;
 mod error;

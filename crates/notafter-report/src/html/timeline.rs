@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const LEFT: i64 = 250;
 const WIDTH: i64 = 960;
 const ROW: i64 = 24;
+/// How wide the label of a day is.
+const LABEL: i64 = 80;
 /// Where the first bar stands, below the axis and the instants.
 const TOP: i64 = 78;
 /// Bars of one picture; the table of coverage holds the rest.
@@ -77,11 +79,12 @@ impl Timeline {
             .zip(shown.iter().take(ROWS))
             .map(|(row, known)| bar(&scale, row, known, verdict))
             .collect();
+        let breaks = breaks(verdict, &scale);
         let height = TOP + ROW * i64::try_from(bars.len()).unwrap_or(0) + 8;
         Self {
             width: LEFT + WIDTH + 10,
             height,
-            ticks: ticks(&scale),
+            ticks: ticks(&scale, &breaks),
             window: Bar {
                 x: scale.x(start),
                 y: 30,
@@ -93,7 +96,7 @@ impl Timeline {
             },
             points: points(record, &scale),
             bars,
-            breaks: breaks(verdict, &scale),
+            breaks,
             hidden: (hidden > 0).then(|| count(hidden, "more credential")),
         }
     }
@@ -151,8 +154,8 @@ fn clip_short(text: &str) -> String {
     }
 }
 
-/// Days that divide the picture into some ten parts.
-fn ticks(scale: &Scale) -> Vec<Tick> {
+/// Days that divide the picture into some ten parts; where a break stands, it has the place to itself.
+fn ticks(scale: &Scale, breaks: &[Tick]) -> Vec<Tick> {
     let whole = scale.to.secs_since(scale.from).max(10);
     (1..10)
         .map(|part| {
@@ -164,6 +167,7 @@ fn ticks(scale: &Scale) -> Vec<Tick> {
             };
             Tick { x: scale.x(at), label }
         })
+        .filter(|tick| breaks.iter().all(|broken| (broken.x - tick.x).abs() > LABEL / 2))
         .collect()
 }
 

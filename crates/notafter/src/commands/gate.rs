@@ -1,6 +1,7 @@
 //! `notafter gate`: one build, one verdict.
 
 use crate::args::{GateArgs, Volume};
+use crate::attesting::Attesting;
 use crate::backends;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,8 +15,10 @@ use notafter_runner::{Interrupt, Options};
 pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error> {
     let interrupt = Interrupt::new();
     interrupt.on_signals()?;
-    let scenario = loading::runnable(&args.scenario.scenario, args.scenario.candidate.clone())?;
+    let source = loading::source(&args.scenario.scenario)?;
+    let scenario = loading::chosen(&source, args.scenario.candidate.clone())?;
     let images = loading::images(&[&scenario], args.volume, printer)?;
+    let attesting = Attesting::prepare(args, &source, &scenario, &images)?;
     let backend = backends::choose(args.backend, args.isolation)?;
     let options =
         Options { only: args.case.clone(), keep: args.keep.clone(), interrupt, ..Options::default() };
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
     };
     // Whatever fails from here on must not turn the verdict around.
     let told = tell(args, &record, &verdict, printer);
+    let told = told.and_then(|()| attesting.map_or(Ok(()), |attesting| attesting.write(&record, &verdict)));
     Ok(told.map_or_else(
         |error| {
             printer.error(&error);

@@ -9,5 +9,6 @@ mod replay;
 mod scan;
 mod schema;
 mod start;
+mod verify;
 
 pub(crate) use start::run;

@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::{doctor, explain, gate, judge, plan, replay, scan, schema};
+use super::{doctor, explain, gate, judge, plan, replay, scan, schema, verify};
 use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,7 +14,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
     match command {
         Command::At { .. } => Ok(Exit::Usage), // it never comes here: it ends as its command ends
         Command::Doctor => doctor::run(printer),
-        Command::Explain { code } => explain::run(&code, printer),
+        Command::Explain { code } => explain::run(code.as_deref(), printer),
         Command::Gate(args) => gate::run(&args, printer),
         Command::Judge { record, reports, verbose } => {
             judge::run(&record, &reports, Volume { verbose, ..Volume::default() }.detail(), printer)
@@ -23,5 +23,6 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Replay(args) => replay::run(&args, printer),
         Command::Scan(args) => scan::run(&args, printer),
         Command::Schema => schema::run(printer),
+        Command::Verify(args) => verify::run(&args, printer),
     }
 }

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "clippy does not see that what helps tests is a test")]
 
 mod at;
+mod attest;
 mod bad_input;
 mod bare;
+mod browser;
 mod escape;
 mod guests;
 mod images;
@@ -17,6 +19,7 @@ mod motions;
 mod needs;
 mod outage;
 mod parallel;
+mod recipes;
 mod records;
 mod runs;
 mod scene;

@@ -9,6 +9,7 @@ pub(super) const NAME: &str = "ranks";
 const RANKS: &[(&str, u8)] = &[
     ("notafter-core", 0),
     ("notafter-sys", 0),
+    ("notafter-attest", 1),
     ("notafter-clock", 1),
     ("notafter-image", 1),
     ("notafter-pki", 1),

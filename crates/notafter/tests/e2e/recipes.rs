@@ -1,0 +1,111 @@
+//! The recipes for CI: what their schemas say of them, and that each fails closed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn recipe(name: &str) -> String {
+    fs::read_to_string(repository().join("ci/examples").join(name)).unwrap()
+}
+
+/// The linter that holds the schemas of several CI systems, from PATH or where ci/test puts it.
+#[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
+fn linter() -> Option<PathBuf> {
+    let places = [PathBuf::from("check-jsonschema"), repository().join("target/lint/bin/check-jsonschema")];
+    let works =
+        |place: &PathBuf| Command::new(place).arg("--version").output().is_ok_and(|it| it.status.success());
+    let found = places.into_iter().find(works);
+    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(found.is_some() || !required, "check-jsonschema is required here");
+    if found.is_none() {
+        eprintln!("SKIPPED: there is no check-jsonschema");
+    }
+    found
+}
+
+#[test]
+fn recipes_are_what_the_schemas_of_their_systems_say() {
+    let Some(linter) = linter() else { return };
+    for (schema, file) in [
+        ("vendor.github-actions", "github/action.yml"),
+        ("vendor.github-workflows", "github/release.yml"),
+        ("vendor.gitlab-ci", "gitlab/.gitlab-ci.yml"),
+    ] {
+        let path = repository().join("ci/examples").join(file);
+        let told = Command::new(&linter).args(["--builtin-schema", schema]).arg(path).output().unwrap();
+        assert!(told.status.success(), "{file}: {}", String::from_utf8_lossy(&told.stdout));
+    }
+}
+
+#[test]
+fn the_rollout_comes_after_the_gate() {
+    for (file, gate, rollout) in [
+        ("github/release.yml", "./.github/actions/notafter", "needs: [gate]"),
+        ("gitlab/.gitlab-ci.yml", "notafter gate", "needs: [gate]"),
+        ("jenkins/Jenkinsfile", "notafter gate", "stage('Rollout')"),
+    ] {
+        let text = recipe(file);
+        assert!(text.find(gate).unwrap() < text.find(rollout).unwrap(), "{file}");
+        assert!(text.find(rollout).unwrap() < text.find("./deploy production").unwrap(), "{file}");
+        for way_out in
+            ["continue-on-error: true", "allow_failure: true", "|| true", "catchError", "returnStatus"]
+        {
+            assert!(!text.contains(way_out), "{file}: {way_out}");
+        }
+    }
+}
+
+/// The lines of the shell script that begins below `marker` and is indented by `indent`.
+fn script(text: &str, marker: &str, indent: usize) -> String {
+    let after = text.split_once(marker).unwrap().1;
+    let lines =
+        after.lines().skip(1).take_while(|line| line.is_empty() || line.starts_with(&" ".repeat(indent)));
+    lines.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect()
+}
+
+/// Runs a step with a tool that ends with `code`; its exit code.
+fn step(script: &str, shell: &[&str], code: i32) -> i32 {
+    let home = tempfile::tempdir().unwrap();
+    let tool = home.path().join("notafter");
+    fs::write(&tool, format!("#!/bin/sh\ncase \"$1\" in gate) exit {code} ;; esac\n")).unwrap();
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+    let file = home.path().join("step");
+    fs::write(&file, script).unwrap();
+    let output = Command::new(shell[0])
+        .args(&shell[1..])
+        .arg(&file)
+        .current_dir(home.path())
+        .env("PATH", path)
+        .envs([("SCENARIO", "s"), ("CANDIDATE", ""), ("REPORTS", "reports")])
+        .env("GITHUB_OUTPUT", home.path().join("output"))
+        .env("GITHUB_STEP_SUMMARY", home.path().join("summary"))
+        .output()
+        .unwrap();
+    output.status.code().unwrap()
+}
+
+#[test]
+fn every_exit_code_but_0_stops_the_release() {
+    let action = recipe("github/action.yml");
+    let action = script(action.split_once("id: gate").unwrap().1, "      run: |", 8);
+    // A folded block is one line for the shell.
+    let gitlab = recipe("gitlab/.gitlab-ci.yml");
+    let gitlab = script(&gitlab, "    - >", 6).replace('\n', " ");
+    let jenkins = script(&recipe("jenkins/Jenkinsfile"), "sh '''", 10);
+    for code in [0, 1, 2, 3] {
+        // As each system runs a step.
+        assert_eq!(
+            step(&action, &["bash", "--noprofile", "--norc", "-eo", "pipefail"], code),
+            code,
+            "{action}"
+        );
+        assert_eq!(step(&gitlab, &["sh", "-e"], code), code, "{gitlab}");
+        assert_eq!(step(&jenkins, &["sh", "-xe"], code), code, "{jenkins}");
+    }
+}
