@@ -148,4 +148,15 @@ mod tests {
             assert_eq!(refused(&text), message);
         }
     }
+
+    #[test]
+    fn records_of_the_first_version_are_still_read() {
+        let (record, verdict) = sample::block();
+        let mut value: serde_json::Value = serde_json::from_str(&written(&record, &verdict)).unwrap();
+        value["notafter_record"] = 1.into();
+        value["record"]["version"] = 1.into();
+        value["record"].as_object_mut().unwrap().remove("isolation");
+        let (read, judged) = read(&value.to_string()).unwrap();
+        assert_eq!((read.version, read.cases, judged), (1, record.cases, verdict));
+    }
 }
