@@ -1,5 +1,5 @@
 //! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), the writer of
-//! the tables in `docs/` (`bench`), and what kills running gates (`chaos`).
+//! the tables in `docs/` (`bench`), what kills running gates (`chaos`), and what breaks parsers (`fuzz`).
 //!
 //! Rules and the list of steps are pure functions over plain data, so that each has a test with a sabotaged input.
 //! Only `tidy::Workspace::load`, the execution of steps and `main` touch the world.
@@ -10,6 +10,7 @@
 pub mod bench;
 pub mod chaos;
 pub mod ci;
+pub mod fuzz;
 pub mod printer;
 pub mod stopwatch;
 pub mod tidy;

@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, printer, tidy};
+use xtask::{bench, chaos, ci, fuzz, printer, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ struct Arguments {
 enum Chore {
     /// Measures what the tool promises to cost, and fails where a promise is missed.
     Bench {
+        /// Measures the scan, which needs some gigabytes of room and a quiet machine, instead of everything else.
+        what: Option<Measured>,
         /// Writes the figures to `docs/benchmarks.md`.
         #[arg(long)]
         record: bool,
@@ -41,8 +43,24 @@ enum Chore {
         #[arg(long)]
         list: bool,
     },
+    /// Feeds broken input to every parser of untrusted bytes: none may panic, none may take long.
+    Fuzz {
+        /// How long, in all.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Other inputs than the usual ones.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Checks the rules of the house: ranks of crates, file sizes, unsafe code, clocks, documents.
     Tidy,
+}
+
+/// What can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measured {
+    /// Scans of binaries, trees and archives.
+    Scan,
 }
 
 fn main() -> ExitCode {
@@ -68,17 +86,22 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let root = workspace_root()?;
     match arguments.command {
-        Chore::Bench { record } => {
-            bench::run(&root, if record { bench::Recording::Document } else { bench::Recording::Nowhere })
+        Chore::Bench { what, record } => {
+            let recording = if record { bench::Recording::Document } else { bench::Recording::Nowhere };
+            match what {
+                None => bench::run(&root, recording),
+                Some(Measured::Scan) => bench::run_scan(&root, recording),
+            }
         }
         Chore::Chaos { kills, seed, without_namespaces } => {
             chaos::chore(&root, kills, seed, if without_namespaces { "none" } else { "namespaces" })
         }
         Chore::Ci { list: true } => {
-            printer::text(&ci::describe(&ci::steps(&ci::Tools::detect(&root))));
+            printer::text(&ci::describe(&ci::steps(&ci::Tools::detect())));
             Ok(())
         }
         Chore::Ci { list: false } => ci::run(&root),
+        Chore::Fuzz { seconds, seed } => fuzz::chore(&root, seconds, seed),
         Chore::Tidy => tidy::run(&root),
     }
 }

@@ -4,11 +4,12 @@ mod clock;
 mod document;
 mod figure;
 mod replay;
+mod scan;
 mod start;
 mod suite;
 mod table;
 
 pub use clock::read_clock_as_guest;
 pub use document::{record, replace_table};
-pub use suite::{Recording, run};
+pub use suite::{Recording, run, run_scan};
 pub use table::Table;

@@ -48,7 +48,8 @@ fn replay(root: &Path, notafter: &Path) -> Result<(Duration, u32)> {
     Ok((watch.elapsed(), peak))
 }
 
-fn resident_peak(pid: u32) -> Option<u32> {
+/// Peak of the resident memory of a process, in kibibytes.
+pub(super) fn resident_peak(pid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()

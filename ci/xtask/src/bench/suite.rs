@@ -1,9 +1,10 @@
 //! All measurements in one run.
 
-use super::{Table, clock, record, replay, start};
+use super::figure::Figure;
+use super::{Table, clock, record, replay, scan, start};
 use crate::printer;
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What becomes of the figures.
@@ -20,6 +21,23 @@ pub enum Recording {
 /// # Errors
 /// When something cannot be measured, or a figure misses its bound.
 pub fn run(root: &Path, recording: Recording) -> Result<()> {
+    let notafter = built(root)?;
+    let mut figures = vec![clock::measure(&notafter)?, start::measure()?];
+    figures.extend(replay::measure(root, &notafter)?);
+    report(root, "figures", &figures, recording)
+}
+
+/// The same for the scan alone, which takes some gigabytes of room.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_scan(root: &Path, recording: Recording) -> Result<()> {
+    let notafter = built(root)?;
+    let room = tempfile::tempdir().context("failed to make room")?;
+    report(root, "scan", &scan::measure(&notafter, room.path())?, recording)
+}
+
+fn built(root: &Path) -> Result<PathBuf> {
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--release", "--locked", "--package", "notafter"])
         .current_dir(root)
@@ -29,16 +47,17 @@ pub fn run(root: &Path, recording: Recording) -> Result<()> {
     let own = std::env::current_exe().context("failed to find this program")?;
     let notafter = own.with_file_name("notafter");
     ensure!(notafter.is_file(), "{} is missing", notafter.display());
+    Ok(notafter)
+}
 
-    let mut figures = vec![clock::measure(&notafter)?, start::measure()?];
-    figures.extend(replay::measure(root, &notafter)?);
+fn report(root: &Path, name: &str, figures: &[Figure], recording: Recording) -> Result<()> {
     let mut table = Table::new(&["what", "at most", "measured", "", "from"]);
-    for figure in &figures {
+    for figure in figures {
         printer::text(&format!("{figure}\n"));
         table.push(figure.row())?;
     }
     if recording == Recording::Document {
-        record(&root.join("docs/benchmarks.md"), "figures", &table)?;
+        record(&root.join("docs/benchmarks.md"), name, &table)?;
     }
     let missed = figures.iter().filter(|figure| !figure.is_kept()).count();
     ensure!(missed == 0, "{missed} of {} figures missed", figures.len());

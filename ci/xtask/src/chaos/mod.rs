@@ -6,7 +6,7 @@
 mod chore;
 mod kill;
 mod processes;
-mod random;
+pub(crate) mod random;
 mod round;
 mod run;
 

@@ -36,7 +36,7 @@ pub struct Step {
 /// makes code.
 #[must_use]
 pub fn steps(tools: &Tools) -> Vec<Step> {
-    let mut steps = vec![
+    vec![
         run("fmt", "cargo fmt --all --check"),
         Step { name: "tidy", action: Action::Tidy },
         run("clippy", "cargo clippy --locked --release --workspace --all-targets -- -D warnings"),
@@ -46,10 +46,10 @@ pub fn steps(tools: &Tools) -> Vec<Step> {
         run("doctests", "cargo test --locked --release --workspace --doc"),
         deny(tools),
         miri(tools),
-    ];
-    steps.extend(fuzz(tools));
-    steps.push(run("tests", "ci/test --profile ci"));
-    steps
+        // A smoke test, not a campaign.
+        run("fuzz", "cargo xtask fuzz --seconds 20"),
+        run("tests", "ci/test --profile ci"),
+    ]
 }
 
 /// The steps, one per line.
@@ -107,34 +107,13 @@ fn miri(tools: &Tools) -> Step {
     }
 }
 
-fn fuzz(tools: &Tools) -> Vec<Step> {
-    if tools.fuzz_directories.is_empty() {
-        return vec![skip("fuzz", "there are no fuzz targets")];
-    }
-    if !tools.nightly.is_some_and(|nightly| nightly.fuzz) {
-        return vec![skip("fuzz", "cargo-fuzz or a nightly toolchain is not installed; parsers go unfuzzed")];
-    }
-    let smoke = |directory: &String| {
-        // Every target of the directory, a short while each: a smoke test, not a campaign.
-        let script = "for target in $(cargo +nightly fuzz list --fuzz-dir \"$0\"); do \
-                      cargo +nightly fuzz run --fuzz-dir \"$0\" \"$target\" -- -max_total_time=20 || exit; done";
-        let command = ["sh", "-c", script, directory].map(str::to_owned).to_vec();
-        Step { name: "fuzz", action: Action::Run { command, environment: Vec::new() } }
-    };
-    tools.fuzz_directories.iter().map(smoke).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::Nightly;
     use super::*;
 
     fn everything() -> Tools {
-        Tools {
-            deny: true,
-            nightly: Some(Nightly { miri: true, fuzz: true }),
-            fuzz_directories: vec!["crates/a/fuzz".to_owned()],
-        }
+        Tools { deny: true, nightly: Some(Nightly { miri: true }) }
     }
 
     #[test]
@@ -148,7 +127,7 @@ mod tests {
         doctests  cargo test --locked --release --workspace --doc
         deny      SKIPPED: cargo-deny is not installed; licences, bans and sources go unchecked
         miri      SKIPPED: no nightly toolchain has the components miri and rust-src; unsafe code goes uninterpreted
-        fuzz      SKIPPED: there are no fuzz targets
+        fuzz      cargo xtask fuzz --seconds 20
         tests     ci/test --profile ci
         "#);
     }
@@ -159,14 +138,6 @@ mod tests {
         let skipped: Vec<_> =
             steps.iter().filter(|step| matches!(step.action, Action::Skip { .. })).collect();
         assert!(skipped.is_empty(), "{skipped:?}");
-    }
-
-    #[test]
-    fn fuzz_targets_without_a_fuzzer_are_skipped_aloud() {
-        let tools = Tools { nightly: None, ..everything() };
-        let steps = steps(&tools);
-        let fuzz = steps.iter().find(|step| step.name == "fuzz");
-        assert!(fuzz.is_some_and(|step| matches!(step.action, Action::Skip { .. })), "{fuzz:?}");
     }
 
     #[test]

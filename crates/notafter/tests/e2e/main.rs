@@ -22,6 +22,7 @@ mod parallel;
 mod recipes;
 mod records;
 mod runs;
+mod scan;
 mod scene;
 mod shifted;
 mod software;
