@@ -1,5 +1,6 @@
 //! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), the writer of
-//! the tables in `docs/` (`bench`), what kills running gates (`chaos`), and what breaks parsers (`fuzz`).
+//! the tables in `docs/` (`bench`), what kills running gates (`chaos`), what breaks parsers (`fuzz`), and servers that
+//! others wrote (`servers`).
 //!
 //! Rules and the list of steps are pure functions over plain data, so that each has a test with a sabotaged input.
 //! Only `tidy::Workspace::load`, the execution of steps and `main` touch the world.
@@ -12,5 +13,6 @@ pub mod chaos;
 pub mod ci;
 pub mod fuzz;
 pub mod printer;
+pub mod servers;
 pub mod stopwatch;
 pub mod tidy;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, fuzz, printer, tidy};
+use xtask::{bench, chaos, ci, fuzz, printer, servers, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -52,6 +52,14 @@ enum Chore {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Runs servers of the machine's packages under a shifted clock and across jumps of it.
+    Servers {
+        /// Which ones; all where none is named.
+        names: Vec<String>,
+        /// Writes the table to `docs/servers.md`.
+        #[arg(long)]
+        record: bool,
+    },
     /// Checks the rules of the house: ranks of crates, file sizes, unsafe code, clocks, documents.
     Tidy,
 }
@@ -85,23 +93,24 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<()> {
     let root = workspace_root()?;
-    match arguments.command {
+    match &arguments.command {
         Chore::Bench { what, record } => {
-            let recording = if record { bench::Recording::Document } else { bench::Recording::Nowhere };
+            let recording = if *record { bench::Recording::Document } else { bench::Recording::Nowhere };
             match what {
                 None => bench::run(&root, recording),
                 Some(Measured::Scan) => bench::run_scan(&root, recording),
             }
         }
         Chore::Chaos { kills, seed, without_namespaces } => {
-            chaos::chore(&root, kills, seed, if without_namespaces { "none" } else { "namespaces" })
+            chaos::chore(&root, *kills, *seed, if *without_namespaces { "none" } else { "namespaces" })
         }
         Chore::Ci { list: true } => {
             printer::text(&ci::describe(&ci::steps(&ci::Tools::detect())));
             Ok(())
         }
         Chore::Ci { list: false } => ci::run(&root),
-        Chore::Fuzz { seconds, seed } => fuzz::chore(&root, seconds, seed),
+        Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
+        Chore::Servers { names, record } => servers::chore(&root, names, *record),
         Chore::Tidy => tidy::run(&root),
     }
 }

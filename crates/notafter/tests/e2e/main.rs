@@ -24,6 +24,7 @@ mod records;
 mod runs;
 mod scan;
 mod scene;
+mod servers;
 mod shifted;
 mod software;
 mod stranger;
