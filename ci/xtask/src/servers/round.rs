@@ -100,6 +100,7 @@ fn launch(trial: &Trial<'_>, service: &ServiceName) -> Result<LaunchSpec> {
             .into(),
         user: trial.server.user.map(str::to_owned),
         workdir: "/tmp".to_owned(),
+        stop_signal: None,
         files: vec![file("start.sh")?, file("say.sh")?],
         volumes: Vec::new(),
     })
