@@ -50,7 +50,7 @@ impl KeeperLink {
             Ok((KeeperReply::Ready { remarks }, _)) => Ok((link, remarks)),
             Ok(_) => Err(link.lost("it answered something else")),
             Err(Error::Sandbox { action, source })
-                if matches!(source.kind(), io::ErrorKind::PermissionDenied) =>
+                if is_apart && matches!(source.kind(), io::ErrorKind::PermissionDenied) =>
             {
                 Err(refused(action, &source))
             }

@@ -141,6 +141,8 @@ fn image() -> String {
     for directory in ["bin", "tmp", "etc", "job"] {
         std::fs::create_dir(tree.path().join(directory)).unwrap();
     }
+    let everyones = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+    std::fs::set_permissions(tree.path().join("tmp"), everyones).unwrap();
     let shell = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
     let busybox = String::from_utf8(shell.stdout).unwrap();
     std::fs::copy(busybox.trim(), tree.path().join("bin/busybox")).unwrap();

@@ -10,7 +10,6 @@ mod browser;
 mod escape;
 mod guests;
 mod images;
-#[allow(clippy::print_stdout, reason = "which kill left what is to be read where it did")]
 mod kill;
 mod layouts;
 mod left;
