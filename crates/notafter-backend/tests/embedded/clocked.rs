@@ -107,8 +107,8 @@ fn time_never_goes_back() {
     assert!(back.is_err());
 }
 
-/// One hour in each of the ways of `fixtures/guests/waits.c`, one after the other, must pass in seconds, and each must
-/// return what it returns natively.
+/// More than an hour in each of the ways of `fixtures/guests/waits.c`, one after the other, must pass in seconds, and
+/// each must return what it returns natively. (What comes back every hour or oftener may be passed over as housekeeping.)
 fn every_way_of_waiting_ends_when_time_elapses() {
     let directory = tempfile::tempdir().unwrap();
     let guest = directory.path().join("waits");
@@ -127,18 +127,17 @@ fn every_way_of_waiting_ends_when_time_elapses() {
     let native = results(&String::from_utf8_lossy(&native.stdout));
     for start in ["2018-11-01T00:00:00Z", "2040-01-01T00:00:00Z"] {
         let mut sandbox = shifted(&["a"], start);
-        let command = Some(vec!["/waits".to_owned(), "3600000".to_owned()]);
+        let command = Some(vec!["/waits".to_owned(), "5000000".to_owned()]);
         let binds = vec![Bind { source: guest.clone(), target: "/waits".to_owned() }];
         sandbox.launch(&LaunchSpec { root: RootTree::Empty, command, binds, ..idle("a") }).unwrap();
         wait_for_log(&mut *sandbox, "a", "\n");
-        sandbox.move_clock(Motion::Elapse(Pace::Walk), at(start).plus_secs(108_000), LONG * 3).unwrap();
+        sandbox.move_clock(Motion::Elapse(Pace::Walk), at(start).plus_secs(130_000), LONG * 3).unwrap();
         let code = wait_for_end(&mut *sandbox, "a");
         let log = sandbox.log(&name("a")).unwrap().text;
         assert_eq!((code, results(&log)), (0, native.clone()), "{log}");
         for line in log.lines().skip(1) {
             let millis: u64 = line.rsplit('\t').next().unwrap().parse().unwrap();
-            // What comes back every hour is housekeeping, and gets its turn after a 24th of the motion at most.
-            assert!((3_599_000..4_600_000).contains(&millis), "{line}");
+            assert!((4_999_000..5_100_000).contains(&millis), "{line}");
         }
         assert_eq!(sandbox.witnesses().unwrap().unproven, []);
     }

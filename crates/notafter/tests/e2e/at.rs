@@ -61,8 +61,7 @@ fn a_static_go_program_sees_the_shifted_year() {
     assert_eq!(shown(&output), "exit 0\n--- stdout\n2031");
 }
 
-/// The guest that waits in every way, linked as told.
-/// Builds the guest that waits in every way.
+/// Builds the guest that waits in every way, linked as told.
 pub(super) fn waits(scene: &Scene, compiler: &str, linking: &[&str]) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/guests/waits.c");
     let guest = scene.path().join("waits");
