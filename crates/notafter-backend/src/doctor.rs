@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The name of the ability that `--isolation none` needs.
 pub const WITHOUT_NAMESPACES: &str = "without namespaces";
 
-/// Tries everything, a run without namespaces only where something is missing. `backend` is the embedded one, `bare` the same without namespaces; `shifted` is an instant away from the host's time, at which the
-/// clock of the trial stands.
+/// Tries everything, a run without namespaces only where something is missing. `backend` is the embedded one, `bare` the
+/// same without namespaces; `shifted` is an instant away from the host's time, at which the clock of the trial stands.
 #[must_use]
 pub fn probe_capabilities(backend: &dyn Backend, bare: &dyn Backend, shifted: UnixTime) -> Vec<Ability> {
     let mut abilities = vec![kernel(), pidfd(), notifications(), tracing()];

@@ -8,6 +8,7 @@
 
 use notafter_sys::processes::started;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
@@ -118,7 +119,8 @@ fn remove(directory: &Path) -> io::Result<()> {
 /// there were, and how many of them still stand.
 pub(crate) fn raze_abandoned(disk: &Path) -> (usize, usize) {
     let (mut found, mut left) = (0, 0);
-    for base in MEMORY.iter().chain(&FOR_TREES).map(Path::new).chain([disk]) {
+    let bases: BTreeSet<&Path> = MEMORY.iter().chain(&FOR_TREES).map(Path::new).chain([disk]).collect();
+    for base in bases {
         let Ok(entries) = fs::read_dir(base) else { continue };
         for entry in entries.flatten() {
             let is_ours = fs::symlink_metadata(entry.path()).is_ok_and(|meta| {

@@ -121,7 +121,7 @@ fn launch(
             .unwrap_or_else(|| "/".to_owned()),
         stop_signal: image.config.stop_signal,
         files,
-        volumes: volumes(service, &image.config),
+        volumes: volumes(scenario, service, &image.config),
     })
 }
 
@@ -141,7 +141,11 @@ fn command(service: &Service, config: &ImageConfig) -> Option<Vec<String>> {
 
 /// Those of the scenario, and those that the image declares beside them: what an engine keeps for a container, a
 /// restart within a case finds again.
-fn volumes(service: &Service, config: &ImageConfig) -> Vec<VolumeMount> {
+fn volumes(scenario: &Scenario, service: &Service, config: &ImageConfig) -> Vec<VolumeMount> {
+    let place = scenario.services.iter().position(|other| other.name == service.name).unwrap_or(0);
+    let is_taken = |name: &VolumeName| {
+        scenario.services.iter().flat_map(|other| &other.volumes).any(|volume| volume.name == *name)
+    };
     let declared = service.volumes.iter().map(|volume| VolumeMount {
         name: volume.name.clone(),
         path: volume.path.clone(),
@@ -153,9 +157,10 @@ fn volumes(service: &Service, config: &ImageConfig) -> Vec<VolumeMount> {
             && !service.files.iter().any(|file| Path::new(&file.path).starts_with(path))
     });
     let of_image = of_image.enumerate().filter_map(|(index, path)| {
-        // Names of services are distinct, and no name of a scenario's volume can be longer.
-        let short: String = service.name.as_str().chars().take(40).collect();
-        let name = VolumeName::new(format!("{short}.image.{index}")).ok()?;
+        // No two services, and no volume of the scenario, may come to share it.
+        let mut names =
+            (0..).filter_map(|more| VolumeName::new(format!("image-{place}-{index}-{more}")).ok());
+        let name = names.find(|name| !is_taken(name))?;
         let (state, content) = (VolumeState::Carried, VolumeContent::OfImage);
         Some(VolumeMount { name, path: path.clone(), state, content })
     });

@@ -7,7 +7,8 @@ use notafter_core::Isolation;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Makes sandboxes, from namespaces unless told otherwise. Every process of them ends with this process, however that ends.
+/// Makes sandboxes, from namespaces unless told otherwise. Every process of them ends with this process, however that
+/// ends.
 #[derive(Debug)]
 pub struct Embedded {
     spawner: Arc<Spawner>,

@@ -11,12 +11,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 pub(super) struct Neighbours {
     /// The inode numbers of their sockets.
     sockets: BTreeSet<u64>,
+    /// The ports of those that a service could reach at an address of the sandbox.
+    ports: BTreeSet<u16>,
 }
 
 impl Neighbours {
     /// Takes down everyone.
     pub(super) fn look() -> io::Result<Self> {
-        Ok(Self { sockets: listeners()?.into_iter().map(|listener| listener.inode).collect() })
+        let found = listeners()?;
+        let sockets = found.iter().map(|listener| listener.inode).collect();
+        let near = |listener: &&Listener| {
+            let ip = listener.address.ip().to_canonical();
+            ip.is_unspecified() || ip.is_loopback()
+        };
+        let ports = found.iter().filter(near).map(|listener| listener.address.port()).collect();
+        Ok(Self { sockets, ports })
+    }
+
+    /// What readers of a report must know of them: only the gate's own probes are kept from them.
+    pub(super) fn remark(&self) -> Option<String> {
+        let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
+        (!ports.is_empty()).then(|| {
+            format!(
+                "the machine itself listened on port {} already: a service or command that connects there reaches the \
+                 machine, where the service that should answer could not listen",
+                ports.join(", ")
+            )
+        })
     }
 
     /// The one of them that a connection to `address` would reach, as a lower-case fragment.
@@ -104,6 +125,7 @@ mod tests {
         let neighbours = Neighbours::look().unwrap();
         let new = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = old.local_addr().unwrap().port();
+        assert!(neighbours.remark().unwrap().contains(&port.to_string()));
         let who = neighbours.at(SocketAddr::from(([127, 0, 1, 1], port))).unwrap().unwrap();
         assert!(who.contains(&format!("(process {})", std::process::id())), "{who}");
         assert_eq!(neighbours.at(new.local_addr().unwrap()).unwrap(), None);

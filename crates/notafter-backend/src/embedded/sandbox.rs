@@ -58,7 +58,8 @@ impl EmbeddedSandbox {
             None => Premises::Apart { scratch: spec.scratch.clone() },
             Some(tenancy) => tenancy.premises(),
         };
-        let (keeper, remarks) = KeeperLink::open(&spawner, premises)?;
+        let (keeper, mut remarks) = KeeperLink::open(&spawner, premises)?;
+        remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
         let timepiece = match spec.clock {
             Some(wall) => Some(Timepiece::held_at(wall)?),
             None => None,

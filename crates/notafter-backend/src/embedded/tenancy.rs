@@ -48,6 +48,11 @@ impl Tenancy {
         Ok(Self { disk, neighbours, _turn: turn })
     }
 
+    /// What readers of a report must know of the place, as lower-case fragments.
+    pub(super) fn remarks(&self) -> impl Iterator<Item = String> {
+        self.neighbours.remark().into_iter()
+    }
+
     /// What its keeper is told.
     pub(super) fn premises(&self) -> Premises {
         Premises::Machine { disk: self.disk.clone() }

@@ -107,10 +107,34 @@ fn say(text: &str) {
     std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes()).unwrap();
 }
 
-pub(crate) fn start_victim(arguments: &[&str]) -> std::process::Child {
-    let mut victim = Command::new("/proc/self/exe").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+/// A runner that is to be killed, and is when the test fails before.
+pub(crate) struct Victim(std::process::Child);
+
+impl Victim {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        // Both fail only where it is dead and reaped already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(crate) fn start_victim(arguments: &[&str]) -> Victim {
+    let mut child = Command::new("/proc/self/exe").args(arguments).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(victim.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let output = child.stdout.take().unwrap();
+    let victim = Victim(child);
+    BufReader::new(output).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     victim
 }
@@ -126,8 +150,7 @@ fn a_runner_killed_at_any_moment_leaves_nothing() {
         let mut victim = start_victim(&[BUSY_VICTIM, &marker, scratch_path]);
         // Steps that share no factor with the length of anything that goes on meanwhile.
         std::thread::sleep(Duration::from_micros(round * 3_137 % 45_000));
-        victim.kill().unwrap();
-        victim.wait().unwrap();
+        victim.kill();
         wait_until_gone(|| marked(&marker));
         wait_until_gone(|| keepers_of(victim.id()));
     }
@@ -138,8 +161,7 @@ fn a_killed_runner_leaves_nothing() {
     let marker = marker("runner");
     let mut victim = start_victim(&[VICTIM, &marker]);
     assert!(marked(&marker).len() >= 7 && keepers_of(victim.id()).len() == 5);
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    victim.kill();
     wait_until_gone(|| marked(&marker));
     wait_until_gone(|| keepers_of(victim.id()));
 }

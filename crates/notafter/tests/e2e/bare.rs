@@ -1,6 +1,6 @@
 //! Gates without namespaces: on this machine, and in a container as CI services start them.
 
-use super::needs::are_installed;
+use super::needs::{are_installed, or_skipped};
 use super::scene::{SOUND, Scene, shown};
 use insta::assert_snapshot;
 use std::path::Path;
@@ -10,15 +10,11 @@ const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
 const TOOL: &str = env!("CARGO_BIN_EXE_notafter");
 
 /// Whether services may share this machine: only root may write names and files where they are expected.
-#[expect(clippy::print_stdout, reason = "a test that looks at nothing must say so")]
 pub(super) fn can_run_without_namespaces() -> bool {
-    let is_root = nix::unistd::geteuid().is_root();
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(is_root || !required, "these tests are required here, and need root");
-    if !is_root {
-        println!("SKIPPED: only root can lay files into the machine's own file system");
-    }
-    is_root
+    or_skipped(
+        nix::unistd::geteuid().is_root(),
+        "root, who alone can lay files into the machine's own file system",
+    )
 }
 
 /// What a run without namespaces could leave on this machine.
@@ -112,16 +108,12 @@ fn what_the_machine_has_already_is_not_touched() {
 
 /// Runs a shell script in a container that is started the way CI services start theirs: no privilege, the engine's
 /// own seccomp profile. It holds busybox, the tool at /tool, and `job` at /job. None where there is no engine.
-#[expect(clippy::print_stdout, reason = "a test that looks at nothing must say so")]
 fn in_job_container(options: &[&str], job: &Path, script: &str) -> Option<(Option<i32>, String)> {
     if !are_installed(&["docker", "busybox"]) {
         return None;
     }
     let answers = Command::new("docker").arg("version").output().unwrap().status.success();
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(answers || !required, "an engine is required here");
-    if !answers {
-        println!("SKIPPED: no engine answers");
+    if !or_skipped(answers, "an engine that answers") {
         return None;
     }
     let image = image();

@@ -1,5 +1,6 @@
 //! Gates of images that the tests put together themselves, with layers and a configuration.
 
+use super::needs::or_skipped;
 use super::runs::can_run;
 use super::scene::{Scene, shown};
 use notafter_core::ImageRef;
@@ -82,16 +83,9 @@ fn an_image_archive_is_gated_like_the_build_in_it() {
 }
 
 /// Where busybox lies, where it is static.
-#[expect(clippy::print_stdout, reason = "a test that looks at nothing must say so")]
 fn busybox() -> Option<&'static str> {
     let path = "/bin/busybox";
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    let found = Path::new(path).exists();
-    assert!(found || !required, "a static busybox is required here");
-    if !found {
-        println!("SKIPPED: no {path}");
-    }
-    found.then_some(path)
+    or_skipped(Path::new(path).exists(), "a static busybox").then_some(path)
 }
 
 /// An image whose program tells what it is given, and writes into its volume.

@@ -2,7 +2,7 @@
 //! way of waiting ends as it does natively, or the program is refused.
 
 use super::at::{compare, run, waits};
-use super::needs::{are_installed, repository};
+use super::needs::{are_installed, or_skipped, repository};
 use super::scene::{Scene, shown};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -80,10 +80,8 @@ fn every_layout_of_a_process_waits_as_it_does_natively() {
     }
     let guest = waits(&scene, "cc", &["-static"]);
     for (what, how) in LAYOUTS {
-        if can_be_done(how) {
+        if or_skipped(can_be_done(how), &format!("the right to {}, for {what}", how[0])) {
             waits_as_natively(&scene, what, how, &guest);
-        } else {
-            eprintln!("SKIPPED: {what}: {} is refused here", how[0]);
         }
     }
 }

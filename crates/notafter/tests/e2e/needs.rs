@@ -6,8 +6,19 @@ use std::path::{Path, PathBuf};
 /// Where services and guests look for programs.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Whether this machine has these programs. Where it must (`NOTAFTER_REQUIRE_ALL=1`), a missing one is a failure.
+/// Whether a test can look: `there`. Where it must (`NOTAFTER_REQUIRE_ALL=1`), not being able to is a failure;
+/// elsewhere the test passes over it aloud. `what` is missing then.
 #[expect(clippy::print_stderr, reason = "a test that looks at nothing must say so")]
+pub(super) fn or_skipped(there: bool, what: &str) -> bool {
+    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(there || !required, "required here, and missing: {what}");
+    if !there {
+        eprintln!("SKIPPED: this machine lacks {what}");
+    }
+    there
+}
+
+/// Whether this machine has these programs.
 pub(super) fn are_installed(programs: &[&str]) -> bool {
     // Debian keeps PostgreSQL's programs off the PATH, by version.
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -15,12 +26,7 @@ pub(super) fn are_installed(programs: &[&str]) -> bool {
         std::env::split_paths(PATH).chain(debian.map(|entry| entry.path().join("bin"))).collect();
     let is_there = |program: &str| places.iter().any(|place| place.join(program).exists());
     let missing: Vec<&&str> = programs.iter().filter(|program| !is_there(program)).collect();
-    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
-    assert!(missing.is_empty() || !required, "required here: {missing:?}");
-    if !missing.is_empty() {
-        eprintln!("SKIPPED: this machine does not have {missing:?}");
-    }
-    missing.is_empty()
+    or_skipped(missing.is_empty(), &format!("{missing:?}"))
 }
 
 /// Whether it also lets this user make sandboxes.
