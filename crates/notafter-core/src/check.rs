@@ -128,6 +128,17 @@ pub enum Probe {
 }
 
 impl Probe {
+    /// Whether what it sees can depend on a credential. That a process runs or a port is open shows nothing of who would
+    /// be let in or believed there, and a handshake in which nothing is verified neither.
+    #[must_use]
+    pub fn exercises(&self) -> bool {
+        match self {
+            Self::Alive { .. } | Self::Tcp { .. } => false,
+            Self::Http { tls: Some(terms), .. } | Self::Tls { terms, .. } => terms.verify != Verify::Off,
+            Self::Exec { .. } | Self::Http { tls: None, .. } | Self::Log { .. } => true,
+        }
+    }
+
     /// The name under which scenario files know this kind.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -99,8 +99,11 @@ impl<'a> Holders<'a> {
         !is_anchor(credential) && self.of(credential).contains(&self.record.scenario.candidate.service)
     }
 
-    /// Whether `check` meets `credential`: at a service that holds it, or in its own hands.
+    /// Whether `check` meets `credential`, at a service that holds it or in its own hands, and could tell.
     pub(crate) fn meets(&self, check: &Check, credential: &Credential) -> bool {
+        if !check.probe.exercises() {
+            return false;
+        }
         let scenario = &self.record.scenario;
         let held = self.of(credential);
         if reach(scenario, check).iter().any(|service| held.contains(service)) {

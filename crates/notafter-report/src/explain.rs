@@ -73,7 +73,8 @@ explanations! {
                   against the service that holds it.",
         why: "Nobody has looked at what happens when it ends.",
         mend: "Add a check that verifies this credential, such as a `tls` probe with `trust`, or waive it by its \
-               fingerprint with an owner and a date.",
+               fingerprint with an owner and a date. That a service is alive, a port is open or an unverified \
+               handshake succeeds counts for nothing here.",
     }
     ExpiredEmbeddedCredential {
         meaning: "A credential in the files of the candidate ends inside the window, and nothing fails.",

@@ -146,6 +146,31 @@ fn check(name: &str) -> CheckName {
     CheckName::new(name).unwrap()
 }
 
+/// A server whose certificate ends, and checks that would go on passing: they see that it runs, no more.
+#[test]
+fn a_server_that_is_only_seen_to_run_is_not_cleared() {
+    if !can_run_with(NGINX_TLS.programs) {
+        return;
+    }
+    let nginx = repository().join("scenarios").join(NGINX_TLS.scenario);
+    let whole = std::fs::read_to_string(nginx.join("scenario.yaml")).unwrap();
+    let (services, _) = whole.split_once("\nchecks:").unwrap();
+    for probe in [
+        "alive: { service: site }",
+        "tcp: { address: \"site:8443\" }",
+        "https: { url: \"https://site:8443/\", verify: off }",
+    ] {
+        let checks = format!("checks:\n  runs: {{ probe: {{ {probe} }}, expect: {{ works: {{}} }} }}\n");
+        let scene = Scene::with("scenario.yaml", &format!("{services}\n{checks}"));
+        std::fs::copy(nginx.join("nginx.conf"), scene.path().join("nginx.conf")).unwrap();
+        let text = scene.run(&["gate", "scenario.yaml", "--quiet"]);
+        assert!(text.starts_with("exit 3\n"), "{probe}: {text}");
+        for words in ["no check lived through", "coverage: 0 of 1 expiring credential exercised"] {
+            assert!(text.contains(words), "{probe}: {text}");
+        }
+    }
+}
+
 #[test]
 fn nginx_blocks_and_a_connection_held_across_the_edge_still_works() {
     let Some(gated) = blocks(&NGINX_TLS) else { return };

@@ -27,6 +27,38 @@ fn a_declared_credential_that_no_check_meets_is_inconclusive() {
 }
 
 #[test]
+fn a_look_that_cannot_tell_exercises_nothing() {
+    let unverified = |host: &str| match tls(host) {
+        Probe::Tls { host, port, terms } => {
+            Probe::Tls { host, port, terms: TlsTerms { verify: Verify::Off, ..terms } }
+        }
+        other => other,
+    };
+    let log = Probe::Log { service: name("hss"), contains: "served".to_owned() };
+    for (probe, exercises) in [
+        (Probe::Alive { service: name("hss") }, false),
+        (Probe::Tcp { host: "hss".to_owned(), port: 443 }, false),
+        (unverified("hss"), false),
+        (tls("hss"), true),
+        (log, true),
+    ] {
+        assert_eq!(probe.exercises(), exercises, "{}", probe.kind());
+    }
+    // The portal holds it, and nothing but these looks reaches the portal.
+    let through =
+        |probe: Probe| mounted(Some("portal")).with(|scenario| scenario.checks[2].probe = probe).gate();
+    for probe in [Probe::Tcp { host: "portal".to_owned(), port: 443 }, unverified("portal")] {
+        let (_, verdict) = through(probe);
+        assert_eq!(
+            (verdict.decision, worst(&verdict)),
+            (Decision::Inconclusive, Some(FindingCode::CredentialNotCrossed))
+        );
+        assert_eq!(verdict.coverage.exercised(), 0);
+    }
+    assert_eq!(through(tls("portal")).1.decision, Decision::Allow);
+}
+
+#[test]
 fn an_issuer_is_met_where_what_it_issued_is() {
     let (root, credential) = declared("root", 8, at("2019-06-01T00:00:00Z"));
     let world = mounted(Some("hss")).holding([credential]).with(|scenario| {
