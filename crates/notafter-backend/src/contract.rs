@@ -6,7 +6,7 @@ use notafter_core::{
 };
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -265,6 +265,14 @@ pub trait Sandbox {
         port: u16,
         within: Duration,
     ) -> Result<Result<TcpStream, ConnectFailure>, Error>;
+
+    /// TCP ports on which services listen; none where the back end cannot tell.
+    ///
+    /// # Errors
+    /// Where the sandbox is lost.
+    fn listening(&mut self) -> Result<Option<BTreeSet<u16>>, Error> {
+        Ok(None)
+    }
 
     /// What the candidate's clock shows.
     fn now(&self) -> ClockReading;

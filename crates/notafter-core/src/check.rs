@@ -30,6 +30,9 @@ impl std::fmt::Display for Connection {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verify {
+    /// The dates of every served certificate, and that the leaf bears the server name where one is given. Whose word
+    /// they rest on is not asked: for who does not hold the anchor.
+    Dates,
     /// Not at all; such a probe exercises no credential.
     Off,
     /// The chain as webpki builds it, and the dates of every served certificate and of the anchor.
@@ -50,7 +53,7 @@ pub enum TlsTrust {
 /// The TLS side of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTerms {
-    /// Trust anchors; none only with [`Verify::Off`].
+    /// Trust anchors; none only with [`Verify::Dates`] and [`Verify::Off`].
     pub trust: Option<TlsTrust>,
     /// The client certificate that the probe shows.
     pub identity: Option<CredentialName>,

@@ -12,6 +12,7 @@ mod case;
 mod check;
 mod checkpoint;
 mod credential;
+mod draft;
 mod event;
 mod holder;
 mod inventory;
@@ -38,6 +39,7 @@ pub use credential::{
     Credential, CredentialKind, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509, KeyAlgorithm,
     KeyUsage, Origin, PublicKey, X509Issuer,
 };
+pub use draft::{Draft, DraftedCheck};
 pub use event::{Event, HostReading};
 pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};

@@ -30,6 +30,8 @@ impl fmt::Display for SourceLocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageRef {
+    /// An executable file: alone in an empty tree where it is static, else on the machine's own files.
+    Binary(PathBuf),
     /// A binary target of the Cargo workspace around the scenario; the tree holds `/BIN` and nothing else where
     /// the binary is static.
     Cargo {
@@ -86,6 +88,7 @@ impl Transport {
 impl fmt::Display for ImageRef {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Binary(path) => write!(formatter, "binary:{}", path.display()),
             Self::Cargo { package, bin } => write!(formatter, "cargo:{package}/{bin}"),
             Self::Host => formatter.write_str("host"),
             Self::Rootfs(path) => write!(formatter, "rootfs:{}", path.display()),
@@ -141,6 +144,8 @@ impl Start {
 pub enum PresentButUnused {
     /// The release is blocked.
     Block,
+    /// The verdict is inconclusive, unless a TLS check was served it and lived through its end.
+    Doubt,
     /// It is listed in the inventory only.
     Ignore,
     /// It is a finding that blocks nothing.

@@ -25,7 +25,8 @@ impl Fault {
 /// Whether `service` has a main process, or is only a place for commands.
 fn runs_something(scenario: &Scenario, service: &Service) -> bool {
     let image = scenario.image_of(service);
-    service.command.is_some() || matches!(image, Some(ImageRef::Cargo { .. } | ImageRef::Stored { .. }))
+    service.command.is_some()
+        || matches!(image, Some(ImageRef::Binary(_) | ImageRef::Cargo { .. } | ImageRef::Stored { .. }))
 }
 
 /// The native control may be left out where simulated time does not begin now, and no other case ever.

@@ -42,7 +42,7 @@ impl Resolver {
     ) -> Result<Vec<Image>, Error> {
         // What is missing shows before a long build begins.
         for reference in references {
-            if let ImageRef::Rootfs(path) | ImageRef::Stored { path, .. } = reference
+            if let ImageRef::Binary(path) | ImageRef::Rootfs(path) | ImageRef::Stored { path, .. } = reference
                 && !directory.join(path).exists()
             {
                 return Err(Error::Missing { image: reference.clone(), path: directory.join(path) });
@@ -52,6 +52,11 @@ impl Resolver {
         references
             .iter()
             .map(|reference| match reference {
+                ImageRef::Binary(path) => {
+                    let path = found(reference, &directory.join(path))?;
+                    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                    of_binary(reference, path, &name.unwrap_or_default())
+                }
                 ImageRef::Cargo { bin, .. } => {
                     let executable =
                         built.next().ok_or_else(|| Error::NoSuchBinary { image: reference.clone() })?;
@@ -67,11 +72,7 @@ impl Resolver {
     }
 
     fn of_rootfs(&self, reference: &ImageRef, path: &Path) -> Result<Image, Error> {
-        let path = path.canonicalize().map_err(|source| Error::Io {
-            image: reference.clone(),
-            action: format!("find {}", path.display()),
-            source,
-        })?;
+        let path = found(reference, path)?;
         if path.is_dir() {
             return Ok(of_tree(RootTree::Tree(path), None, Vec::new()));
         }
@@ -115,6 +116,12 @@ impl Resolver {
     }
 }
 
+/// Where `path` leads, without links.
+fn found(reference: &ImageRef, path: &Path) -> Result<PathBuf, Error> {
+    let action = || format!("find {}", path.display());
+    path.canonicalize().map_err(|source| Error::Io { image: reference.clone(), action: action(), source })
+}
+
 /// The executables of all cargo images among `references`, in their order.
 fn build_all(
     directory: &Path,
@@ -125,7 +132,7 @@ fn build_all(
         .iter()
         .filter_map(|reference| match reference {
             ImageRef::Cargo { package, bin } => Some(Target { package: package.clone(), bin: bin.clone() }),
-            ImageRef::Host | ImageRef::Rootfs(_) | ImageRef::Stored { .. } => None,
+            ImageRef::Binary(_) | ImageRef::Host | ImageRef::Rootfs(_) | ImageRef::Stored { .. } => None,
         })
         .collect();
     if targets.is_empty() { Ok(Vec::new()) } else { cargo::build(directory, &targets, on_line) }

@@ -81,7 +81,7 @@ explanations! {
         why: "The code that uses it may run rarely, may only warn, or may not be there any more; the checks cannot \
               tell.",
         mend: "Remove or renew it, or add a check that exercises it. Policy decides whether it blocks: \
-               `present_but_unused: ignore`, `warn` or `block`.",
+               `present_but_unused: ignore`, `warn`, `doubt` (inconclusive, unless a TLS check saw it end) or `block`.",
     }
     Flaky {
         meaning: "The same case came out differently when it ran again.",

@@ -12,6 +12,7 @@
 pub mod calendar;
 mod detail;
 mod digest;
+mod draft;
 mod error;
 pub mod explain;
 mod format;
@@ -40,6 +41,7 @@ mod sample;
 mod schemas;
 
 pub use detail::Detail;
+pub use draft::{UNSAVED, drafted, scenario_text};
 pub use error::Error;
 pub use format::Format;
 pub use html::html;

@@ -125,6 +125,18 @@ pub enum Error {
         /// The case.
         case: CaseId,
     },
+    /// A look at a program, for a draft, failed.
+    #[error("what {service} does cannot be looked at")]
+    Draft {
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The run was told to stop before it began.
+    #[error("the run was told to stop")]
+    Stopped,
     /// A secret is not in the environment.
     #[error("{location}: service {service} needs the secret {variable}, which is not in the environment")]
     SecretMissing {
@@ -165,7 +177,9 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::PlanRepeats { .. } | Self::Signals { .. } => Blame::Harness,
+            Self::Draft { .. } | Self::PlanRepeats { .. } | Self::Signals { .. } | Self::Stopped => {
+                Blame::Harness
+            }
             Self::Images { source, .. } => blame_for_image(source),
             Self::ConnectionUnsupported { .. }
             | Self::FileTooLarge { .. }

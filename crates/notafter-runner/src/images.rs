@@ -88,7 +88,9 @@ impl Images {
         let candidate = scenario.service(service).ok_or_else(|| no_digest(io::ErrorKind::NotFound.into()))?;
         let image = self.of(scenario, candidate)?;
         let path = match (scenario.image_of(candidate), image.binds.as_slice()) {
-            (Some(ImageRef::Cargo { .. }), [executable, ..]) => executable.source.clone(),
+            (Some(ImageRef::Binary(_) | ImageRef::Cargo { .. }), [executable, ..]) => {
+                executable.source.clone()
+            }
             (Some(ImageRef::Rootfs(path)), _) => scenario.directory.join(path),
             _ => {
                 return Err(no_digest(io::Error::other(

@@ -9,6 +9,7 @@
 
 mod allowance;
 mod case;
+mod draft;
 mod error;
 mod host_clock;
 mod images;
@@ -24,9 +25,10 @@ mod tail;
 mod tests;
 mod usage;
 
+pub use draft::{complete, starting_point};
 pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
 pub use images::Images;
 pub use interrupt::Interrupt;
-pub use notafter_image::sha256;
+pub use notafter_image::{Recognised, recognise, sha256};
 pub use run::{Options, plan, run};

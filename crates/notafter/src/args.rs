@@ -42,6 +42,10 @@ pub(crate) enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
+    /// Judges an image, a root tree or a program that nobody has written a scenario for
+    ///
+    /// Looks at what it says of itself and at what answers on its ports, drafts checks from it, and gates with them.
+    Check(CheckArgs),
     /// Tells what works on this machine, and the way out where something does not
     Doctor,
     /// Explains a code that stands in reports or messages, or lists all of them
@@ -106,32 +110,66 @@ impl Volume {
     }
 }
 
+/// How a gate runs, and what is kept of it.
 #[derive(Debug, Args)]
-pub(crate) struct GateArgs {
-    #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
+pub(crate) struct RunArgs {
     /// Where services run
     #[arg(long, value_enum, default_value_t)]
     pub(crate) backend: BackendChoice,
     /// What keeps the services apart from the machine
     #[arg(long, value_enum, default_value_t)]
     pub(crate) isolation: Isolation,
-    /// Run this case of the plan alone; what it shows is no verdict
-    #[arg(long, value_name = "ID", value_parser = case_id)]
-    pub(crate) case: Option<CaseId>,
     /// Keep the record, the plan, logs and served chains in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Sign the verdict about the candidate's image and write it to this file; see `notafter verify`
-    #[arg(long, value_name = "FILE", requires = "key", conflicts_with = "case")]
+    #[arg(long, value_name = "FILE", requires = "key")]
     pub(crate) attest: Option<PathBuf>,
     /// The private key for --attest: PKCS#8 in PEM, Ed25519 or ECDSA P-256; NOTAFTER_KEY_PASSWORD opens an encrypted one
     #[arg(long, value_name = "PEM", requires = "attest")]
     pub(crate) key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) volume: Volume,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GateArgs {
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArgs,
+    /// Run this case of the plan alone; what it shows is no verdict
+    #[arg(long, value_name = "ID", value_parser = case_id, conflicts_with = "attest")]
+    pub(crate) case: Option<CaseId>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// An image (docker-archive:FILE, oci-archive:FILE, oci:DIR, dir:DIR), a root tree, a program, or the path of one of
+    /// them, which is told by its content
+    pub(crate) target: String,
+    /// How long the release must run unattended, or until when
+    #[arg(long, value_name = "SPAN", default_value = "2y")]
+    pub(crate) support: String,
+    /// Where simulated time begins, as in 2018-11-01T00:00:00Z; now where none is given
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) start: Option<String>,
+    /// Ask this port too; as often as needed
+    #[arg(long = "port", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) ports: Vec<u16>,
+    /// A variable for the program: NAME=VALUE, or NAME for one of yours, which no report shows
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Write what is checked as a scenario into this file, which must not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The command, in place of the image's own; for a program its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

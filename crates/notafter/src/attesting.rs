@@ -1,6 +1,6 @@
 //! `gate --attest`: what has to be there before anything runs, and the file that comes of it.
 
-use crate::args::GateArgs;
+use crate::args::RunArgs;
 use crate::error::Error;
 use notafter_attest::{SigningKey, Subject, attest};
 use notafter_core::{RunRecord, Scenario, Verdict};
@@ -30,7 +30,7 @@ impl Attesting {
     /// # Errors
     /// [`Error::Key`], [`Error::KeyUnreadable`], [`Error::Run`].
     pub(crate) fn prepare(
-        args: &GateArgs,
+        args: &RunArgs,
         source: &Source,
         scenario: &Scenario,
         images: &Images,

@@ -7,6 +7,12 @@ use std::path::PathBuf;
 /// Why a command has nothing to tell.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
+    /// A file that is to be written is there already.
+    #[error("{} is there already, and is not overwritten", path.display())]
+    AlreadyThere {
+        /// The file.
+        path: PathBuf,
+    },
     /// A verdict cannot be signed.
     #[error("the verdict cannot be attested")]
     Attest(#[source] notafter_attest::Error),
@@ -129,6 +135,14 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// What somebody points at cannot be run.
+    #[error("{target} cannot be checked: {reason}")]
+    Target {
+        /// As it was given.
+        target: String,
+        /// Why, as a lower-case fragment.
+        reason: String,
+    },
     /// No finding or diagnostic has this code.
     #[error("there is no code `{code}`")]
     UnknownCode {
@@ -150,7 +164,8 @@ impl Error {
                 Blame::Harness => Exit::Inconclusive,
                 Blame::User => Exit::Usage,
             },
-            Self::ImageUnreadable { .. }
+            Self::AlreadyThere { .. }
+            | Self::ImageUnreadable { .. }
             | Self::Instant { .. }
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
@@ -164,6 +179,7 @@ impl Error {
             | Self::Scan(_)
             | Self::ScanUnreadable { .. }
             | Self::Scenario(_)
+            | Self::Target { .. }
             | Self::UnknownCode { .. } => Exit::Usage,
         }
     }
@@ -186,7 +202,8 @@ impl Error {
             Self::Key { source: notafter_attest::Error::NoPassword, .. } => {
                 Some("put it into the variable NOTAFTER_KEY_PASSWORD".to_owned())
             }
-            Self::Attest(_)
+            Self::AlreadyThere { .. }
+            | Self::Attest(_)
             | Self::Backend(_)
             | Self::ImageUnreadable { .. }
             | Self::Instant { .. }
@@ -203,7 +220,8 @@ impl Error {
             | Self::Run(_)
             | Self::Scan(_)
             | Self::ScanUnreadable { .. }
-            | Self::Scenario(_) => None,
+            | Self::Scenario(_)
+            | Self::Target { .. } => None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod exit;
 mod kept;
 mod live;
 mod loading;
+mod pointed;
 mod printer;
 mod reports;
 

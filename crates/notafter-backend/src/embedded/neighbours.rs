@@ -70,9 +70,19 @@ impl Listener {
 }
 
 fn listeners() -> io::Result<Vec<Listener>> {
-    let mut found = parse(&fs::read_to_string("/proc/net/tcp")?);
+    listeners_in("/proc/net")
+}
+
+/// The ports of everybody in the network namespace of the process `pid`.
+pub(super) fn listening_beside(pid: i32) -> io::Result<BTreeSet<u16>> {
+    let found = listeners_in(&format!("/proc/{pid}/net"))?;
+    Ok(found.iter().map(|listener| listener.address.port()).collect())
+}
+
+fn listeners_in(tables: &str) -> io::Result<Vec<Listener>> {
+    let mut found = parse(&fs::read_to_string(format!("{tables}/tcp"))?);
     // Absent where the machine has no IPv6.
-    found.extend(parse(&fs::read_to_string("/proc/net/tcp6").unwrap_or_default()));
+    found.extend(parse(&fs::read_to_string(format!("{tables}/tcp6")).unwrap_or_default()));
     Ok(found)
 }
 

@@ -4,6 +4,7 @@ use super::addresses::{assign, resolve};
 use super::arbiter::Arbiter;
 use super::instance::{Instance, Parcel};
 use super::keeper_link::KeeperLink;
+use super::neighbours::listening_beside;
 use super::spawner::Spawner;
 use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
@@ -307,6 +308,18 @@ impl Sandbox for EmbeddedSandbox {
                 NoConnection::TimedOut => ConnectFailure::TimedOut,
             })),
             _ => Err(self.keeper.lost("it answered something else")),
+        }
+    }
+
+    fn listening(&mut self) -> Result<Option<BTreeSet<u16>>, Error> {
+        let init = self.services.values().find_map(|instance| instance.init);
+        match (&self.tenancy, init) {
+            // On the machine's own network nothing tells whose they are.
+            (Some(_), _) | (None, None) => Ok(None),
+            (None, Some(init)) => listening_beside(init).map(Some).map_err(|source| Error::Sandbox {
+                action: "see who listens in the sandbox".to_owned(),
+                source,
+            }),
         }
     }
 

@@ -6,8 +6,8 @@ use crate::checkpoint::{Checkpoint, Look, checkpoints};
 use crate::holder::{Holders, edges_in, is_anchor};
 use crate::refine::believed;
 use crate::{
-    Coverage, CoverageEntry, Credential, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin,
-    PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
+    Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding, FindingCode,
+    Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
 };
 
 /// Edges inside the window, in time order.
@@ -82,7 +82,7 @@ pub(super) fn findings(record: &RunRecord, coverage: &Coverage, known: &[Finding
     if !broken && looked {
         found.extend(unlooked(record, coverage));
     }
-    found.extend(unused(record, known));
+    found.extend(unused(record, coverage, known));
     found
 }
 
@@ -135,12 +135,21 @@ fn below_policy(record: &RunRecord, coverage: &Coverage) -> Option<Finding> {
 
 /// Credentials in the files of the candidate that end inside the window though nothing breaks with them. Trust
 /// stores carry such as a matter of course and are not counted.
-fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
+fn unused(record: &RunRecord, coverage: &Coverage, known: &[Finding]) -> Vec<Finding> {
     let scenario = &record.scenario;
-    let severity = match scenario.policy.present_but_unused {
-        PresentButUnused::Block => Severity::Block,
-        PresentButUnused::Ignore => return Vec::new(),
-        PresentButUnused::Warn => Severity::Note,
+    let policy = scenario.policy.present_but_unused;
+    if policy == PresentButUnused::Ignore {
+        return Vec::new();
+    }
+    let holders = Holders::new(record);
+    // A leap-second list is read by what keeps clocks, and ends twice a year in every image.
+    let doubtful = |credential: &Credential| {
+        let is_crossed = |entry: &CoverageEntry| {
+            entry.credential == credential.fingerprint && entry.touch == Touch::Exercised
+        };
+        let seen_through =
+            holders.is_served(credential.fingerprint) && coverage.entries.iter().any(is_crossed);
+        policy == PresentButUnused::Doubt && credential.kind != CredentialKind::LeapSeconds && !seen_through
     };
     let blamed = |credential: &Credential| {
         known.iter().any(|finding| {
@@ -171,15 +180,25 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
             let candidate = &scenario.candidate.service;
             let place = credential.places.iter().find(|place| place.service == *candidate)?;
             let code = FindingCode::ExpiredEmbeddedCredential;
+            let doubtful = doubtful(credential);
+            let severity = match policy {
+                PresentButUnused::Block => Severity::Block,
+                PresentButUnused::Doubt if doubtful => Severity::Inconclusive,
+                PresentButUnused::Doubt | PresentButUnused::Ignore | PresentButUnused::Warn => Severity::Note,
+            };
+            let what = if doubtful { "no check shows what that does" } else { "nothing breaks" };
             let summary = format!(
-                "{} in {} of {candidate} ends at {}, and nothing breaks",
+                "{} in {} of {candidate} ends at {}, and {what}",
                 credential.subject, place.path, credential.not_after
             );
             let mut found = finding(code, severity, summary);
             found.culprit = Some(credential.fingerprint);
             found.seen_at = Some(credential.not_after);
             found.services = vec![candidate.clone()];
-            found.help = words::help(code).map(str::to_owned);
+            found.help = match doubtful {
+                true => Some(words::DOUBT.to_owned()),
+                false => words::help(code).map(str::to_owned),
+            };
             Some(found)
         })
         .collect()

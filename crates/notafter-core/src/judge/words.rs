@@ -49,6 +49,11 @@ fn answered(answer: &Answer) -> String {
     }
 }
 
+/// What to do about a credential that ends while nothing looks at what it is for.
+pub(super) const DOUBT: &str = "that the service runs and its ports answer shows nothing of it: ship a build without it \
+    or with one that outlives the support window, or add a check that does what the credential is for, and then say \
+    `present_but_unused: warn`";
+
 /// What to do about it.
 pub(super) fn help(code: FindingCode) -> Option<&'static str> {
     Some(match code {

@@ -9,6 +9,7 @@ use crate::Error;
 use notafter_core::{Credential, CredentialKind, Fingerprint, Origin, Place, PublicKey, UnixTime};
 use sha2::{Digest, Sha256};
 use x509_parser::certificate::{TbsCertificate, X509Certificate};
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::time::ASN1Time;
 
@@ -80,6 +81,18 @@ pub fn certificate(der: &[u8]) -> Result<ParsedCertificate, Error> {
         return Err(shape("it names two signature algorithms")); // RFC 5280 §4.1.1.2
     }
     Ok(of_body(&parsed.tbs_certificate, der))
+}
+
+/// The DNS names of a certificate's subjectAltName, in its order; none where it cannot be read.
+#[must_use]
+pub fn dns_names(der: &[u8]) -> Vec<String> {
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return Vec::new() };
+    let Ok(Some(names)) = parsed.subject_alternative_name() else { return Vec::new() };
+    let dns = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    });
+    dns.collect()
 }
 
 /// `encoding`: the bytes that identify it.

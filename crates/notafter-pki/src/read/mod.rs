@@ -21,7 +21,8 @@ mod ssh;
 mod tests;
 
 pub use certificate::{
-    MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, certificate_body_at, fingerprint,
+    MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, certificate_body_at, dns_names,
+    fingerprint,
 };
 pub use compact::{JWT_HEAD, base64_bytes, base64_der_at, base64_run, jwt_at};
 pub use der::element_len;

@@ -7,6 +7,7 @@ use notafter_pki::read::{self, ParsedCertificate};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate as Leaf;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,8 @@ pub(crate) struct Anchor {
 /// How strictly to look.
 #[derive(Debug, Clone)]
 pub(crate) enum Rule {
+    /// The dates of every served certificate, and that the leaf bears this name.
+    Dates { name: Option<ServerName<'static>> },
     /// Accept any chain. The service must still own the key of its leaf.
     Off,
     /// As webpki, and the dates of every served certificate and of the anchor at which the chain ends.
@@ -65,6 +68,7 @@ impl Judge {
 
     fn judge(&self, case: &Chain<'_>) -> Result<(), Refused> {
         match &self.rule {
+            Rule::Dates { name } => dates(case, name.as_ref()),
             Rule::Off => Ok(()),
             Rule::Strict { anchors, any } => strict(case, anchors, any),
             Rule::Webpki(any) => case.verify(any),
@@ -133,8 +137,27 @@ impl ServerCertVerifier for Judge {
     }
 }
 
-/// Dates first: what is out of date is named as such, whatever else is wrong with the chain.
-fn strict(case: &Chain<'_>, anchors: &[Anchor], any: &WebPkiServerVerifier) -> Result<(), Refused> {
+/// Every served certificate must be readable and in force, and the leaf bear `name`.
+fn dates(case: &Chain<'_>, name: Option<&ServerName<'_>>) -> Result<(), Refused> {
+    served_dates(case)?;
+    let Some(name) = name else { return Ok(()) };
+    let bears =
+        Leaf::try_from(case.end_entity).and_then(|leaf| rustls::client::verify_server_name(&leaf, name));
+    match bears {
+        Ok(()) => Ok(()),
+        Err(Error::InvalidCertificate(error)) => {
+            let rejection = case.explain(&error);
+            Err((error, rejection))
+        }
+        Err(other) => {
+            let rejection = Rejection { reason: other.to_string(), culprit: None };
+            Err((CertificateError::ApplicationVerificationFailure, rejection))
+        }
+    }
+}
+
+/// Every served certificate must be readable and in force.
+fn served_dates(case: &Chain<'_>) -> Result<(), Refused> {
     for (index, certificate) in case.parsed.iter().enumerate() {
         match certificate {
             Some(certificate) => check_dates(certificate, "certificate", case.now)?,
@@ -144,6 +167,12 @@ fn strict(case: &Chain<'_>, anchors: &[Anchor], any: &WebPkiServerVerifier) -> R
             }
         }
     }
+    Ok(())
+}
+
+/// Dates first: what is out of date is named as such, whatever else is wrong with the chain.
+fn strict(case: &Chain<'_>, anchors: &[Anchor], any: &WebPkiServerVerifier) -> Result<(), Refused> {
+    served_dates(case)?;
     let mut outdated = None;
     for anchor in anchors.iter().filter(|anchor| case.verify(&anchor.verifier).is_ok()) {
         match check_dates(&anchor.certificate, "trust anchor", case.now) {

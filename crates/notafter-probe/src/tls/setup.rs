@@ -60,6 +60,7 @@ impl TlsSetup {
         let server_name =
             ServerName::try_from(name.to_owned()).map_err(|_| Error::ServerName { name: name.to_owned() })?;
         let rule = match terms.verify {
+            Verify::Dates => Rule::Dates { name: terms.server_name.is_some().then(|| server_name.clone()) },
             Verify::Off => Rule::Off,
             Verify::Strict => Rule::Strict {
                 anchors: anchors(&material.trust_anchors, &provider)?,

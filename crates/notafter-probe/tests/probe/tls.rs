@@ -54,6 +54,27 @@ fn not_after_is_the_last_good_second() {
 }
 
 #[test]
+fn dates_asks_for_dates_and_the_name_and_for_no_anchor() {
+    let root = Ca::root((day(0), day(5)));
+    let leaf = root.server("front", (day(0), day(10)));
+    let server = Server::tls(plain_config(&leaf), serve_silence);
+    let at = |name: Option<&str>, now| {
+        let mut probe = tls_probe(server.port, Verify::Dates);
+        if let Probe::Tls { terms, .. } = &mut probe {
+            (terms.trust, terms.server_name) = (None, name.map(str::to_owned));
+        }
+        look(&probe, TlsMaterial::default(), now)
+    };
+    for name in [None, Some("front")] {
+        assert_eq!(at(name, day(10)).seen, Seen::Answered(Answer::Handshake), "{name:?}");
+        let late = at(name, day(10).plus_secs(1));
+        assert_eq!(refusal(&late).culprit, Some(leaf.fingerprint()), "{name:?}");
+    }
+    let other = at(Some("back"), day(1));
+    assert!(refusal(&other).reason.contains("does not name back"), "{:?}", other.seen);
+}
+
+#[test]
 fn an_expired_root_is_refused_by_strict_alone() {
     let root = Ca::root((day(0), day(10)));
     let leaf = root.server("front", long());

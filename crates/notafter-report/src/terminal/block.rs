@@ -1,6 +1,6 @@
 //! What a blocking verdict rests on: the instant, the credential, the evidence, what falls with it.
 
-use super::command::repeating;
+use super::command::see_again;
 use super::report::Report;
 use crate::explain::explain;
 use crate::page::{Page, clip, log_line};
@@ -72,8 +72,7 @@ pub(super) fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding
     log(page, finding)?;
     falls(page, record, finding)?;
     if finding.case.is_some() {
-        page.section("see it again")?;
-        page.command(&repeating(&record.scenario, finding))?;
+        see_again(page, &record.scenario, finding)?;
     }
     page.blank()?;
     page.headline(page.styles.heading, "help", finding.help.as_deref().unwrap_or(explain(finding.code).mend))

@@ -1,9 +1,23 @@
 //! The command line that shows a finding again.
 
+use crate::draft::UNSAVED;
+use crate::page::Page;
 use notafter_core::{CaseId, Finding, Scenario};
+use std::fmt;
 
 /// The file that a directory stands for.
 const DEFAULT_FILE: &str = "/scenario.yaml";
+
+/// What shows a finding again: the command line, or, of a draft that nobody keeps, how to keep it.
+pub(super) fn see_again(page: &mut Page<'_>, scenario: &Scenario, finding: &Finding) -> fmt::Result {
+    page.section("see it again")?;
+    if path(scenario) != UNSAVED {
+        return page.command(&repeating(scenario, finding));
+    }
+    let case = finding.case.as_ref().filter(|case| runs_alone(case));
+    let case = case.map(|case| format!(" --case {case}")).unwrap_or_default();
+    page.paragraph(2, 0, &format!("check it with `--save FILE`, then run `notafter gate FILE{case}`"))
+}
 
 /// The words of `notafter gate PATH --candidate S=B --case ID`; options and their values stay together.
 pub(crate) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! What the gate could not look at, why, and what to do next.
 
 use super::block::{asked, log};
-use super::command::repeating;
+use super::command::see_again;
 use super::report::Report;
 use crate::explain::explain;
 use crate::page::Page;
@@ -56,8 +56,7 @@ fn details(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
     }
     page.paragraph(2, 0, explanation.mend)?;
     page.paragraph(2, 0, "Until then treat this as a block; exit code 3 tells CI so.")?;
-    page.section("see it again")?;
-    page.command(&repeating(&record.scenario, finding))
+    see_again(page, &record.scenario, finding)
 }
 
 /// A fragment as a sentence among others.

@@ -5,4 +5,5 @@ mod network;
 mod run;
 mod services;
 
+pub(crate) use network::Network;
 pub(crate) use run::{CaseEnd, run};

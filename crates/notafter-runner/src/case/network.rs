@@ -132,7 +132,7 @@ fn identity(name: &CredentialName, pki: &Pki) -> Result<Identity, notafter_pki::
 }
 
 /// The sandbox's network, as probes want it.
-struct Network<'a>(&'a mut dyn Sandbox);
+pub(crate) struct Network<'a>(pub(crate) &'a mut dyn Sandbox);
 
 impl Connector for Network<'_> {
     fn connect(

@@ -4,11 +4,13 @@ use crate::decode::Located;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`,
+/// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`,
 /// `docker-archive:PATH[:IMAGE]`, `oci-archive:PATH[:IMAGE]`, `oci:PATH[:IMAGE]`, `dir:PATH`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "image", rename_all = "kebab-case")]
 pub(crate) enum RawImage {
+    /// An executable file: alone in an empty tree where it is static, else on the machine's own files.
+    Binary(Located<String>),
     /// A binary target of the Cargo workspace around the scenario.
     Cargo(RawCargo),
     /// A directory with a manifest and blobs beside it, as `skopeo copy` writes it.

@@ -8,7 +8,7 @@ use crate::{CandidateChoice, Code};
 use notafter_core::{Build, BuildName, Candidate, ImageRef, Transport};
 use std::path::PathBuf;
 
-const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN`, `docker-archive:PATH`, \
+const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`, `docker-archive:PATH`, \
                      `oci-archive:PATH`, `oci:PATH`, `dir:PATH`";
 
 impl Scope<'_> {
@@ -16,6 +16,10 @@ impl Scope<'_> {
         let (image, span) = image.get()?;
         match image {
             TextOr::Text(text) => self.image_text(text, span),
+            TextOr::Structure(RawImage::Binary(path)) => {
+                let (path, span) = path.get()?;
+                self.path(path, span, "program").map(ImageRef::Binary)
+            }
             TextOr::Structure(RawImage::Cargo(cargo)) => {
                 let ((package, package_span), (bin, bin_span)) = (cargo.package.get()?, cargo.bin.get()?);
                 let package = self.cargo_name(package, package_span);
@@ -30,7 +34,7 @@ impl Scope<'_> {
             TextOr::Structure(RawImage::OciArchive(text)) => self.stored_at(Transport::OciArchive, text),
             TextOr::Structure(RawImage::Rootfs(path)) => {
                 let (path, span) = path.get()?;
-                self.rootfs(path, span)
+                self.path(path, span, "tree").map(ImageRef::Rootfs)
             }
         }
     }
@@ -60,7 +64,10 @@ impl Scope<'_> {
             return Some(ImageRef::Host);
         }
         if let Some(path) = text.strip_prefix("rootfs:") {
-            return self.rootfs(path, span);
+            return self.path(path, span, "tree").map(ImageRef::Rootfs);
+        }
+        if let Some(path) = text.strip_prefix("binary:") {
+            return self.path(path, span, "program").map(ImageRef::Binary);
         }
         for transport in Transport::ALL {
             let rest = text.strip_prefix(transport.name()).and_then(|rest| rest.strip_prefix(':'));
@@ -75,12 +82,12 @@ impl Scope<'_> {
         self.fail(Draft::new(Code::UnsupportedImage, span, format!("cannot use image `{text}`")).help(FORMS))
     }
 
-    fn rootfs(&self, path: &str, span: Span) -> Option<ImageRef> {
+    fn path(&self, path: &str, span: Span, what: &str) -> Option<PathBuf> {
         if path.is_empty() || path.contains('\0') {
-            let message = "this names no tree: the path is empty or holds a zero byte";
+            let message = format!("this names no {what}: the path is empty or holds a zero byte");
             return self.fail(Draft::new(Code::BadText, span, message));
         }
-        Some(ImageRef::Rootfs(PathBuf::from(path)))
+        Some(PathBuf::from(path))
     }
 
     /// Cargo's own rule for names, which also keeps options and paths out of its command line.

@@ -101,24 +101,24 @@ impl Scope<'_> {
             None => None,
         };
         match (raw.trust, verify) {
-            (Some(trust), Verify::Off) => {
+            (Some(trust), Verify::Dates | Verify::Off) => {
                 let at = raw.verify.map_or(probe, |verify| verify.span);
+                let message = match verify {
+                    Verify::Dates => "with `verify: dates` nothing is trusted, so `trust` says nothing",
+                    _ => "with `verify: off` nothing is trusted, so `trust` says nothing",
+                };
                 return self.fail(
-                    Draft::new(
-                        Code::VerifyOffWithTrust,
-                        at,
-                        "with `verify: off` nothing is trusted, so `trust` says nothing",
-                    )
-                    .context(trust.span, "this would be ignored"),
+                    Draft::new(Code::VerifyOffWithTrust, at, message)
+                        .context(trust.span, "this would be ignored"),
                 );
             }
             (None, Verify::Strict | Verify::Webpki) => {
                 return self.fail(
                     Draft::new(Code::MissingTrust, probe, "nothing says which CA this probe trusts")
-                        .help("give `trust: NAME`; a probe with `verify: off` exercises no credential"),
+                        .help("give `trust: NAME`; `verify: dates` asks for dates alone, `off` for nothing"),
                 );
             }
-            (Some(_), Verify::Strict | Verify::Webpki) | (None, Verify::Off) => {}
+            (Some(_), Verify::Strict | Verify::Webpki) | (None, Verify::Dates | Verify::Off) => {}
         }
         let identity = match raw.identity {
             Some(identity) => Some(self.reference(Target::Credential, identity)?),

@@ -1,6 +1,6 @@
 //! `notafter gate`: one build, one verdict.
 
-use crate::args::{GateArgs, Volume};
+use crate::args::{GateArgs, RunArgs, Volume};
 use crate::attesting::Attesting;
 use crate::backends;
 use crate::error::Error;
@@ -9,47 +9,82 @@ use crate::live::Live;
 use crate::printer::Printer;
 use crate::reports::{self, Page};
 use crate::{kept, loading};
-use notafter_core::{CaseRecord, Outcome, RunRecord, Verdict, judge};
-use notafter_runner::{Interrupt, Options};
+use notafter_backend::Backend;
+use notafter_core::{CaseId, CaseRecord, Outcome, RunRecord, Scenario, Verdict, judge};
+use notafter_runner::{Images, Interrupt, Options};
+use notafter_scenario::Source;
 
 pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error> {
     let interrupt = Interrupt::new();
     interrupt.on_signals()?;
     let source = loading::source(&args.scenario.scenario)?;
     let scenario = loading::chosen(&source, args.scenario.candidate.clone())?;
-    let images = loading::images(&[&scenario], args.volume, printer)?;
-    let attesting = Attesting::prepare(args, &source, &scenario, &images)?;
-    let backend = backends::choose(args.backend, args.isolation)?;
-    let options =
-        Options { only: args.case.clone(), keep: args.keep.clone(), interrupt, ..Options::default() };
-    // A case that runs alone is run to be looked at.
-    let verbose = args.volume.verbose || (args.case.is_some() && !args.volume.quiet);
-    let mut live = Live::new(printer, &scenario, Volume { verbose, ..args.volume });
-    let record =
-        notafter_runner::run(&scenario, &images, backend.as_ref(), &options, &mut |event| live.tell(event));
-    live.finish();
-    let record = record?;
-    let verdict = judge(&record);
-    let exit = match &args.case {
-        None => verdict.decision.into(),
-        Some(_) => exit_of_one_case(&record),
+    let images = loading::images(&[&scenario], args.run.volume, printer)?;
+    let backend = backends::choose(args.run.backend, args.run.isolation)?;
+    let gate = Gate {
+        source: &source,
+        scenario: &scenario,
+        images: &images,
+        backend: backend.as_ref(),
+        only: args.case.as_ref(),
+        interrupt,
     };
-    // Whatever fails from here on must not turn the verdict around.
-    let told = tell(args, &record, &verdict, printer);
-    let told = told.and_then(|()| attesting.map_or(Ok(()), |attesting| attesting.write(&record, &verdict)));
-    Ok(told.map_or_else(
-        |error| {
-            printer.error(&error);
-            exit.or_inconclusive()
-        },
-        |()| exit,
-    ))
+    gate.run(&args.run, printer)
 }
 
-fn tell(args: &GateArgs, record: &RunRecord, verdict: &Verdict, printer: &mut Printer) -> Result<(), Error> {
+/// A scenario that is ready to be gated.
+pub(super) struct Gate<'a> {
+    pub(super) source: &'a Source,
+    pub(super) scenario: &'a Scenario,
+    pub(super) images: &'a Images,
+    pub(super) backend: &'a dyn Backend,
+    /// The only case to run.
+    pub(super) only: Option<&'a CaseId>,
+    pub(super) interrupt: Interrupt,
+}
+
+impl Gate<'_> {
+    /// Runs, judges and tells.
+    pub(super) fn run(self, args: &RunArgs, printer: &mut Printer) -> Result<Exit, Error> {
+        let Self { source, scenario, images, backend, only, interrupt } = self;
+        let attesting = Attesting::prepare(args, source, scenario, images)?;
+        let options =
+            Options { only: only.cloned(), keep: args.keep.clone(), interrupt, ..Options::default() };
+        // A case that runs alone is run to be looked at.
+        let verbose = args.volume.verbose || (only.is_some() && !args.volume.quiet);
+        let mut live = Live::new(printer, scenario, Volume { verbose, ..args.volume });
+        let record = notafter_runner::run(scenario, images, backend, &options, &mut |event| live.tell(event));
+        live.finish();
+        let record = record?;
+        let verdict = judge(&record);
+        let exit = match only {
+            None => verdict.decision.into(),
+            Some(_) => exit_of_one_case(&record),
+        };
+        // Whatever fails from here on must not turn the verdict around.
+        let told = tell(args, only, &record, &verdict, printer);
+        let told =
+            told.and_then(|()| attesting.map_or(Ok(()), |attesting| attesting.write(&record, &verdict)));
+        Ok(told.map_or_else(
+            |error| {
+                printer.error(&error);
+                exit.or_inconclusive()
+            },
+            |()| exit,
+        ))
+    }
+}
+
+fn tell(
+    args: &RunArgs,
+    only: Option<&CaseId>,
+    record: &RunRecord,
+    verdict: &Verdict,
+    printer: &mut Printer,
+) -> Result<(), Error> {
     let mut page = String::new();
     match record.cases.as_slice() {
-        [case] if args.case.is_some() && case.error.is_none() => page.push_str(&one_case(case, record)),
+        [case] if only.is_some() && case.error.is_none() => page.push_str(&one_case(case, record)),
         _ => {
             let styles = printer.out_styles();
             // A String takes everything that is written to it.

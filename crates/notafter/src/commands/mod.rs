@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod check;
 mod doctor;
 mod explain;
 mod gate;

@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::{doctor, explain, gate, judge, plan, replay, scan, schema, verify};
+use super::{check, doctor, explain, gate, judge, plan, replay, scan, schema, verify};
 use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -13,6 +13,7 @@ use crate::printer::Printer;
 pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error> {
     match command {
         Command::At { .. } => Ok(Exit::Usage), // it never comes here: it ends as its command ends
+        Command::Check(args) => check::run(&args, printer),
         Command::Doctor => doctor::run(printer),
         Command::Explain { code } => explain::run(code.as_deref(), printer),
         Command::Gate(args) => gate::run(&args, printer),

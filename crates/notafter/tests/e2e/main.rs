@@ -7,6 +7,7 @@ mod attest;
 mod bad_input;
 mod bare;
 mod browser;
+mod check;
 mod escape;
 mod guests;
 mod images;

@@ -197,6 +197,24 @@ fn a_certificate_that_ends_unused_is_what_policy_says() {
 }
 
 #[test]
+fn under_doubt_only_what_a_tls_check_saw_end_is_no_doubt() {
+    let code = FindingCode::ExpiredEmbeddedCredential;
+    let judged = |world: World| {
+        let doubt = |scenario: &mut Scenario| scenario.policy.present_but_unused = PresentButUnused::Doubt;
+        let (_, verdict) = world.with(doubt).gate();
+        (verdict.decision, codes(&verdict))
+    };
+    // The checks of the world look at the service, and none at what the certificate is for.
+    let unseen = World::new().holding([embedded()]);
+    assert_eq!(judged(unseen), (Decision::Inconclusive, vec![(code, Severity::Inconclusive)]));
+    let mut list = embedded();
+    list.kind = crate::CredentialKind::LeapSeconds;
+    assert_eq!(judged(World::new().holding([list])), (Decision::Allow, vec![(code, Severity::Note)]));
+    let served = World::new().holding([embedded()]).ill(Ill::Serves { credential: embedded() });
+    assert_eq!(judged(served), (Decision::Allow, vec![(code, Severity::Note)]));
+}
+
+#[test]
 fn an_allow_names_the_nearest_edge_beyond_the_horizon() {
     let horizon = World::new().scenario.horizon;
     for (ends, next) in [

@@ -80,7 +80,9 @@ impl Best {
     /// Takes in one more run.
     pub(super) fn take(&mut self, said: &[Said]) {
         let spans = said.iter().filter_map(|said| match said {
-            Said::Took { what, millis, slack } => Some(Span { what: what.clone(), millis: *millis, slack: *slack }),
+            Said::Took { what, millis, slack } => {
+                Some(Span { what: what.clone(), millis: *millis, slack: *slack })
+            }
             Said::Now { .. } | Said::Same(_) => None,
         });
         if self.0.is_empty() {
@@ -95,9 +97,12 @@ impl Best {
     /// The waits that ended late in every run, against the best native ones.
     pub(super) fn late(&self, native: &Self) -> Vec<String> {
         let pairs = self.0.iter().zip(&native.0);
-        let late = pairs.filter(|(shifted, native)| shifted.millis > native.millis.max(SPAN) + TOLERANCE + shifted.slack);
-        late.map(|(shifted, native)| format!("{}: {} ms, natively {} ms", shifted.what, shifted.millis, native.millis))
-            .collect()
+        let late = pairs
+            .filter(|(shifted, native)| shifted.millis > native.millis.max(SPAN) + TOLERANCE + shifted.slack);
+        late.map(|(shifted, native)| {
+            format!("{}: {} ms, natively {} ms", shifted.what, shifted.millis, native.millis)
+        })
+        .collect()
     }
 
     /// How many waits there are.

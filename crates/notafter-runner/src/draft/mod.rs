@@ -1,0 +1,6 @@
+//! Drafts of scenarios: from a program alone to checks that it passes in control.
+
+mod checks;
+mod survey;
+
+pub use checks::{complete, starting_point};
