@@ -26,6 +26,6 @@ pub use canary::{Canary, CanaryReport};
 pub use error::Error;
 pub use ledger::{Execution, Fault, Ledger};
 pub use page::ClockPage;
-pub use skip::{FARTHEST_JUMP, Stillness, next_jump, stillness};
+pub use skip::{FARTHEST_JUMP, Pacer, Stillness, stillness};
 pub use supervisor::{Busy, Executable, Happening, Launch, Supervisor, Survey, Waiter};
 pub use sweep::{Gap, Sweep};

@@ -3,7 +3,6 @@
 use crate::calls::{Basis, Encoding, WaitForm};
 use crate::clock::{Clock, ClockKind, Deadline};
 use crate::nanos::Nanos;
-use crate::skip::FIDGET;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use std::io;
@@ -17,11 +16,6 @@ pub(crate) struct Wait {
     pub(crate) deadline: Deadline,
     /// How long it was to last when it began.
     pub(crate) length: Nanos,
-    /// How many waits of about this length the thread has begun in a row, this one included. Mere pauses between them
-    /// do not count: schedulers make some before each long sleep.
-    pub(crate) repeats: u32,
-    /// Length and repeats of the thread's last wait that was more than a pause.
-    habit: (Nanos, u32),
     /// What was added to monotonic time when it began: while that stands, the kernel ends it in time by itself.
     mono_when_begun: Nanos,
 }
@@ -38,30 +32,19 @@ pub(crate) enum Unnoted {
 
 impl Wait {
     /// Notes the wait that `notification` is about.
-    pub(crate) fn note(
-        notification: &Notification,
-        form: WaitForm,
-        clock: &Clock,
-        previous: Option<&Wait>,
-    ) -> Result<Self, Unnoted> {
+    pub(crate) fn note(notification: &Notification, form: WaitForm, clock: &Clock) -> Result<Self, Unnoted> {
         let timeout = read_timeout(notification, form)?;
         let deadline = match form.basis {
             Basis::Relative => clock.after(timeout),
             Basis::Absolute(id) => clock.deadline(ClockKind::of(id), timeout).ok_or(Unnoted::OwnClock)?,
         };
         let length = clock.until(deadline);
-        let last = previous.map_or((length, 0), |previous| previous.habit);
-        let before = if is_about(last.0, length) { last.1 } else { 0 };
-        let repeats = before.saturating_add(1);
-        let habit = if length > Nanos::from(FIDGET) { (length, repeats) } else { last };
         Ok(Self {
             number: notification.number,
             args: notification.args,
             form,
             deadline,
             length,
-            repeats,
-            habit,
             mono_when_begun: clock.state().mono.into(),
         })
     }
@@ -74,11 +57,6 @@ impl Wait {
             (Basis::Absolute(_), Deadline::Wall { .. }) => true,
         }
     }
-}
-
-/// Whether two lengths differ by at most a tenth.
-pub(crate) fn is_about(one: Nanos, other: Nanos) -> bool {
-    (one - other).0.abs() <= one.0.max(other.0) / 10
 }
 
 fn read_timeout(notification: &Notification, form: WaitForm) -> Result<Nanos, Unnoted> {

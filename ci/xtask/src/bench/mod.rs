@@ -3,6 +3,7 @@
 mod clock;
 mod document;
 mod figure;
+mod jobs;
 mod replay;
 mod scan;
 mod start;
@@ -11,5 +12,5 @@ mod table;
 
 pub use clock::read_clock_as_guest;
 pub use document::{record, replace_table};
-pub use suite::{Recording, run, run_scan};
+pub use suite::{Recording, run, run_jobs, run_scan};
 pub use table::Table;

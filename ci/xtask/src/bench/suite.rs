@@ -1,7 +1,7 @@
 //! All measurements in one run.
 
 use super::figure::Figure;
-use super::{Table, clock, record, replay, scan, start};
+use super::{Table, clock, jobs, record, replay, scan, start};
 use crate::printer;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -35,6 +35,15 @@ pub fn run_scan(root: &Path, recording: Recording) -> Result<()> {
     let notafter = built(root)?;
     let room = tempfile::tempdir().context("failed to make room")?;
     report(root, "scan", &scan::measure(&notafter, room.path())?, recording)
+}
+
+/// The same for a year of daily jobs in each runtime; needs the packages of `fixtures/jobs`.
+///
+/// # Errors
+/// As [`run`]; also where a job is missed, or not answered in time.
+pub fn run_jobs(root: &Path, recording: Recording) -> Result<()> {
+    let room = tempfile::tempdir().context("failed to make room")?;
+    report(root, "jobs", &jobs::measure(root, room.path())?, recording)
 }
 
 fn built(root: &Path) -> Result<PathBuf> {

@@ -5,7 +5,7 @@ use super::instance::Instance;
 use super::timepiece::{Timepiece, broken};
 use crate::wire::Deadline;
 use crate::{Error, Moved};
-use notafter_clock::{Busy, FARTHEST_JUMP, Stillness, Survey, next_jump, stillness};
+use notafter_clock::{Busy, FARTHEST_JUMP, Pacer, Stillness, Survey, stillness};
 use notafter_core::{Motion, Pace, Restless, ServiceName, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(super) struct Arbiter<'sandbox> {
     pub(super) instances: Vec<&'sandbox mut Instance>,
     /// Services of which a process never slept, in this motion or an earlier one.
     pub(super) restless: &'sandbox mut BTreeSet<ServiceName>,
+    /// What it has learnt of their waits.
+    pub(super) pacer: &'sandbox mut Pacer,
     moved: Moved,
 }
 
@@ -41,8 +43,9 @@ impl<'sandbox> Arbiter<'sandbox> {
         timepiece: &'sandbox mut Timepiece,
         instances: Vec<&'sandbox mut Instance>,
         restless: &'sandbox mut BTreeSet<ServiceName>,
+        pacer: &'sandbox mut Pacer,
     ) -> Self {
-        Self { timepiece, instances, restless, moved: Moved::default() }
+        Self { timepiece, instances, restless, pacer, moved: Moved::default() }
     }
 
     /// Carries out a motion. `within` bounds it on the host's clock.
@@ -50,6 +53,7 @@ impl<'sandbox> Arbiter<'sandbox> {
         let timer = |source| Error::Sandbox { action: "make a timer".to_owned(), source };
         let deadline = Deadline::after(within).map_err(timer)?;
         self.settle()?;
+        self.pacer.begin();
         self.timepiece.page.begin_elapse();
         match motion {
             Motion::Step => self.timepiece.page.step_to(to).map_err(broken("set the clock"))?,
@@ -79,7 +83,7 @@ impl<'sandbox> Arbiter<'sandbox> {
         loop {
             let surveys = self.settle()?;
             let to_go = self.timepiece.page.left_until(to);
-            let by = next_jump(&surveys, to_go, self.moved.jumps);
+            let by = self.pacer.next_jump(&surveys, to_go);
             if by >= to_go {
                 return self.arrive(to);
             }
@@ -99,8 +103,9 @@ impl<'sandbox> Arbiter<'sandbox> {
     /// Tells every init that the page was changed.
     fn wake(&mut self) -> Result<(), Error> {
         self.moved.jumps += 1;
-        for instance in &mut self.instances {
-            self.moved.woken += instance.jumped()?;
+        self.instances.iter().try_for_each(|instance| instance.tell_jumped())?;
+        for instance in &self.instances {
+            self.moved.woken += instance.woken()?;
         }
         Ok(())
     }
@@ -111,8 +116,9 @@ impl<'sandbox> Arbiter<'sandbox> {
         let mut pause = FIRST_PAUSE;
         let mut sightings = Sightings::new();
         loop {
+            self.instances.iter().try_for_each(|instance| instance.ask_survey())?;
             let surveys: Vec<Survey> =
-                self.instances.iter_mut().map(|instance| instance.survey()).collect::<Result<_, _>>()?;
+                self.instances.iter().map(|instance| instance.surveyed()).collect::<Result<_, _>>()?;
             match self.note_busy(&surveys, &mut sightings) {
                 Stillness::Asleep => calm += 1,
                 Stillness::Fidgeting if fidgeted >= FIDGET_PATIENCE => calm += 1,

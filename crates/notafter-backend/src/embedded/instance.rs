@@ -112,18 +112,28 @@ impl Instance {
         self.last = last;
     }
 
-    /// Tells the init that the clock page was changed; returns how many waits ended.
-    pub(super) fn jumped(&mut self) -> Result<u32, Error> {
-        match self.ask(&InitRequest::Jumped)? {
+    /// Tells the init that the clock page was changed. [`Self::woken`] must follow.
+    pub(super) fn tell_jumped(&self) -> Result<(), Error> {
+        self.tell(&InitRequest::Jumped)
+    }
+
+    /// How many waits ended because of it.
+    pub(super) fn woken(&self) -> Result<u32, Error> {
+        match self.hear()? {
             None => Ok(0),
             Some(InitReply::Woken { waits }) => Ok(waits),
             Some(_) => Err(self.confused()),
         }
     }
 
-    /// Who waits for what in it.
-    pub(super) fn survey(&mut self) -> Result<Survey, Error> {
-        match self.ask(&InitRequest::Survey)? {
+    /// Asks who waits for what in it. [`Self::surveyed`] must follow.
+    pub(super) fn ask_survey(&self) -> Result<(), Error> {
+        self.tell(&InitRequest::Survey)
+    }
+
+    /// The answer to that.
+    pub(super) fn surveyed(&self) -> Result<Survey, Error> {
+        match self.hear()? {
             None => Ok(Survey::default()),
             Some(InitReply::Surveyed(survey)) => Ok(survey),
             Some(_) => Err(self.confused()),
@@ -151,11 +161,18 @@ impl Instance {
 
     /// One request and its answer; none where the init is ended.
     fn ask(&mut self, request: &InitRequest) -> Result<Option<InitReply>, Error> {
-        if self.channel.is_none() {
-            return Ok(None);
-        }
-        self.send(request, None)?;
-        self.receive(PATIENCE).map(Some)
+        self.tell(request)?;
+        self.hear()
+    }
+
+    /// A request, unless the init is ended.
+    fn tell(&self, request: &InitRequest) -> Result<(), Error> {
+        if self.channel.is_none() { Ok(()) } else { self.send(request, None) }
+    }
+
+    /// The answer to the last request; none where the init is ended.
+    fn hear(&self) -> Result<Option<InitReply>, Error> {
+        if self.channel.is_none() { Ok(None) } else { self.receive(PATIENCE).map(Some) }
     }
 
     pub(super) fn log(&self) -> Log {

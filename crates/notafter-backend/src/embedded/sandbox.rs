@@ -13,6 +13,7 @@ use crate::{
     ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, WitnessReport,
 };
+use notafter_clock::Pacer;
 use notafter_core::{ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, WitnessBasis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
@@ -35,6 +36,8 @@ pub(super) struct EmbeddedSandbox {
     services: BTreeMap<ServiceName, Instance>,
     /// Services of which a process was seen never to sleep.
     restless: BTreeSet<ServiceName>,
+    /// What the arbiter has learnt of their waits.
+    pacer: Pacer,
     hosts: Vec<Host>,
     host_clock: HostClock,
     launches: u32,
@@ -72,6 +75,7 @@ impl EmbeddedSandbox {
             evidence: WitnessReport::default(),
             services: BTreeMap::new(),
             restless: BTreeSet::new(),
+            pacer: Pacer::default(),
             hosts: assign(&spec.hosts),
             host_clock,
             launches: 0,
@@ -192,6 +196,8 @@ impl Sandbox for EmbeddedSandbox {
                 });
             }
         }
+        // It tells services apart by their order.
+        self.pacer = Pacer::default();
         let number = self.launches;
         self.launches += 1;
         let (mut instance, parcel) = Instance::prepare(number, spec, &self.hosts)?;
@@ -336,7 +342,7 @@ impl Sandbox for EmbeddedSandbox {
             return Err(Error::Unsupported { backend: "embedded", what });
         };
         let instances = self.services.values_mut().collect();
-        Arbiter::new(timepiece, instances, &mut self.restless).travel(motion, to, within)
+        Arbiter::new(timepiece, instances, &mut self.restless, &mut self.pacer).travel(motion, to, within)
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {

@@ -140,7 +140,7 @@ impl Supervisor {
     fn wait(&mut self, listener: u32, notification: &Notification, form: WaitForm) {
         let tid = notification.tid;
         let clock = self.clock();
-        let wait = match Wait::note(notification, form, &clock, self.sleepers.previous(tid)) {
+        let wait = match Wait::note(notification, form, &clock) {
             Ok(wait) => wait,
             Err(Unnoted::KernelDecides | Unnoted::OwnClock) => return self.proceed(listener, notification),
             Err(Unnoted::Refused(error)) => {

@@ -34,7 +34,6 @@ struct SignalTimer {
     deadline: Deadline,
     interval: Nanos,
     length: Nanos,
-    repeats: u32,
     telling: Telling,
 }
 
@@ -88,18 +87,15 @@ impl SignalTimers {
                     Deadline::Wall { at: at + by, no_later_than: no_later_than + by }
                 }
             };
-            timer.repeats = timer.repeats.saturating_add(1);
             true
         });
         fired
     }
 
-    /// Every armed timer: process, time until it fires, what it was armed with, how often in a row.
-    pub(super) fn current(&self, clock: &Clock) -> impl Iterator<Item = (i32, Nanos, Nanos, u32)> {
+    /// Every armed timer: process, time until it fires, what it was armed with.
+    pub(super) fn current(&self, clock: &Clock) -> impl Iterator<Item = (i32, Nanos, Nanos)> {
         let now = *clock;
-        self.0
-            .iter()
-            .map(move |((pid, _), timer)| (*pid, now.until(timer.deadline), timer.length, timer.repeats))
+        self.0.iter().map(move |((pid, _), timer)| (*pid, now.until(timer.deadline), timer.length))
     }
 
     fn remaining(&self, key: (i32, TimerName), clock: &Clock) -> Setting {
@@ -116,12 +112,10 @@ impl SignalTimers {
         telling: Telling,
         clock: &Clock,
     ) {
-        let previous = self.0.remove(&key);
+        self.0.remove(&key);
         let Some(deadline) = deadline else { return };
         let length = if interval == Nanos::ZERO { clock.until(deadline) } else { interval };
-        let alike = previous.filter(|previous| crate::wait::is_about(previous.length, length));
-        let repeats = alike.map_or(0, |previous| previous.repeats).saturating_add(1);
-        self.0.insert(key, SignalTimer { deadline, interval, length, repeats, telling });
+        self.0.insert(key, SignalTimer { deadline, interval, length, telling });
     }
 }
 

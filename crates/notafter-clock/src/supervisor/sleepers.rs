@@ -12,7 +12,7 @@ const CROWD: usize = 4096;
 /// How a waiting thread will be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Waking {
-    /// Its wait has ended; it is remembered to recognise the next one like it.
+    /// Its wait has ended.
     Over,
     /// The kernel wakes it, or the supervisor does by stopping it, whichever comes first.
     Stop,
@@ -31,10 +31,6 @@ struct Sleeper {
 pub(super) struct Sleepers(HashMap<i32, Sleeper>);
 
 impl Sleepers {
-    pub(super) fn previous(&self, tid: i32) -> Option<&Wait> {
-        self.0.get(&tid).map(|sleeper| &sleeper.wait)
-    }
-
     pub(super) fn insert(&mut self, tid: i32, wait: Wait, waking: Waking) {
         if self.0.len() >= CROWD {
             self.0.retain(|tid, _| std::path::Path::new(&format!("/proc/{tid}")).exists());

@@ -16,8 +16,6 @@ pub struct Waiter {
     pub remaining: Duration,
     /// How long it waits in all.
     pub length: Duration,
-    /// How many waits of about this length it has begun in a row, this one included.
-    pub repeats: u32,
 }
 
 /// A thread that does not sleep.
@@ -70,11 +68,10 @@ impl Supervisor {
         busy.extend(self.tracees.in_motion().map(named));
         let clock = self.clock();
         let mut waiters: Vec<Waiter> = Vec::new();
-        let waiter = |pid, remaining: Nanos, length: Nanos, repeats| Waiter {
+        let waiter = |pid, remaining: Nanos, length: Nanos| Waiter {
             pid,
             remaining: remaining.to_duration(),
             length: length.to_duration(),
-            repeats,
         };
         for (tid, wait, waking) in self.sleepers.current() {
             // A wait that was noted and has ended by itself is forgotten only when its thread waits again.
@@ -92,18 +89,13 @@ impl Supervisor {
                 Waking::Over => false,
             };
             if waits {
-                waiters.push(waiter(tid, clock.until(wait.deadline), wait.length, wait.repeats));
+                waiters.push(waiter(tid, clock.until(wait.deadline), wait.length));
             }
         }
         let timer_fds = self.timer_fds.current(&clock);
-        waiters.extend(
-            timer_fds
-                .map(|(pid, armed)| waiter(pid, clock.until(armed.deadline), armed.length, armed.repeats)),
-        );
+        waiters.extend(timer_fds.map(|(pid, armed)| waiter(pid, clock.until(armed.deadline), armed.length)));
         let signal_timers = self.signal_timers.current(&clock);
-        waiters.extend(
-            signal_timers.map(|(pid, remaining, length, repeats)| waiter(pid, remaining, length, repeats)),
-        );
+        waiters.extend(signal_timers.map(|(pid, remaining, length)| waiter(pid, remaining, length)));
         Ok(Survey { busy, fidgets: self.stirs.pauses != before.pauses, waiters })
     }
 }

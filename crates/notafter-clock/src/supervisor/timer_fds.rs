@@ -4,7 +4,6 @@ use super::engine::Supervisor;
 use crate::clock::{Clock, ClockKind, Deadline};
 use crate::guest;
 use crate::nanos::Nanos;
-use crate::wait::is_about;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use notafter_sys::page::{PageState, Timespec};
@@ -20,7 +19,6 @@ pub(super) struct Armed {
     /// What it was armed with: the interval, or the time until it fires once.
     pub(super) length: Nanos,
     interval: Nanos,
-    pub(super) repeats: u32,
     /// The state of the page that the kernel's timer is in line with.
     in_line_with: PageState,
 }
@@ -61,7 +59,6 @@ impl TimerFds {
             let passed = -clock.until(armed.deadline).0;
             if interval > 0 && passed >= 0 {
                 let by = Nanos((passed / interval + 1) * interval);
-                armed.repeats = armed.repeats.saturating_add(1);
                 armed.deadline = match armed.deadline {
                     Deadline::Mono(at) => Deadline::Mono(at + by),
                     Deadline::Wall { at, no_later_than } => {
@@ -145,10 +142,8 @@ impl Supervisor {
         let old = timer.arm(setting)?;
         if armed {
             let length = if interval == Nanos::ZERO { from_now } else { interval };
-            let alike = self.timer_fds.0.get(&(pid, fd)).filter(|previous| is_about(previous.length, length));
-            let repeats = alike.map_or(0, |previous| previous.repeats).saturating_add(1);
             let in_line_with = clock.state();
-            self.timer_fds.0.insert((pid, fd), Armed { deadline, length, interval, repeats, in_line_with });
+            self.timer_fds.0.insert((pid, fd), Armed { deadline, length, interval, in_line_with });
         } else {
             self.timer_fds.0.remove(&(pid, fd));
         }
