@@ -3,7 +3,7 @@
 use crate::Error;
 use notafter_core::ImageRef;
 use serde::Deserialize;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -33,6 +33,21 @@ struct Message {
 struct MessageTarget {
     name: String,
     kind: Vec<String>,
+}
+
+/// What `cargo metadata` says, as far as it matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    #[serde(default)]
+    workspace_default_members: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    id: String,
+    name: String,
+    targets: Vec<MessageTarget>,
 }
 
 /// Builds all of `targets`, at least one, with one call of cargo, and returns their executables in the same order.
@@ -81,6 +96,32 @@ pub(crate) fn build(
             executable_of(target, &messages).ok_or_else(|| Error::NoSuchBinary { image: target.image() })
         })
         .collect()
+}
+
+/// The binaries that the Cargo workspace in `directory` builds, each with its name; those that cargo would run first.
+///
+/// # Errors
+/// Where cargo cannot say; with what it says instead.
+pub fn cargo_binaries(directory: &Path) -> io::Result<Vec<(ImageRef, String)>> {
+    let program = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(program);
+    command.args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).current_dir(directory);
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(said.lines().next().unwrap_or("it fails").to_owned()));
+    }
+    let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
+    let is_default = |package: &&Package| metadata.workspace_default_members.contains(&package.id);
+    let (first, rest): (Vec<&Package>, Vec<&Package>) = metadata.packages.iter().partition(is_default);
+    let binaries = first.into_iter().chain(rest).flat_map(|package| {
+        let targets = package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bin"));
+        targets.map(|target| {
+            let (package, bin) = (package.name.clone(), target.name.clone());
+            (ImageRef::Cargo { package, bin }, target.name.clone())
+        })
+    });
+    Ok(binaries.collect())
 }
 
 fn executable_of(target: &Target, messages: &str) -> Option<PathBuf> {

@@ -3,7 +3,7 @@
 //! The runner resolves every image of a scenario once, before any case; back ends and the inventory take it from
 //! there.
 //!
-//! What must never happen here: running anything but `cargo build`; writing outside the cache while an archive is
+//! What must never happen here: running anything but cargo; writing outside the cache while an archive is
 //! unpacked; a tree that lacks something without a remark.
 #![forbid(unsafe_code)]
 
@@ -28,6 +28,7 @@ mod tests;
 mod unpacking;
 
 pub use assemble::{Assembly, Compression, Layer};
+pub use cargo::cargo_binaries;
 pub use config::{HealthCheck, ImageConfig};
 pub use content::sha256;
 pub use error::Error;

@@ -116,6 +116,14 @@ pub enum Error {
         /// Where the scenario declares it.
         location: SourceLocation,
     },
+    /// A folder holds nothing that could be gated.
+    #[error("{} holds no archive of an image and no Cargo.toml with a binary{}", directory.display(), instead(remarks))]
+    NothingToDraft {
+        /// The folder.
+        directory: PathBuf,
+        /// What was found instead.
+        remarks: Vec<String>,
+    },
     /// A declared credential cannot be made.
     #[error("the credentials of the scenario cannot be made")]
     Pki(#[source] notafter_pki::Error),
@@ -190,6 +198,7 @@ impl Error {
             | Self::NoCommand { .. }
             | Self::NoDigest { .. }
             | Self::NoImage { .. }
+            | Self::NothingToDraft { .. }
             | Self::Pki(_)
             | Self::SecretMissing { .. }
             | Self::SecretNotText { .. }
@@ -220,6 +229,10 @@ fn blame_for_image(error: &notafter_image::Error) -> Blame {
 
 fn place(location: Option<&SourceLocation>) -> String {
     location.map_or_else(String::new, |location| format!("{location}: "))
+}
+
+fn instead(remarks: &[String]) -> String {
+    remarks.iter().map(|remark| format!("; {remark}")).collect()
 }
 
 fn list(cases: &[CaseId]) -> String {

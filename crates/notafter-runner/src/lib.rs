@@ -25,7 +25,7 @@ mod tail;
 mod tests;
 mod usage;
 
-pub use draft::{complete, starting_point};
+pub use draft::{complete, found_in, starting_point};
 pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
 pub use images::Images;

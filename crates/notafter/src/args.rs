@@ -55,6 +55,14 @@ pub(crate) enum Command {
     },
     /// Judges one build of a scenario's candidate
     Gate(GateArgs),
+    /// Writes a first scenario for a folder: DIR/scenario.yaml, which must not exist
+    ///
+    /// Finds archives of images, binaries that Cargo builds, and certificates; asks nothing and runs nothing.
+    Init {
+        /// The folder
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
     /// Judges a saved record again and shows the report, without running anything
     Judge {
         /// What `gate --report json=FILE` wrote

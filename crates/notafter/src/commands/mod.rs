@@ -4,6 +4,7 @@ mod check;
 mod doctor;
 mod explain;
 mod gate;
+mod init;
 mod judge;
 mod plan;
 mod replay;

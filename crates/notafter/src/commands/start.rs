@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::{check, doctor, explain, gate, judge, plan, replay, scan, schema, verify};
+use super::{check, doctor, explain, gate, init, judge, plan, replay, scan, schema, verify};
 use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -17,6 +17,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Doctor => doctor::run(printer),
         Command::Explain { code } => explain::run(code.as_deref(), printer),
         Command::Gate(args) => gate::run(&args, printer),
+        Command::Init { directory } => init::run(&directory, printer),
         Command::Judge { record, reports, verbose } => {
             judge::run(&record, &reports, Volume { verbose, ..Volume::default() }.detail(), printer)
         }

@@ -169,3 +169,52 @@ fn what_cannot_be_checked_is_a_usage_error_with_the_way_out() {
         assert!(text.contains(telling), "{text}");
     }
 }
+
+#[test]
+fn init_writes_a_scenario_that_plan_takes_and_never_overwrites() {
+    let scene = Scene::new();
+    let (code, text) = run(&scene, &["init"]);
+    assert_eq!(code, Some(2), "{text}");
+    fs::write(scene.path().join("Dockerfile"), "FROM scratch\n").unwrap();
+    fs::create_dir(scene.path().join("certs")).unwrap();
+    let soon = UnixTime::parse("2020-01-01T00:00:00Z").unwrap();
+    fs::write(scene.path().join("certs/site.pem"), pair("shop.example", soon).0).unwrap();
+    let (code, text) = run(&scene, &["init"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("Dockerfile builds an image: `docker build`"), "{text}");
+
+    fs::create_dir(scene.path().join("out")).unwrap();
+    let entrypoint = vec!["/shop".to_owned()];
+    let config = ImageConfig { entrypoint, ..ImageConfig::default() };
+    let archive = File::create(scene.path().join("out/Shop.v2.tar")).unwrap();
+    Assembly::new(config).layer(Layer::new().unwrap()).write_archive(None, archive).unwrap();
+    let (code, text) = run(&scene, &["init", "."]);
+    assert_eq!(code, Some(0), "{text}");
+    let written = fs::read_to_string(scene.path().join("scenario.yaml")).unwrap();
+    for part in [
+        "image: \"docker-archive:out/Shop.v2.tar\"",
+        "candidate: \"shop\"",
+        "# Note: CN=shop.example in certs/site.pem ends at 2020-01-01T00:00:00Z",
+        "# Note: Dockerfile builds an image",
+    ] {
+        assert!(written.contains(part), "{part:?} is not in\n{written}");
+    }
+    let (code, text) = run(&scene, &["plan", "scenario.yaml"]);
+    assert_eq!(code, Some(0), "{text}");
+    let (code, text) = run(&scene, &["init"]);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("scenario.yaml is there already, and is not overwritten"), "{text}");
+    assert_eq!(fs::read_to_string(scene.path().join("scenario.yaml")).unwrap(), written);
+}
+
+#[test]
+fn init_takes_a_binary_that_cargo_builds() {
+    let scene =
+        Scene::with("Cargo.toml", "[package]\nname = \"lone-shop\"\nedition = \"2021\"\n[workspace]\n");
+    fs::create_dir(scene.path().join("src")).unwrap();
+    fs::write(scene.path().join("src/main.rs"), "fn main() {}\n").unwrap();
+    let (code, text) = run(&scene, &["init"]);
+    assert_eq!(code, Some(0), "{text}");
+    let written = fs::read_to_string(scene.path().join("scenario.yaml")).unwrap();
+    assert!(written.contains("image: \"cargo:lone-shop/lone-shop\""), "{written}");
+}
