@@ -9,6 +9,7 @@
 //! certificate.
 #![forbid(unsafe_code)]
 
+mod buffer;
 mod carve;
 mod cbom;
 mod collect;

@@ -1,7 +1,7 @@
 //! Trees, files and bytes to an inventory.
 
 use crate::collect::FileFindings;
-use crate::file::{findings_of_bytes, findings_of_file, findings_of_stream};
+use crate::file::{Room, findings_of_bytes, findings_of_file, findings_of_stream};
 use crate::owners::{Files, owners_of};
 use crate::tree::{self, Listing, Mounts, Root};
 use crate::{Error, SourceFile, pattern};
@@ -130,7 +130,7 @@ fn scan_listing(listing: Listing, service: &ServiceName, options: &ScanOptions) 
     let files: Vec<SourceFile> = listing.files.into_iter().collect();
     let findings: Vec<FileFindings> = files
         .par_iter()
-        .map_init(Vec::new, |buffer, file| findings_of_file(file, service, options, buffer))
+        .map_init(Room::default, |room, file| findings_of_file(file, service, options, room))
         .collect();
     for findings in findings {
         merged.add(findings, service);

@@ -1,6 +1,7 @@
 //! One layer: a tar, looked into entry by entry as it is decoded.
 
 use crate::ScanOptions;
+use crate::buffer::Buffer;
 use crate::collect::{Collector, FileFindings};
 use crate::file::reason_of;
 use crate::owners::is_document;
@@ -76,7 +77,7 @@ impl Looking<'_> {
     }
 
     fn tar(&mut self, reader: &mut dyn Read) -> io::Result<()> {
-        let mut buffer = Vec::new();
+        let mut buffer = Buffer::default();
         let mut archive = tar::Archive::new(&mut *reader);
         for (count, entry) in archive.entries()?.enumerate() {
             if count >= MAX_ENTRIES {
@@ -90,7 +91,7 @@ impl Looking<'_> {
         looked
     }
 
-    fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, buffer: &mut Vec<u8>) -> io::Result<()> {
+    fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>, buffer: &mut Buffer) -> io::Result<()> {
         let path = absolute(&String::from_utf8_lossy(&entry.path_bytes()));
         let kind = entry.header().entry_type();
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
@@ -124,7 +125,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    fn look_into(&mut self, path: &str, reader: &mut dyn Read, buffer: &mut Vec<u8>) {
+    fn look_into(&mut self, path: &str, reader: &mut dyn Read, buffer: &mut Buffer) {
         let mut collector = Collector::new(self.service, path, self.options);
         let left = Rc::new(Cell::new(self.options.max_file_bytes));
         look_into(Input::Stream(&mut Metered { reader, left }), &mut collector, buffer);

@@ -2,6 +2,7 @@
 
 use super::maps::readable;
 use super::memory::Memory;
+use crate::buffer::Buffer;
 use crate::collect::{Collector, Shape};
 use crate::scan::Merged;
 use crate::unpack::carve_stream;
@@ -32,7 +33,7 @@ pub fn scan_process(
     let memory = fs::File::open(format!("/proc/{pid}/mem")).map_err(wrong)?;
     let mappings = readable(&maps);
     let path = format!("/proc/{pid}/mem");
-    let (mut merged, mut buffer) = (Merged::default(), Vec::new());
+    let (mut merged, mut buffer) = (Merged::default(), Buffer::default());
     for mapping in &mappings {
         let mut collector = Collector::new(service, &path, options);
         collector.inside.push(mapping.name.clone());

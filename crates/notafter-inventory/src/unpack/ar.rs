@@ -1,6 +1,7 @@
 //! ar archives (ar(5) of System V and GNU): Debian packages, static libraries.
 
 use super::look::{Input, enter};
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use std::io::{self, Read};
 
@@ -9,7 +10,7 @@ const HEADER_LEN: usize = 60;
 pub(super) fn look(
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     reader.read_exact(&mut [0; 8])?; // the magic
     loop {

@@ -4,6 +4,7 @@ use super::directory::Directory;
 use super::look::{ReadSeek, unpack};
 use super::sniff::{HEAD_LEN, Packing, packing};
 use super::{executable, leaf, zip};
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use crate::file::reason_of;
 use std::io::{self, Cursor, Read, SeekFrom};
@@ -22,7 +23,7 @@ pub(super) fn look(
     head: &[u8],
     file: &mut dyn ReadSeek,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let is_program = executable::is_program(head) || head.starts_with(b"#!");
     let directory = match Directory::at_end(file) {
@@ -53,7 +54,7 @@ fn look_behind(
     begin: u64,
     file: &mut dyn ReadSeek,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let len = file.seek(SeekFrom::End(0))?;
     if begin >= len {

@@ -4,6 +4,7 @@
 use super::directory::LOCAL;
 use super::leaf;
 use super::look::ReadSeek;
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use std::io::{self, Read, SeekFrom};
 
@@ -46,7 +47,7 @@ pub(super) fn look(
     head: &[u8],
     file: &mut dyn ReadSeek,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let len = file.seek(SeekFrom::End(0))?;
     let mut unnamed = false;

@@ -2,8 +2,10 @@
 
 use super::executable::ELF_MAGIC;
 use super::store;
+use crate::buffer::Buffer;
 use crate::carve::{Bodies, Carved, Encoding, Found, MAX_ENCODING_LEN, carve, carve_with};
 use crate::collect::{Collector, Shape};
+use crate::file::read_until_full;
 use notafter_pki::read;
 use std::io::{self, Cursor, Read};
 
@@ -18,7 +20,7 @@ pub(super) fn look(
     head: &[u8],
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<usize> {
     collector.shape = shape(head);
     if !may_be_whole(head) {
@@ -78,9 +80,9 @@ pub(crate) fn stream(
     reader: &mut dyn Read,
     begin: u64,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<usize> {
-    buffer.resize(CHUNK + MAX_ENCODING_LEN, 0);
+    let buffer = buffer.first(CHUNK + MAX_ENCODING_LEN);
     let bodies = if collector.shape == Shape::Memory { Bodies::Count } else { Bodies::Ignored };
     let (mut base, mut filled, mut from) = (begin, 0, 0);
     loop {
@@ -101,17 +103,4 @@ pub(crate) fn stream(
             return Err(io::Error::other("grew beyond the limit while it was read"));
         }
     }
-}
-
-fn read_until_full(reader: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }

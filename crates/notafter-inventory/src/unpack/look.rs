@@ -4,6 +4,7 @@ use super::directory::Directory;
 use super::members::{Form, Members};
 use super::sniff::{HEAD_LEN, Packing, packing};
 use super::{ar, attached, leaf, tar, zip};
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use crate::file::reason_of;
 use crate::owners::{MAX_LABEL_LEN, is_label, label};
@@ -29,13 +30,13 @@ pub(crate) enum Input<'a> {
 }
 
 /// Looks into what `input` holds. What cannot be read is told to `collector`.
-pub(crate) fn look_into(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) {
+pub(crate) fn look_into(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Buffer) {
     if let Err(error) = look(input, collector, buffer) {
         collector.opaque(reason_of(&error));
     }
 }
 
-fn look(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) -> io::Result<()> {
+fn look(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Buffer) -> io::Result<()> {
     if collector.inside.len() > MAX_DEPTH {
         collector.opaque(format!("lies in more than {MAX_DEPTH} archives, one inside the other"));
         return Ok(());
@@ -78,7 +79,7 @@ fn look_at_file(
     head: &[u8],
     file: &mut dyn ReadSeek,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let looked = match packing(head) {
         Packing::Plain => return attached::look(head, file, collector, buffer),
@@ -99,14 +100,14 @@ pub(super) fn unpack(
     head: &[u8],
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     match packing {
         Packing::Ar => ar::look(reader, collector, buffer),
         Packing::Gzip => look_into_members(Form::Gzip, "(gzip)", reader, collector, buffer),
         Packing::Plain | Packing::Zip => {
             let window = leaf::look(head, reader, collector, buffer)?;
-            attached::tell(head, &buffer[..window], collector);
+            attached::tell(head, buffer.first(window), collector);
             Ok(())
         }
         Packing::Tar => tar::look(reader, collector, buffer),
@@ -126,7 +127,7 @@ fn look_into_members(
     name: &str,
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let mut members = Members::new(form, reader);
     let mut first = [0];
@@ -141,7 +142,7 @@ fn look_into_members(
 pub(crate) fn look_behind(
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let mut chunk = [0; 8192];
     loop {
@@ -158,7 +159,7 @@ pub(crate) fn look_behind(
 }
 
 /// Looks into the entry `name` of what is looked at now.
-pub(super) fn enter(name: &str, input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) {
+pub(super) fn enter(name: &str, input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Buffer) {
     let name: String =
         name.trim_start_matches("./").chars().filter(|character| !character.is_control()).collect();
     let is_label = is_label(&name);
@@ -176,7 +177,7 @@ pub(super) fn enter(name: &str, input: Input<'_>, collector: &mut Collector<'_>,
 }
 
 /// Reads what an archive says of itself, then looks into it as into any entry.
-fn look_at_label(stream: &mut dyn Read, collector: &mut Collector<'_>, buffer: &mut Vec<u8>) {
+fn look_at_label(stream: &mut dyn Read, collector: &mut Collector<'_>, buffer: &mut Buffer) {
     let mut text = Vec::new();
     let read = (&mut *stream).take(MAX_LABEL_LEN).read_to_end(&mut text);
     if let Err(error) = read {

@@ -2,6 +2,7 @@
 
 use super::leaf;
 use super::look::{Input, Metered, enter, look_behind};
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use crate::file::reason_of;
 use std::io::{self, Cursor, Read};
@@ -12,7 +13,7 @@ const BLOCK_LEN: usize = 512;
 pub(super) fn look(
     reader: &mut dyn Read,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let mut reader = Recent { reader, last: Vec::with_capacity(BLOCK_LEN) };
     let ended = each_entry(&mut reader, collector, buffer);
@@ -26,11 +27,7 @@ pub(super) fn look(
     leaf::stream(&mut Cursor::new(last).chain(reader), 0, collector, buffer).map(|_| ())
 }
 
-fn each_entry(
-    reader: &mut Recent<'_>,
-    collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
-) -> io::Result<()> {
+fn each_entry(reader: &mut Recent<'_>, collector: &mut Collector<'_>, buffer: &mut Buffer) -> io::Result<()> {
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries()? {
         let mut entry = entry?;

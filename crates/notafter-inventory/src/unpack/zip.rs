@@ -4,6 +4,7 @@
 use super::directory::{Directory, Entry, LOCAL, LOCAL_LEN, damaged, u16_at};
 use super::gaps::{self, Covered};
 use super::look::{Input, Metered, ReadSeek, enter};
+use crate::buffer::Buffer;
 use crate::collect::Collector;
 use std::io::{self, Read, SeekFrom};
 use std::rc::Rc;
@@ -14,7 +15,7 @@ pub(super) fn look(
     head: &[u8],
     file: &mut dyn ReadSeek,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) -> io::Result<()> {
     let mut covered = Covered::default();
     for entry in directory.entries() {
@@ -38,7 +39,7 @@ fn look_at(
     file: &mut dyn ReadSeek,
     covered: &mut Covered,
     collector: &mut Collector<'_>,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Buffer,
 ) {
     if entry.name.ends_with('/') {
         return;
