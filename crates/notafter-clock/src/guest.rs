@@ -6,7 +6,8 @@ use std::io::{self, Read};
 const AT_SYSINFO_EHDR: u64 = 33;
 
 fn read_bounded(path: &str, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // The kernel makes most of these files anew for each read: one is enough for most.
+    let mut bytes = Vec::with_capacity(1024);
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -27,10 +28,17 @@ pub(crate) fn vdso_base(tid: i32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the process has no vDSO"))
 }
 
-/// The executable of a process, as it sees it; `?` where that is not known.
+/// The executable of a process, as it sees it. Of one that may only be executed the kernel tells the name alone; `?`
+/// where that is not known either.
 pub(crate) fn exe(tid: i32) -> String {
-    let link = std::fs::read_link(format!("/proc/{tid}/exe"));
-    link.map_or_else(|_| "?".to_owned(), |path| path.to_string_lossy().into_owned())
+    match std::fs::read_link(format!("/proc/{tid}/exe")) {
+        Ok(path) => path.to_string_lossy().into_owned(),
+        Err(_) => read_text(&format!("/proc/{tid}/comm"))
+            .ok()
+            .map(|name| name.trim_end().to_owned())
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "?".to_owned()),
+    }
 }
 
 /// The value of a field of /proc/PID/status.

@@ -12,6 +12,7 @@ compile_error!(
 pub mod bpf;
 pub mod fdpass;
 pub mod fork;
+pub mod limits;
 pub mod maps;
 pub mod memfd;
 pub mod memory;

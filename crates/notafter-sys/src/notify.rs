@@ -110,6 +110,20 @@ impl Listener {
         check(unsafe { libc::ioctl(self.0.as_raw_fd(), ADDFD, &raw mut request) })
     }
 
+    /// Adds a close-on-exec descriptor for the file behind `fd` to the caller, which goes on waiting for its answer;
+    /// its number there.
+    ///
+    /// # Errors
+    /// As [`Listener::answer_with_fd`].
+    pub fn add_fd(&self, id: u64, fd: BorrowedFd<'_>) -> io::Result<i32> {
+        let srcfd = u32::try_from(fd.as_raw_fd()).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let newfd_flags = libc::O_CLOEXEC as u32;
+        let mut request = libc::seccomp_notif_addfd { id, flags: 0, srcfd, newfd: 0, newfd_flags };
+        // SAFETY: `request` is a live `seccomp_notif_addfd`, which is what ADDFD reads.
+        let number = unsafe { libc::ioctl(self.0.as_raw_fd(), ADDFD, &raw mut request) };
+        check(number).map(|()| number)
+    }
+
     /// Whether the caller still waits for this answer; ask after reading its memory, whose owner may have changed.
     #[must_use]
     pub fn is_waiting(&self, id: u64) -> bool {

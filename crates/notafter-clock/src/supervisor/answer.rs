@@ -100,7 +100,10 @@ impl Supervisor {
         }
         // The kernel's own code in the vDSO falls back to the call; what it gets is shifted by the wrapper.
         let len = self.vdso.len() as u64;
-        if guest::vdso_base(tid).is_ok_and(|base| notification.instruction_pointer.wrapping_sub(base) < len) {
+        let caller = notification.instruction_pointer;
+        if self.bases.may_hold(caller, len)
+            && guest::vdso_base(tid).is_ok_and(|base| caller.wrapping_sub(base) < len)
+        {
             return self.proceed(listener, notification);
         }
         let id = notification.args[0] as u32 as i32;

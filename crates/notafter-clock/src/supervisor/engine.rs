@@ -94,6 +94,16 @@ pub struct Supervisor {
     pub(super) woken: u32,
     pub(super) happenings: Vec<Happening>,
     children: SignalWatch,
+    /// Whether a child or traced thread may have changed state since all changes were collected. Each change sends
+    /// SIGCHLD, so that asking the kernel without it finds none.
+    changes: Changes,
+}
+
+/// What is known of changes of state that were not collected yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    Announced,
+    Nothing,
 }
 
 impl Supervisor {
@@ -122,6 +132,7 @@ impl Supervisor {
             woken: 0,
             happenings: Vec::new(),
             children: SignalWatch::new(&[Signal::SIGCHLD]).during("signalfd")?,
+            changes: Changes::Announced,
         })
     }
 
@@ -172,6 +183,13 @@ impl Supervisor {
         Ok(std::mem::take(&mut self.happenings))
     }
 
+    /// Whether anything is left that this supervisor started, or that was started by that.
+    #[must_use]
+    pub fn serves_any(&self) -> bool {
+        // A listener is gone once nobody is under its filter.
+        !self.listeners.live.is_empty() || trace::has_any()
+    }
+
     /// What CLOCK_REALTIME shows to the guests.
     #[must_use]
     pub fn now(&self) -> ClockReading {
@@ -181,7 +199,8 @@ impl Supervisor {
     /// Serves the guests once.
     pub(super) fn step(&mut self, others: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<(), Error> {
         let next_due = self.end_what_is_due();
-        let limit = [timeout, next_due].into_iter().flatten().min();
+        let next_look = self.let_go_of_failed_execs();
+        let limit = [timeout, next_due, next_look].into_iter().flatten().min();
         self.wait_and_serve(others, limit)?;
         self.collect_changes()
     }
@@ -191,7 +210,7 @@ impl Supervisor {
     }
 
     fn wait_and_serve(&mut self, others: &[BorrowedFd<'_>], limit: Option<Duration>) -> Result<(), Error> {
-        let (ready, others_ready) = {
+        let (announced, ready, others_ready) = {
             let own = [self.children.as_fd()];
             let starting = self.roots.iter().filter_map(Root::starting);
             let listeners = self.listeners.live.iter().map(|(_, listener)| listener.as_fd());
@@ -205,9 +224,13 @@ impl Supervisor {
             let others_from = fds.len() - others.len();
             let listeners: Vec<PollFlags> = fds[1..=self.listeners.live.len()].iter().map(flags).collect();
             let others: Vec<PollFlags> = fds[others_from..].iter().map(flags).collect();
-            (listeners, others)
+            (!flags(&fds[0]).is_empty(), listeners, others)
         };
-        self.children.take();
+        if announced {
+            // Before they are collected: what changes meanwhile is announced anew.
+            self.children.take();
+            self.changes = Changes::Announced;
+        }
         for (index, flags) in ready.iter().enumerate().rev() {
             let number = self.listeners.live[index].0;
             if flags.contains(PollFlags::POLLIN) {
@@ -252,12 +275,21 @@ impl Supervisor {
         }
     }
 
+    /// Collects every change, of those too that nobody was woken by yet.
+    pub(super) fn collect_all_changes(&mut self) -> Result<(), Error> {
+        self.changes = Changes::Announced;
+        self.collect_changes()
+    }
+
     pub(super) fn collect_changes(&mut self) -> Result<(), Error> {
+        if self.changes == Changes::Nothing {
+            return Ok(());
+        }
         loop {
             let change = match trace::next_change() {
                 Ok(Some(change)) => change,
-                Ok(None) => return Ok(()),
-                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(()),
+                Ok(None) => break,
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => break,
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => continue,
                 Err(error) => return Err(error).during("waitpid"),
             };
@@ -268,6 +300,8 @@ impl Supervisor {
                 Change::Interrupted { stopped } => self.at_interrupt(stopped),
             }
         }
+        self.changes = Changes::Nothing;
+        Ok(())
     }
 
     fn ended(&mut self, tid: i32, code: i32, signal: Option<i32>) {

@@ -2,11 +2,13 @@
 
 use super::engine::Supervisor;
 use crate::guest;
+use notafter_sys::limits;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use notafter_sys::signals;
 use notafter_sys::trace::{CODE_SEGMENT_32, Stopped};
 use std::io;
+use std::os::fd::AsFd;
 
 impl Supervisor {
     /// A thread is about to execute a program: attaches to it, so that the new program stops before its first
@@ -14,7 +16,7 @@ impl Supervisor {
     pub(super) fn before_exec(&mut self, listener: u32, notification: &Notification) {
         let tid = notification.tid;
         self.look_before_exec(tid);
-        match self.tracees.attach_for_exec(tid) {
+        match self.tracees.attach_for_exec(tid, self.clock().real_mono()) {
             Ok(()) => self.proceed(listener, notification),
             Err(error) => {
                 let why = match guest::tracer_of(tid) {
@@ -73,15 +75,21 @@ impl Supervisor {
     /// Hands the clock page to a program that asks for it as its first instructions. Whether this was that request.
     pub(super) fn give_page(&mut self, listener: u32, notification: &Notification) -> bool {
         let tid = notification.tid;
-        let from_entry = guest::vdso_base(tid)
-            .is_ok_and(|base| self.vdso.is_request(notification.instruction_pointer.wrapping_sub(base)));
+        let asks = |base: u64| self.vdso.is_request(notification.instruction_pointer.wrapping_sub(base));
+        let from_entry = self.bases.of(tid).is_some_and(asks) || guest::vdso_base(tid).is_ok_and(asks);
         if !from_entry {
             return false;
         }
-        use std::os::fd::AsFd;
-        let given = match self.listeners.get(listener) {
-            Some(listener) => listener.answer_with_fd(notification.id, self.page.as_fd()),
-            None => return true,
+        let Some(listener_end) = self.listeners.get(listener) else { return true };
+        let given = match listener_end.answer_with_fd(notification.id, self.page.as_fd()) {
+            // It has no descriptor to spare. Its limit is its own again before it goes on.
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                let add = || listener_end.add_fd(notification.id, self.page.as_fd());
+                limits::with_room_for_descriptors(tid, add)
+                    .and_then(|number| listener_end.answer(notification.id, Ok(number.into())))
+                    .map_err(|_| error)
+            }
+            given => given,
         };
         match given {
             Ok(()) => {

@@ -7,23 +7,43 @@ use crate::sweep::{self, Gap};
 use notafter_sys::notify::Notification;
 use notafter_sys::page::PAGE_LEN;
 use notafter_sys::vdso::PAGE_ADDRESS;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 /// More processes than this are looked through for those that are gone.
 const MAX_REMEMBERED: usize = 4096;
 
+/// More places than this are not remembered: then every caller is asked.
+const MAX_PLACES: usize = 1 << 16;
+
 /// Where the vDSO of processes that have executed a program lies, by process id. A process that ended by a signal
 /// stays here, so another one with its id may be meant.
 #[derive(Debug, Default)]
-pub(super) struct Bases(HashMap<i32, u64>);
+pub(super) struct Bases {
+    by_process: HashMap<i32, u64>,
+    /// Wherever a vDSO has ever been; copies of a process have theirs where its is.
+    ever: BTreeSet<u64>,
+}
 
 impl Bases {
     pub(super) fn insert(&mut self, pid: i32, base: u64) {
-        if self.0.len() >= MAX_REMEMBERED {
-            self.0.retain(|pid, _| guest::is_alive(*pid));
+        if self.by_process.len() >= MAX_REMEMBERED {
+            self.by_process.retain(|pid, _| guest::is_alive(*pid));
         }
-        self.0.insert(pid, base);
+        self.by_process.insert(pid, base);
+        if self.ever.len() < MAX_PLACES {
+            self.ever.insert(base);
+        }
+    }
+
+    pub(super) fn of(&self, pid: i32) -> Option<u64> {
+        self.by_process.get(&pid).copied()
+    }
+
+    /// Whether a vDSO of `len` bytes that was patched here can lie at `address`; cheaper than asking the process.
+    pub(super) fn may_hold(&self, address: u64, len: u64) -> bool {
+        let before = self.ever.range(..=address).next_back();
+        self.ever.len() >= MAX_PLACES || before.is_some_and(|base| address - base < len)
     }
 }
 
@@ -31,8 +51,8 @@ impl Supervisor {
     /// Looks at the program of a process before another takes its place. A copy of a process that has not executed
     /// anything itself is not looked at: its original will be.
     pub(super) fn look_before_exec(&mut self, tid: i32) {
-        if let Some(base) = self.bases.0.get(&tid) {
-            self.look(tid, Some(*base));
+        if let Some(base) = self.bases.of(tid) {
+            self.look(tid, Some(base));
         }
     }
 
@@ -41,7 +61,7 @@ impl Supervisor {
     pub(super) fn look_before_end(&mut self, tid: i32) {
         // Between filter and exec a new process is still a copy of this one, which no clock was given to.
         if !self.roots.iter().any(|root| root.pid == tid && !root.has_executed) {
-            let base = self.bases.0.remove(&tid);
+            let base = self.bases.by_process.remove(&tid);
             self.look(tid, base);
         }
     }

@@ -57,7 +57,7 @@ impl Supervisor {
     /// [`crate::Error::System`] where it can no longer serve.
     pub fn survey(&mut self) -> Result<Survey, crate::Error> {
         let before = self.stirs;
-        self.collect_changes()?;
+        self.collect_all_changes()?;
         self.serve_pending();
         let mut busy = busy_threads();
         // A thread that waits for an answer, or stands still for its exec, sleeps only to the eye.

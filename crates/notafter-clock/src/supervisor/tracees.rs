@@ -9,6 +9,10 @@ use notafter_sys::memory;
 use notafter_sys::trace::{self, Registers, Running, Stopped};
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
+
+/// How long an exec may take before the supervisor looks whether it has failed.
+const EXEC_TAKES: Duration = Duration::from_millis(10);
 
 /// Results by which the kernel says that a call was interrupted and is to be issued again
 /// (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
@@ -23,8 +27,8 @@ const INTERRUPTED: i64 = -(libc::EINTR as i64);
 enum Purpose {
     /// Its wait is over: it is made to return.
     EndWait(Wait),
-    /// It is about to execute another program.
-    Exec,
+    /// It is about to execute another program, since that instant of the kernel's CLOCK_MONOTONIC.
+    Exec { since: Nanos },
     /// Its call waits to be issued again with another timeout.
     Rewrite(Wait),
     /// It sits in a call with a rewritten timeout; these are its own registers. With `over`, its time is up.
@@ -59,7 +63,7 @@ impl Tracees {
     pub(super) fn in_motion(&self) -> Option<i32> {
         let moves = |purpose: &Purpose| match purpose {
             Purpose::EndWait(_) | Purpose::Rewrite(_) | Purpose::Rewritten { over: true, .. } => true,
-            Purpose::Exec | Purpose::Rewritten { over: false, .. } => false,
+            Purpose::Exec { .. } | Purpose::Rewritten { over: false, .. } => false,
         };
         self.0.iter().find(|(_, tracee)| moves(&tracee.purpose)).map(|(tid, _)| *tid)
     }
@@ -78,12 +82,41 @@ impl Tracees {
     }
 
     /// Attaches to a thread that is about to execute a program.
-    pub(super) fn attach_for_exec(&mut self, tid: i32) -> io::Result<()> {
-        self.attach(tid, Purpose::Exec).map(drop)
+    pub(super) fn attach_for_exec(&mut self, tid: i32, now: Nanos) -> io::Result<()> {
+        self.attach(tid, Purpose::Exec { since: now }).map(drop)
+    }
+
+    fn any_executing(&self) -> bool {
+        self.0.values().any(|tracee| matches!(tracee.purpose, Purpose::Exec { .. }))
+    }
+
+    /// Asks threads to stop whose exec should be over and is: it has failed, and nothing else would stop them.
+    fn interrupt_failed_execs(&mut self, now: Nanos) {
+        for (tid, tracee) in &mut self.0 {
+            let Purpose::Exec { since } = &mut tracee.purpose else { continue };
+            if now - *since < EXEC_TAKES.into() {
+                continue;
+            }
+            *since = now;
+            let call = guest::blocked_in(*tid).map(|(number, _)| i64::from(number));
+            if !matches!(call, Some(libc::SYS_execve | libc::SYS_execveat)) {
+                let _ = tracee.running.interrupt(); // gone: its end will be reported
+            }
+        }
     }
 }
 
 impl Supervisor {
+    /// Sees to it that no thread stays attached whose exec has failed; returns when to look again.
+    pub(super) fn let_go_of_failed_execs(&mut self) -> Option<Duration> {
+        if !self.tracees.any_executing() {
+            return None;
+        }
+        let now = self.clock().real_mono();
+        self.tracees.interrupt_failed_execs(now);
+        Some(EXEC_TAKES)
+    }
+
     /// Makes a thread return from a wait that is over, if it still sits in that very call.
     pub(super) fn end_wait(&mut self, tid: i32) {
         let Some(wait) = self.sleepers.end(tid) else { return };
@@ -130,7 +163,7 @@ impl Supervisor {
             Some(purpose @ Purpose::Rewritten { .. }) => stopped.resume(0).map(|running| {
                 self.tracees.0.insert(tid, Tracee { purpose, running });
             }),
-            Some(Purpose::Exec) | None => stopped.detach(0),
+            Some(Purpose::Exec { .. }) | None => detach_unnoticed(stopped),
         };
         self.unless_gone(tid, done);
     }
@@ -155,7 +188,9 @@ impl Supervisor {
             }
             // The signal decides what becomes of the call, as it would natively: it fails, or is issued again and
             // put before the supervisor anew.
-            Some(Purpose::EndWait(_) | Purpose::Exec | Purpose::Rewrite(_)) | None => stopped.detach(signal),
+            Some(Purpose::EndWait(_) | Purpose::Exec { .. } | Purpose::Rewrite(_)) | None => {
+                stopped.detach(signal)
+            }
         };
         self.unless_gone(tid, done);
     }
@@ -241,6 +276,16 @@ impl Supervisor {
         stopped.set_registers(registers)?;
         stopped.detach(signal)
     }
+}
+
+/// Lets a thread go that stood still for nothing it should know of: a call that this has interrupted is issued again.
+fn detach_unnoticed(stopped: Stopped) -> io::Result<()> {
+    let mut registers = stopped.registers()?;
+    if registers.rax.cast_signed() == INTERRUPTED && registers.orig_rax.cast_signed() >= 0 {
+        registers.rax = RESTART_ALWAYS.cast_unsigned();
+        stopped.set_registers(registers)?;
+    }
+    stopped.detach(0)
 }
 
 fn argument(registers: &mut Registers, index: u8) -> &mut u64 {

@@ -9,7 +9,6 @@ use notafter_core::UnixTime;
 use notafter_sys::fork;
 use notafter_sys::namespaces::{Namespaces, unshare};
 use notafter_sys::signals;
-use notafter_sys::trace;
 use std::ffi::{CString, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -90,7 +89,7 @@ fn serve(instant: UnixTime, command: Vec<OsString>, front: &Front) -> Result<(),
             }
         }
         tell_faults(&supervisor, front, &mut told);
-        if !trace::has_any() {
+        if !supervisor.serves_any() {
             return Ok(());
         }
     }

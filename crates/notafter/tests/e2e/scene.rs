@@ -37,6 +37,12 @@ impl Scene {
         self.0.path()
     }
 
+    /// Lets other users of the machine in.
+    pub(super) fn open_to_others(&self) {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(self.path(), mode).unwrap();
+    }
+
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_notafter"));
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
