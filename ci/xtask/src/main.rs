@@ -21,6 +21,9 @@ enum Chore {
     Bench {
         /// Measures this instead of everything else, on a quiet machine.
         what: Option<Measured>,
+        /// Measures one row of the clock's table alone.
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
         /// Writes the figures to `docs/benchmarks.md`.
         #[arg(long)]
         record: bool,
@@ -67,6 +70,8 @@ enum Chore {
 /// What can be measured alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measured {
+    /// The clock engine beside libfaketime.
+    Clock,
     /// A year of daily jobs in each runtime.
     Jobs,
     /// Scans of binaries, trees and archives; needs some gigabytes of room.
@@ -96,9 +101,13 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let root = workspace_root()?;
     match &arguments.command {
-        Chore::Bench { what, record } => {
+        Chore::Bench { what, only, record } => {
             let recording = if *record { bench::Recording::Document } else { bench::Recording::Nowhere };
             match what {
+                Some(Measured::Clock) => bench::run_clock(&root, only.as_deref(), recording),
+                None | Some(Measured::Jobs | Measured::Scan) if only.is_some() => {
+                    bail!("only `bench clock` has rows")
+                }
                 None => bench::run(&root, recording),
                 Some(Measured::Jobs) => bench::run_jobs(&root, recording),
                 Some(Measured::Scan) => bench::run_scan(&root, recording),

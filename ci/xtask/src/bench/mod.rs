@@ -2,6 +2,7 @@
 
 mod clock;
 mod document;
+mod engine;
 mod figure;
 mod jobs;
 mod replay;
@@ -12,5 +13,5 @@ mod table;
 
 pub use clock::read_clock_as_guest;
 pub use document::{record, replace_table};
-pub use suite::{Recording, run, run_jobs, run_scan};
+pub use suite::{Recording, run, run_clock, run_jobs, run_scan};
 pub use table::Table;

@@ -1,7 +1,7 @@
 //! All measurements in one run.
 
 use super::figure::Figure;
-use super::{Table, clock, jobs, record, replay, scan, start};
+use super::{Table, clock, engine, jobs, record, replay, scan, start};
 use crate::printer;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,24 @@ pub fn run_scan(root: &Path, recording: Recording) -> Result<()> {
 pub fn run_jobs(root: &Path, recording: Recording) -> Result<()> {
     let room = tempfile::tempdir().context("failed to make room")?;
     report(root, "jobs", &jobs::measure(root, room.path())?, recording)
+}
+
+/// The same for the clock engine beside libfaketime, which takes some minutes; `only` names one row.
+///
+/// # Errors
+/// As [`run`], and where there is no such row.
+pub fn run_clock(root: &Path, only: Option<&str>, recording: Recording) -> Result<()> {
+    let notafter = built(root)?;
+    ensure!(
+        only.is_none() || recording == Recording::Nowhere,
+        "the table is written whole: leave either --only or --record out"
+    );
+    let measured = engine::measure(root, &notafter, only)?;
+    if recording == Recording::Document {
+        record(&root.join("docs/benchmarks.md"), "engine", &measured.table)?;
+    }
+    ensure!(measured.missed == 0, "{} figures missed", measured.missed);
+    Ok(())
 }
 
 fn built(root: &Path) -> Result<PathBuf> {
