@@ -1,7 +1,8 @@
 //! Where services run: sandboxes with one network and one clock.
 //!
 //! The runner asks a [`Backend`] for a [`Sandbox`], launches services into it, looks at them, moves their clock and
-//! asks for the proofs that every process saw it. The embedded back end makes the sandbox from namespaces; the
+//! asks for the proofs that every process saw it. The embedded back end makes the sandbox from namespaces, the
+//! docker one from containers; the
 //! scripted one plays a table, for tests of everything above.
 //!
 //! What must never happen here: falling back to another back end, or going on where something cannot be enforced
@@ -9,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod contract;
+mod docker;
 mod doctor;
 mod embedded;
 mod error;
@@ -22,6 +24,7 @@ pub use contract::{
     Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
+pub use docker::Docker;
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 pub use embedded::Embedded;
 pub use error::Error;

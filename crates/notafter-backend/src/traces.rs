@@ -151,7 +151,7 @@ fn is_abandoned(name: &str) -> bool {
 
 /// The number of the calling process's pid namespace, with the machine's boot: several containers may share the
 /// directories in which houses stand.
-fn pid_namespace() -> io::Result<String> {
+pub(crate) fn pid_namespace() -> io::Result<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     let boot: String = boot.chars().filter(char::is_ascii_hexdigit).take(8).collect();
     Ok(format!("{boot}.{}", fs::metadata("/proc/self/ns/pid")?.ino()))

@@ -7,6 +7,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
+    /// Those of containers that an engine makes: the docker back end. The services of a case share one network, which
+    /// has no way out.
+    Containers,
     /// Namespaces of their own (namespaces(7)): user, mount, process, network, ipc and host name. Records written
     /// before there was a choice mean this.
     #[default]
@@ -19,6 +22,7 @@ pub enum Isolation {
 impl fmt::Display for Isolation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
+            Self::Containers => "containers",
             Self::Namespaces => "namespaces",
             Self::None => "none",
         })

@@ -84,6 +84,10 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Prints the JSON Schema of scenario files
     Schema,
+    /// Takes away what killed runs left in the container engine of this machine
+    ///
+    /// A run with `--backend docker` does so first of all.
+    Sweep,
     /// Says whether an attested verdict lets an image be deployed
     ///
     /// Exit codes: 0 where it was allowed, 1 where it was not, or not for this image, by this key, in this time.
@@ -270,6 +274,8 @@ pub(crate) enum ScanFormat {
 /// Where services run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
+    /// Containers of an engine on this machine: Docker 20.10 and newer
+    Docker,
     /// Namespaces of this machine, without a daemon
     #[default]
     Embedded,

@@ -1,6 +1,6 @@
 //! Opening sandboxes.
 
-use super::sandbox::EmbeddedSandbox;
+use super::sandbox::{EmbeddedSandbox, Place};
 use super::spawner::Spawner;
 use crate::{Backend, Error, HostClock, Sandbox, SandboxSpec};
 use notafter_core::Isolation;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct Embedded {
     spawner: Arc<Spawner>,
     host_clock: HostClock,
-    isolation: Isolation,
+    place: Place,
 }
 
 impl Embedded {
@@ -35,14 +35,14 @@ impl Embedded {
             action: "make the thread that starts sandboxes".to_owned(),
             source,
         })?;
-        Ok(Self { spawner: Arc::new(spawner), host_clock, isolation: Isolation::Namespaces })
+        Ok(Self { spawner: Arc::new(spawner), host_clock, place: Place::Namespaces })
     }
 
     /// The same with services that nothing keeps apart from the machine: for job containers that may not make
     /// namespaces. One sandbox at a time: [`Backend::open`] waits for another of this machine's network.
     #[must_use]
     pub fn without_namespaces(self) -> Self {
-        Self { isolation: Isolation::None, ..self }
+        Self { place: Place::Machine, ..self }
     }
 }
 
@@ -52,11 +52,11 @@ impl Backend for Embedded {
     }
 
     fn isolation(&self) -> Isolation {
-        self.isolation
+        self.place.isolation()
     }
 
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error> {
-        EmbeddedSandbox::open(Arc::clone(&self.spawner), self.host_clock, self.isolation, spec)
+        EmbeddedSandbox::open(Arc::clone(&self.spawner), self.host_clock, self.place.clone(), spec)
             .map(|sandbox| Box::new(sandbox) as Box<dyn Sandbox>)
     }
 }

@@ -15,3 +15,5 @@ mod tenancy;
 mod timepiece;
 
 pub use backend::Embedded;
+pub(crate) use sandbox::{EmbeddedSandbox, Place};
+pub(crate) use spawner::Spawner;

@@ -8,9 +8,11 @@ use super::neighbours::listening_beside;
 use super::spawner::Spawner;
 use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
-use crate::wire::{Host, KeeperReply, KeeperRequest, NoConnection, Premises};
+use crate::docker::Images;
+use crate::traces::raze_abandoned;
+use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, NoConnection, Premises, Tree};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
+    ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, RootTree, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
@@ -18,15 +20,41 @@ use notafter_core::{ClockReading, ClockWitness, Isolation, Motion, ServiceName, 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How much longer than the connection itself its report may take, on the host's clock.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// Where services live.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// In containers of an engine, from images that are made for it.
+    Containers(Arc<Images>),
+    /// On the machine itself.
+    Machine,
+    /// In namespaces of the sandbox's own.
+    Namespaces,
+}
+
+impl Place {
+    /// What keeps services apart there.
+    pub(super) fn isolation(&self) -> Isolation {
+        match self {
+            Self::Containers(_) => Isolation::Containers,
+            Self::Machine => Isolation::None,
+            Self::Namespaces => Isolation::Namespaces,
+        }
+    }
+}
+
 /// Services on one network.
-pub(super) struct EmbeddedSandbox {
+pub(crate) struct EmbeddedSandbox {
     keeper: KeeperLink,
+    place: Place,
+    /// Where throw-away data lies, for containers.
+    disk: PathBuf,
     /// Where services have no namespaces.
     tenancy: Option<Tenancy>,
     /// None runs on the host's clock.
@@ -48,19 +76,21 @@ pub(super) struct EmbeddedSandbox {
 }
 
 impl EmbeddedSandbox {
-    pub(super) fn open(
+    pub(crate) fn open(
         spawner: Arc<Spawner>,
         host_clock: HostClock,
-        isolation: Isolation,
+        place: Place,
         spec: &SandboxSpec,
     ) -> Result<Self, Error> {
-        let tenancy = match isolation {
-            Isolation::Namespaces => None,
-            Isolation::None => Some(Tenancy::begin(spec.scratch.as_deref())?),
+        let disk = spec.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let tenancy = match place {
+            Place::Containers(_) | Place::Namespaces => None,
+            Place::Machine => Some(Tenancy::begin(spec.scratch.as_deref())?),
         };
-        let premises = match &tenancy {
-            None => Premises::Apart { scratch: spec.scratch.clone() },
-            Some(tenancy) => tenancy.premises(),
+        let premises = match (&place, &tenancy) {
+            (Place::Containers(images), _) => Premises::Containers(lease(images, &disk)?),
+            (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
+            (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
         };
         let (keeper, mut remarks) = KeeperLink::open(&spawner, premises)?;
         remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
@@ -70,6 +100,8 @@ impl EmbeddedSandbox {
         };
         Ok(Self {
             keeper,
+            place,
+            disk,
             tenancy,
             timepiece,
             evidence: WitnessReport::default(),
@@ -176,10 +208,24 @@ impl EmbeddedSandbox {
                     self.remarks.push(format!("something is left behind on the machine: {error}"));
                 }
             }
+            if let Place::Containers(_) = self.place {
+                raze_abandoned(&self.disk); // of a keeper that was killed
+            }
             self.remark(closed?);
         }
         Ok(())
     }
+}
+
+/// What a keeper of containers is told.
+fn lease(images: &Images, disk: &Path) -> Result<Lease, Error> {
+    Ok(Lease {
+        socket: images.socket.clone(),
+        owner: images.owner.clone(),
+        bare_image: images.of(&RootTree::Empty, &[])?,
+        most_memory_bytes: images.most_memory_bytes,
+        disk: disk.to_owned(),
+    })
 }
 
 impl Sandbox for EmbeddedSandbox {
@@ -201,7 +247,15 @@ impl Sandbox for EmbeddedSandbox {
         let number = self.launches;
         self.launches += 1;
         let (mut instance, parcel) = Instance::prepare(number, spec, &self.hosts)?;
-        let Parcel { blueprint, init_end, log_end, files } = parcel;
+        let Parcel { mut blueprint, init_end, log_end, files } = parcel;
+        if let Place::Containers(images) = &self.place {
+            let tree = match &spec.root {
+                RootTree::Empty | RootTree::Host => None,
+                RootTree::Tree(path) => Some(path.clone()),
+            };
+            blueprint.tree = Tree::Image { id: images.of(&spec.root, &spec.binds)?, tree };
+            blueprint.binds.clear();
+        }
         let request = KeeperRequest::Launch { instance: number, blueprint: Box::new(blueprint) };
         let page = match &self.timepiece {
             Some(timepiece) => Some(timepiece.page.read_only().map_err(broken("hand over the clock"))?),

@@ -12,13 +12,13 @@ type Order = (OwnedFd, Sender<io::Result<Child>>);
 
 /// Ends with its last owner; so do the keepers that it made.
 #[derive(Debug)]
-pub(super) struct Spawner {
+pub(crate) struct Spawner {
     orders: Sender<Order>,
 }
 
 impl Spawner {
     /// `executable` is a program that calls [`crate::run_if_sandbox`].
-    pub(super) fn start(executable: &Path) -> io::Result<Self> {
+    pub(crate) fn start(executable: &Path) -> io::Result<Self> {
         let (orders, inbox) = channel::<Order>();
         let executable: PathBuf = executable.to_owned();
         let work = move || {

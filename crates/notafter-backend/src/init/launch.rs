@@ -2,7 +2,7 @@
 
 use super::tree::RootTree;
 use super::users::User;
-use super::{copied_tree, copy, devices, machine_tree, own_tree};
+use super::{container_tree, copied_tree, copy, devices, machine_tree, own_tree};
 use crate::VolumeContent;
 use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree, VolumeHead};
 use notafter_core::VolumeState;
@@ -13,7 +13,7 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 /// Longest passwd or group file that is read.
-const MAX_USERS_BYTES: u64 = 1 << 20;
+pub(super) const MAX_USERS_BYTES: u64 = 1 << 20;
 
 /// What Docker leaves to a container by default; never SYS_PTRACE, with which a candidate could reach its supervisor.
 pub(super) const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
@@ -68,6 +68,7 @@ pub(super) fn enter(
     contents: &[u8],
 ) -> Result<Result<Ground, String>, Failure> {
     match (&site.house, &blueprint.tree) {
+        (_, Tree::Image { .. }) => container_tree::lay(blueprint, contents),
         (None, _) => own_tree::enter(blueprint, site, contents),
         (Some(house), Tree::Host) => machine_tree::lay(blueprint, site, house, contents),
         (Some(_), Tree::Empty | Tree::Unpacked(_)) => copied_tree::build(blueprint, site, contents),
@@ -76,11 +77,22 @@ pub(super) fn enter(
 
 /// The scenario's own files come before those of the image.
 pub(super) fn users_file(blueprint: &Blueprint, contents: &[u8], tree: &RootTree, path: &str) -> String {
+    own_text(blueprint, contents, path).unwrap_or_else(|| tree.text_of(path, MAX_USERS_BYTES))
+}
+
+/// The text of one of the scenario's own files.
+pub(super) fn own_text(blueprint: &Blueprint, contents: &[u8], path: &str) -> Option<String> {
     let mut files = files(&blueprint.files, contents);
-    match files.find(|(head, _)| head.path == path) {
-        Some((_, bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        None => tree.text_of(path, MAX_USERS_BYTES),
+    files.find(|(head, _)| head.path == path).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The names of all services, as hosts(5).
+pub(super) fn hosts_file(blueprint: &Blueprint) -> String {
+    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
+    for host in &blueprint.hosts {
+        hosts.push_str(&format!("{}\t{}\n", host.address, host.name));
     }
+    hosts
 }
 
 /// Each file with its bytes; a length beyond the end yields no bytes.
@@ -106,12 +118,8 @@ pub(super) fn lay_in(
     for directory in ["/run", "/proc", "/sys", "/dev", "/etc"] {
         tree.need_directory(directory)?;
     }
-    let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    for host in &blueprint.hosts {
-        hosts.push_str(&format!("{}\t{}\n", host.address, host.name));
-    }
     let own = [
-        ("/etc/hosts", hosts),
+        ("/etc/hosts", hosts_file(blueprint)),
         ("/etc/hostname", format!("{}\n", blueprint.service)),
         ("/etc/resolv.conf", String::new()),
     ];
@@ -152,6 +160,26 @@ pub(super) fn volume(
         copy::tree(model, &source).map_err(|(_, error)| error).doing(action)?;
     }
     Ok(source)
+}
+
+/// The volumes of a service that will live in a container: directories of the machine, with what the image has there,
+/// whose copy is `tree`. They are root's as yet. Each with where it is to appear.
+pub(crate) fn prepare_volumes(
+    blueprint: &Blueprint,
+    site: &Site,
+    tree: Option<&Path>,
+) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let mut model = RootTree::new(&site.stage, &site.changes)?;
+    if let Some(tree) = tree {
+        model.cover(Path::new("/"), tree)?;
+    }
+    let mut volumes = Vec::new();
+    for head in &blueprint.volumes {
+        let of_image = model.host_directory(&head.path).filter(|_| tree.is_some());
+        let source = volume(site, head, (0, 0), of_image.as_deref())?;
+        volumes.push((source, head.path.clone()));
+    }
+    Ok(volumes)
 }
 
 /// Removes what is in a directory but not the directory, which may be mounted elsewhere.

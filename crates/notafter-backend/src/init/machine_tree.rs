@@ -10,9 +10,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 
-/// Longest passwd or group file that is read.
-const MAX_USERS_BYTES: u64 = 1 << 20;
-
 /// Lays everything in. As for [`launch::enter`], the inner error is why nothing can be started.
 pub(super) fn lay(
     blueprint: &Blueprint,
@@ -52,10 +49,10 @@ pub(super) fn lay(
     Ok(Ok(Ground { root: None, identity, env, remarks }))
 }
 
-fn text_of(path: &str) -> String {
+pub(super) fn text_of(path: &str) -> String {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(path) {
-        let _ = io::Read::read_to_end(&mut io::Read::take(file, MAX_USERS_BYTES), &mut bytes);
+        let _ = io::Read::read_to_end(&mut io::Read::take(file, launch::MAX_USERS_BYTES), &mut bytes);
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

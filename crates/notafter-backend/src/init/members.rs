@@ -15,6 +15,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 pub(super) enum Members {
     /// It descends from this init, which adopts what its own parents leave behind.
     BelowInit,
+    /// It is in the container of which this init is the first process. An engine's helper that made it may change
+    /// its threads, so that nothing but the keeper's socket tells of the end.
+    OfContainer,
     /// It is in the pid namespace of which this init is pid 1.
     OfNamespace,
 }
@@ -25,6 +28,7 @@ impl Members {
         match self {
             Self::BelowInit => rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
                 .doing(|| "adopt what the service leaves".to_owned()),
+            Self::OfContainer => Ok(()),
             // The kernel ends a namespace with its pid 1, and pid 1 with the keeper.
             Self::OfNamespace => {
                 fork::die_with_maker(0).map(|_| ()).doing(|| "tie the init to the sandbox".to_owned())
@@ -39,7 +43,7 @@ impl Members {
                 let _ = kill_below(own_pid(), |_| false); // without /proc there would be no supervisor
             }
             // As pid 1 of this namespace: every other process of it, and none outside.
-            Self::OfNamespace => {
+            Self::OfContainer | Self::OfNamespace => {
                 let _ = rustix::process::kill_process_group(Pid::INIT, Signal::KILL);
             }
         }

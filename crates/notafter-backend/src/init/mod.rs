@@ -7,6 +7,7 @@
 //! What must never happen here: ending while a process of the service could go on, or answering a request twice.
 
 mod clocked;
+mod container_tree;
 mod copied_tree;
 mod copy;
 mod devices;
@@ -23,6 +24,6 @@ mod serve;
 mod tree;
 mod users;
 
-pub(crate) use launch::Site;
+pub(crate) use launch::{Site, prepare_volumes};
 pub(crate) use machine_user::may_look_at_others;
 pub(crate) use serve::{Birth, run};

@@ -21,7 +21,7 @@ pub(super) fn enter(
     let mut remarks = Vec::new();
     let mut tree = RootTree::new(&site.stage, &site.changes)?;
     match &blueprint.tree {
-        Tree::Empty => {}
+        Tree::Empty | Tree::Image { .. } => {}
         Tree::Unpacked(lower) => tree.cover(Path::new("/"), lower)?,
         Tree::Host => host_tree::plan(&mut tree, &site.hidden, &mut remarks)?,
     }

@@ -5,7 +5,7 @@ use super::launch::{self, Ground, Site};
 use super::members::Members;
 use super::plain::plain_words;
 use crate::HostClock;
-use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState};
+use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState, Tree};
 use notafter_clock::{Ledger, Survey};
 use notafter_core::ClockReading;
 use notafter_sys::fork;
@@ -77,9 +77,10 @@ pub(crate) fn run(birth: Birth) -> i32 {
 
 fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
     let Birth { blueprint, site, channel, log, files, clock, keeper_lives, host_clock } = birth;
-    let members = match site.house {
-        None => Members::OfNamespace,
-        Some(_) => Members::BelowInit,
+    let members = match (&blueprint.tree, &site.house) {
+        (Tree::Image { .. }, _) => Members::OfContainer,
+        (_, None) => Members::OfNamespace,
+        (_, Some(_)) => Members::BelowInit,
     };
     match prepare(&blueprint, &site, members, files, clock) {
         Ok((ground, engine, null)) => Ok(Init {

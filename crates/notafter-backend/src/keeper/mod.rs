@@ -4,7 +4,9 @@
 //! What must never happen here: outliving the runner, or leaving an init behind.
 
 mod connect;
+mod containers;
 mod ground;
+mod inside;
 mod machine_ground;
 mod own_ground;
 mod serve;

@@ -3,6 +3,7 @@
 use super::connect::connect;
 use super::ground::Ground;
 use super::strays;
+use super::{containers, inside};
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
 use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Premises};
@@ -39,6 +40,7 @@ pub fn run_if_sandbox(host_clock: HostClock) {
             None => 2,
         },
         Some(CANARY) => sing(),
+        Some(inside::ARGUMENT) => inside::live(host_clock),
         _ => return,
     };
     fork::exit_now(code)
@@ -57,7 +59,15 @@ fn sing() -> i32 {
 fn keep(parent: u32, host_clock: HostClock) -> i32 {
     let prepared = fork::keep_descriptors_from_programs().and_then(|()| take_channel());
     let Ok(channel) = prepared else { return 125 };
-    match open(&channel, parent) {
+    let premises = match hear_premises(&channel) {
+        Ok(Premises::Containers(lease)) => return containers::keep(channel, &lease),
+        Ok(premises) => premises,
+        Err(failure) => {
+            let _ = channel.send(&KeeperReply::Failed(failure), &[]);
+            return 125;
+        }
+    };
+    match open(&channel, parent, premises) {
         Ok((ground, remarks)) => {
             let Ok((keeper_lives, _life)) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC) else {
                 return 125;
@@ -83,12 +93,16 @@ fn take_channel() -> io::Result<Channel> {
     Ok(Channel::from(channel))
 }
 
-fn open(channel: &Channel, parent: u32) -> Result<(Ground, Vec<String>), Failure> {
+fn hear_premises(channel: &Channel) -> Result<Premises, Failure> {
+    let (request, _) = channel.receive::<KeeperRequest>().doing(|| "hear from the runner".to_owned())?;
+    match request {
+        KeeperRequest::Open(premises) => Ok(premises),
+        _ => Err(Failure::new("open the sandbox", "the first request was another one")),
+    }
+}
+
+fn open(channel: &Channel, parent: u32, premises: Premises) -> Result<(Ground, Vec<String>), Failure> {
     let lost = || "hear from the runner".to_owned();
-    let (request, _) = channel.receive::<KeeperRequest>().doing(lost)?;
-    let KeeperRequest::Open(premises) = request else {
-        return Err(Failure::new("open the sandbox", "the first request was another one"));
-    };
     // Without namespaces nothing ends with this process by itself: it hears of the runner's end by its socket, ends
     // everything, and then itself.
     let dies_with_runner = matches!(premises, Premises::Apart { .. });

@@ -18,11 +18,43 @@ pub(crate) enum Premises {
         /// A directory of the host in which the sandbox makes one of its own; none keeps throw-away data in memory.
         scratch: Option<PathBuf>,
     },
+    /// Containers of an engine.
+    Containers(Lease),
     /// The machine itself, and a house on it: see `traces`.
     Machine {
         /// Where the half on disk is to stand.
         disk: PathBuf,
     },
+}
+
+/// What a keeper needs to have containers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    /// Where the engine answers.
+    pub(crate) socket: PathBuf,
+    /// Whose the containers are, for their labels.
+    pub(crate) owner: String,
+    /// Id of an image with next to nothing in it.
+    pub(crate) bare_image: String,
+    /// Bound of the memory of each container.
+    pub(crate) most_memory_bytes: Option<i64>,
+    /// Where the half on disk of the house is to stand: see `traces`.
+    pub(crate) disk: PathBuf,
+}
+
+/// What a container is for: the first message that it hears.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Errand {
+    /// To be the init of a service. With the descriptors of [`KeeperRequest::Launch`].
+    Init(Box<Blueprint>),
+    /// To hold the network of the sandbox: [`KeeperReply::Ready`], and from then on [`KeeperRequest::Connect`].
+    Network,
+}
+
+/// The last message of an init in a container: it ends because it was to, with this code.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Farewell {
+    pub(crate) code: i32,
 }
 
 /// A host name inside and its address.
@@ -37,6 +69,12 @@ pub(crate) struct Host {
 pub(crate) enum Tree {
     Empty,
     Host,
+    /// An image of the engine; inside, its tree is the root already.
+    Image {
+        id: String,
+        /// The same tree on the machine, where there is one.
+        tree: Option<PathBuf>,
+    },
     Unpacked(PathBuf),
 }
 

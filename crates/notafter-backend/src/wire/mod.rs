@@ -17,6 +17,6 @@ pub(crate) use channel::Channel;
 pub(crate) use deadline::{Deadline, LONGEST};
 pub(crate) use failure::{Attempt, Failure};
 pub(crate) use messages::{
-    Blueprint, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, MainState, NoConnection,
-    Premises, Tree, VolumeHead,
+    Blueprint, Errand, Farewell, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, Lease,
+    MainState, NoConnection, Premises, Tree, VolumeHead,
 };

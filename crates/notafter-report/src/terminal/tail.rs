@@ -135,6 +135,7 @@ fn run(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     page.field("window", &format!("{start} to {horizon} ({})", Span::from_secs(horizon.secs_since(start))))?;
     page.field("begun", &format!("{} by the host's clock", record.started))?;
     match record.isolation {
+        Isolation::Containers => page.field("isolation", "containers of a container engine, without a way out"),
         Isolation::Namespaces => Ok(()),
         Isolation::None => page.field(
             "isolation",

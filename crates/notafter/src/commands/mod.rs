@@ -11,6 +11,7 @@ mod replay;
 mod scan;
 mod schema;
 mod start;
+mod sweep;
 mod verify;
 
 pub(crate) use start::run;

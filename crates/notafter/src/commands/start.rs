@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::{check, doctor, explain, gate, init, judge, plan, replay, scan, schema, verify};
+use super::{check, doctor, explain, gate, init, judge, plan, replay, scan, schema, sweep, verify};
 use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -25,6 +25,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Replay(args) => replay::run(&args, printer),
         Command::Scan(args) => scan::run(&args, printer),
         Command::Schema => schema::run(printer),
+        Command::Sweep => sweep::run(printer),
         Command::Verify(args) => verify::run(&args, printer),
     }
 }

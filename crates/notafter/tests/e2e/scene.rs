@@ -27,6 +27,11 @@ impl Scene {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// One below `directory`, for what must lie in the workspace.
+    pub(super) fn within(directory: &str) -> Self {
+        Self(tempfile::tempdir_in(directory).unwrap())
+    }
+
     pub(super) fn with(file: &str, text: &str) -> Self {
         let scene = Self::new();
         std::fs::write(scene.path().join(file), text).unwrap();

@@ -1,0 +1,225 @@
+//! What is asked of the engine, one request after the other.
+
+use super::owner;
+use bollard::errors::Error as EngineError;
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
+use bollard::query_parameters::{ImportImageOptions, ListContainersOptions, RemoveContainerOptions};
+use bollard::{API_DEFAULT_VERSION, body_try_stream};
+use futures_util::StreamExt;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use tokio::runtime::Runtime;
+
+/// How long the engine may take for one answer.
+const PATIENCE_SECS: u64 = 60;
+/// Where an engine on this machine answers, where nothing else is said.
+const USUAL_SOCKET: &str = "/var/run/docker.sock";
+const CHUNK_BYTES: usize = 256 << 10;
+/// More processes than a service needs, fewer than the machine has.
+const MOST_PROCESSES: i64 = 4096;
+
+/// A conversation with an engine.
+#[derive(Debug)]
+pub(crate) struct Client {
+    runtime: Runtime,
+    engine: bollard::Docker,
+}
+
+/// A container to be made.
+#[derive(Debug)]
+pub(crate) struct Container<'a> {
+    /// Whose it is.
+    pub(crate) owner: &'a str,
+    pub(crate) image: &'a str,
+    /// `none`, or that of another container.
+    pub(crate) network: &'a str,
+    /// This program, on the machine.
+    pub(crate) program: &'a Path,
+    /// Where it runs inside, and with which argument.
+    pub(crate) command: [&'a str; 2],
+    /// Place in memory.
+    pub(crate) memory: &'a str,
+    /// Directories of the machine and where they appear.
+    pub(crate) directories: &'a [(PathBuf, String)],
+    /// Bound of its memory.
+    pub(crate) most_memory_bytes: Option<i64>,
+}
+
+impl Client {
+    /// The socket that the environment names.
+    ///
+    /// # Errors
+    /// `Unsupported` for an engine on another machine.
+    pub(crate) fn socket() -> io::Result<PathBuf> {
+        match std::env::var("DOCKER_HOST") {
+            Err(_) => Ok(USUAL_SOCKET.into()),
+            Ok(host) if host.is_empty() => Ok(USUAL_SOCKET.into()),
+            Ok(host) => host.strip_prefix("unix://").map(PathBuf::from).ok_or_else(|| {
+                let words =
+                    format!("DOCKER_HOST is {host}: only an engine on this machine (unix://) can be used");
+                io::Error::new(io::ErrorKind::Unsupported, words)
+            }),
+        }
+    }
+
+    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let engine = runtime
+            .block_on(async {
+                let path = socket.to_string_lossy();
+                bollard::Docker::connect_with_unix(&path, PATIENCE_SECS, API_DEFAULT_VERSION)?
+                    .negotiate_version()
+                    .await
+            })
+            .map_err(|error| plain(&error))?;
+        Ok(Self { runtime, engine })
+    }
+
+    /// The memory of the engine's machine.
+    pub(crate) fn memory_bytes(&self) -> io::Result<Option<i64>> {
+        let info = self.runtime.block_on(self.engine.info());
+        info.map(|info| info.mem_total).map_err(|error| plain(&error))
+    }
+
+    pub(crate) fn has_image(&self, id: &str) -> io::Result<bool> {
+        match self.runtime.block_on(self.engine.inspect_image(id)) {
+            Ok(_) => Ok(true),
+            Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(plain(&error)),
+        }
+    }
+
+    /// Loads what `docker save` would write.
+    pub(crate) fn load(&self, archive: File) -> io::Result<()> {
+        let body =
+            body_try_stream(futures_util::stream::iter(Chunks(archive).map(|chunk| chunk.map(Into::into))));
+        self.runtime.block_on(async {
+            let mut answers =
+                std::pin::pin!(self.engine.import_image(ImportImageOptions::default(), body, None));
+            while let Some(answer) = answers.next().await {
+                let answer = answer.map_err(|error| plain(&error))?;
+                if let Some(error) = answer.error_detail {
+                    return Err(io::Error::other(error.message.unwrap_or_default()));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes a container; its id.
+    pub(crate) fn create(&self, container: &Container<'_>) -> io::Result<String> {
+        let body = body(container);
+        let created = self.runtime.block_on(self.engine.create_container(None, body));
+        created.map(|created| created.id).map_err(|error| plain(&error))
+    }
+
+    pub(crate) fn start(&self, id: &str) -> io::Result<()> {
+        self.runtime.block_on(self.engine.start_container(id, None)).map_err(|error| plain(&error))
+    }
+
+    /// The process id of its first process, on the engine's machine.
+    pub(crate) fn pid(&self, id: &str) -> io::Result<i32> {
+        let seen =
+            self.runtime.block_on(self.engine.inspect_container(id, None)).map_err(|error| plain(&error))?;
+        let pid = seen.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
+        pid.filter(|pid| *pid > 0).ok_or_else(|| io::Error::other("the container has ended"))
+    }
+
+    /// Ends containers and takes them away; those that are gone already, too.
+    pub(crate) fn remove(&self, ids: &[String]) -> io::Result<()> {
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
+        let removals = ids.iter().map(|id| self.engine.remove_container(id, Some(options.clone())));
+        for outcome in self.runtime.block_on(futures_util::future::join_all(removals)) {
+            match outcome {
+                // It is gone, or going.
+                Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404 | 409, .. }) => {}
+                Err(error) => return Err(plain(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the engine still knows the container.
+    pub(crate) fn knows(&self, id: &str) -> io::Result<bool> {
+        match self.runtime.block_on(self.engine.inspect_container(id, None)) {
+            Ok(_) => Ok(true),
+            Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            Err(error) => Err(plain(&error)),
+        }
+    }
+
+    /// Takes away what dead owners left; how many containers there were.
+    pub(crate) fn sweep(&self) -> io::Result<usize> {
+        let filters = HashMap::from([("label".to_owned(), vec![owner::LABEL.to_owned()])]);
+        let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let listed = self.runtime.block_on(self.engine.list_containers(Some(options)));
+        let listed = listed.map_err(|error| plain(&error))?;
+        let is_left = |labels: &HashMap<String, String>| {
+            labels.get(owner::LABEL).is_some_and(|owner| owner::is_dead(owner))
+        };
+        let left = listed.into_iter().filter(|container| container.labels.as_ref().is_some_and(is_left));
+        let left: Vec<String> = left.filter_map(|container| container.id).collect();
+        self.remove(&left).map(|()| left.len())
+    }
+}
+
+fn body(container: &Container<'_>) -> ContainerCreateBody {
+    let bind = |source: &Path, target: &str, read_only: bool| Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_string_lossy().into_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
+        ..Default::default()
+    };
+    let [program, argument] = container.command;
+    let mut mounts = vec![bind(container.program, program, true)];
+    mounts.extend(container.directories.iter().map(|(source, target)| bind(source, target, false)));
+    ContainerCreateBody {
+        image: Some(container.image.to_owned()),
+        entrypoint: Some(vec![program.to_owned(), argument.to_owned()]),
+        cmd: Some(Vec::new()),
+        user: Some("0:0".to_owned()),
+        working_dir: Some("/".to_owned()),
+        labels: Some(HashMap::from([(owner::LABEL.to_owned(), container.owner.to_owned())])),
+        host_config: Some(HostConfig {
+            auto_remove: Some(true),
+            cap_add: Some(vec!["SYS_PTRACE".to_owned()]),
+            log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+            memory: container.most_memory_bytes,
+            mounts: Some(mounts),
+            network_mode: Some(container.network.to_owned()),
+            pids_limit: Some(MOST_PROCESSES),
+            tmpfs: Some(HashMap::from([(container.memory.to_owned(), "mode=0711".to_owned())])),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// A file, piece by piece.
+struct Chunks(File);
+
+impl Iterator for Chunks {
+    type Item = io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chunk = vec![0; CHUNK_BYTES];
+        match self.0.read(&mut chunk) {
+            Ok(0) => None,
+            Ok(len) => {
+                chunk.truncate(len);
+                Some(Ok(chunk))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+fn plain(error: &EngineError) -> io::Error {
+    io::Error::other(match error {
+        EngineError::DockerResponseServerError { message, .. } => format!("the engine says: {message}"),
+        error => format!("the engine does not answer: {error}"),
+    })
+}

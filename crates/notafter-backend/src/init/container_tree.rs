@@ -1,0 +1,83 @@
+//! The root tree that an engine made for this container, with what the scenario lays in. No right to mount is needed:
+//! files lie in the container's own memory, and links lead to them.
+
+use super::devices::set_mode;
+use super::launch::{self, Ground};
+use super::machine_tree::text_of;
+use super::users::{self, User};
+use crate::wire::{Attempt, Blueprint, Failure};
+use notafter_sys::fork::Identity;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+
+/// A tmpfs; the keeper has the engine mount it.
+const MEMORY: &str = "/.notafter";
+
+/// Lays everything in. As for [`launch::enter`], the inner error is why nothing can be started.
+pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Ground, String>, Failure> {
+    let text = |path| launch::own_text(blueprint, contents, path).unwrap_or_else(|| text_of(path));
+    let user = match users::find(blueprint.user.as_deref(), &text("/etc/passwd"), &text("/etc/group")) {
+        Ok(user) => user,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    for directory in ["/tmp", "/run", "/etc"] {
+        fs::create_dir_all(directory).doing(|| format!("make {directory}"))?;
+    }
+    set_mode(Path::new("/tmp"), 0o1777).doing(|| "open /tmp to everybody".to_owned())?;
+    // The engine has mounted these, so they are written in place.
+    let own = [
+        ("/etc/hosts", launch::hosts_file(blueprint)),
+        ("/etc/hostname", format!("{}\n", blueprint.service)),
+        ("/etc/resolv.conf", String::new()),
+    ];
+    for (path, text) in own {
+        fs::write(path, text).doing(|| format!("write {path}"))?;
+    }
+    if !Path::new("/etc/nsswitch.conf").exists() {
+        fs::write("/etc/nsswitch.conf", "hosts: files\n").doing(|| "write /etc/nsswitch.conf".to_owned())?;
+    }
+    for (index, (head, bytes)) in launch::files(&blueprint.files, contents).enumerate() {
+        let place = Path::new(MEMORY).join(format!("file-{index}"));
+        lay_file(&place, bytes, head.mode, (user.uid, user.gid))
+            .and_then(|()| link(&place, Path::new(&head.path)))
+            .doing(|| format!("lay in {}", head.path))?;
+    }
+    for volume in &blueprint.volumes {
+        take_over(Path::new(&volume.path), &user)
+            .doing(|| format!("hand over the volume {}", volume.name))?;
+    }
+    let env = launch::environment(blueprint, &user);
+    let User { uid, gid, groups, home: _ } = user;
+    let capabilities = launch::CAPABILITIES.bits();
+    let identity = Identity { uid, gid, groups: Some(groups), capabilities, shows_as: false };
+    Ok(Ok(Ground { root: None, identity, env, remarks: Vec::new() }))
+}
+
+fn lay_file(place: &Path, bytes: &[u8], mode: u32, owner: (u32, u32)) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(place)?;
+    io::Write::write_all(&mut file, bytes)?;
+    chown(place, Some(owner.0), Some(owner.1))?;
+    set_mode(place, mode & 0o7777)
+}
+
+/// Makes `place` appear at `inside`, whatever file the image has there.
+fn link(place: &Path, inside: &Path) -> io::Result<()> {
+    if let Some(parent) = inside.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match fs::remove_file(inside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    symlink(place, inside)
+}
+
+/// A volume in which nothing is yet belongs to the service.
+fn take_over(volume: &Path, user: &User) -> io::Result<()> {
+    if fs::read_dir(volume)?.next().is_none() {
+        chown(PathBuf::from(volume), Some(user.uid), Some(user.gid))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,310 @@
+//! The keeper of a sandbox whose services live in containers of an engine. It makes the containers and passes them
+//! what they need through a door, a socket that they see for a moment. It outlives a killed runner to take everything
+//! away; when it is killed itself, each init hears so and ends, and the engine takes ended containers away.
+
+use super::inside;
+use crate::docker::{Client, Container};
+use crate::init::{Site, prepare_volumes};
+use crate::traces::{House, raze_abandoned};
+use crate::wire::{
+    Attempt, Blueprint, Channel, Errand, Failure, Farewell, KeeperReply, KeeperRequest, Lease, Tree,
+};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a container may take to come to the door.
+const ARRIVAL: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+/// How long an init may take to end by itself, and the engine to take away what has ended.
+const FAREWELL: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 1_000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// Keeps the sandbox until the runner is gone or closes it; the exit code.
+pub(super) fn keep(channel: Channel, lease: &Lease) -> i32 {
+    let opened = open(&channel, lease);
+    let mut keeper = match opened {
+        Ok(keeper) => keeper,
+        Err(failure) => {
+            let _ = channel.send(&KeeperReply::Failed(failure), &[]);
+            return 125;
+        }
+    };
+    let code = keeper.serve(&channel);
+    // Closed already, unless the runner is gone.
+    keeper.close();
+    code
+}
+
+fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> {
+    let hear = || "hear from the runner".to_owned();
+    channel.send(&KeeperReply::Unshared, &[]).doing(hear)?;
+    let (request, _) = channel.receive::<KeeperRequest>().doing(hear)?;
+    let KeeperRequest::Mapped = request else {
+        return Err(Failure::new("open the sandbox", "the second request was another one"));
+    };
+    let client = Client::connect(&lease.socket).doing(|| "talk to the container engine".to_owned())?;
+    let program = fs::read_link("/proc/self/exe").doing(|| "find this program".to_owned())?;
+    raze_abandoned(&lease.disk);
+    let house = House::build(&lease.disk).doing(|| "make room for the sandbox".to_owned())?;
+    let mut keeper = Keeper {
+        client,
+        lease,
+        program,
+        house,
+        network: None,
+        instances: BTreeMap::new(),
+        doors: 0,
+        closed: false,
+    };
+    match keeper.set_up() {
+        Ok(()) => {}
+        Err(failure) => {
+            keeper.close();
+            return Err(failure);
+        }
+    }
+    if let Err(error) = channel.send(&KeeperReply::Ready { remarks: Vec::new() }, &[]) {
+        keeper.close();
+        return Err(error).doing(hear);
+    }
+    Ok(keeper)
+}
+
+/// A container that came to the door.
+struct Occupied {
+    container: String,
+    /// To its first process.
+    birth: Channel,
+}
+
+struct Keeper<'a> {
+    client: Client,
+    lease: &'a Lease,
+    program: PathBuf,
+    house: House,
+    /// Holds the network that all services share.
+    network: Option<Occupied>,
+    instances: BTreeMap<u32, Occupied>,
+    /// How many doors there were.
+    doors: u32,
+    closed: bool,
+}
+
+impl Keeper<'_> {
+    fn set_up(&mut self) -> Result<(), Failure> {
+        fs::create_dir(self.volumes()).doing(|| "make room for volumes".to_owned())?;
+        let image = self.lease.bare_image.clone();
+        let network = self.occupy(&image, "none", Vec::new())?;
+        let network = self.network.insert(network);
+        let told = network.birth.send(&Errand::Network, &[]).and_then(|()| {
+            network.birth.set_patience(Some(FAREWELL))?;
+            let (reply, _) = network.birth.receive::<KeeperReply>()?;
+            network.birth.set_patience(None)?;
+            Ok(reply)
+        });
+        match told.doing(|| "shut the network of the sandbox".to_owned())? {
+            KeeperReply::Ready { .. } => Ok(()),
+            KeeperReply::Failed(failure) => Err(failure),
+            _ => {
+                Err(Failure::new("shut the network of the sandbox", "its container answered something else"))
+            }
+        }
+    }
+
+    fn volumes(&self) -> PathBuf {
+        self.house.disk().join("volumes")
+    }
+
+    fn serve(&mut self, channel: &Channel) -> i32 {
+        while let Ok((request, fds)) = channel.receive::<KeeperRequest>() {
+            let mut socket = None;
+            let reply = match request {
+                KeeperRequest::Close => {
+                    let (remarks, lost) = self.close();
+                    let _ = channel.send(&KeeperReply::Closed { remarks, lost }, &[]);
+                    return 0;
+                }
+                KeeperRequest::Connect { .. } => match self.connect(&request) {
+                    Ok((reply, fds)) => {
+                        socket = fds.into_iter().next();
+                        reply
+                    }
+                    Err(error) => failed("connect inside the sandbox", &error),
+                },
+                KeeperRequest::End { instance } => {
+                    let mut remarks = Vec::new();
+                    let lost = self.end(instance, &mut remarks);
+                    KeeperReply::Ended { remarks, lost }
+                }
+                KeeperRequest::Launch { instance, blueprint } => {
+                    match self.launch(instance, blueprint, &fds) {
+                        Ok(pid) => KeeperReply::Launched { pid },
+                        Err(failure) => KeeperReply::Failed(failure),
+                    }
+                }
+                KeeperRequest::Open(_) | KeeperRequest::Mapped => {
+                    KeeperReply::Failed(Failure::new("open the sandbox", "it is open already"))
+                }
+            };
+            drop(fds);
+            let fds: Vec<BorrowedFd<'_>> = socket.iter().map(AsFd::as_fd).collect();
+            if channel.send(&reply, &fds).is_err() {
+                break;
+            }
+        }
+        0
+    }
+
+    fn connect(&self, request: &KeeperRequest) -> io::Result<(KeeperReply, Vec<OwnedFd>)> {
+        let network = self.network.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        network.birth.send(request, &[])?;
+        network.birth.receive()
+    }
+
+    fn launch(&mut self, instance: u32, blueprint: Box<Blueprint>, fds: &[OwnedFd]) -> Result<i32, Failure> {
+        let action = format!("start the container of {}", blueprint.service);
+        let Tree::Image { id, tree } = &blueprint.tree else {
+            return Err(Failure::new(action, "it has no image of the engine"));
+        };
+        let network = match &self.network {
+            Some(network) => format!("container:{}", network.container),
+            None => return Err(Failure::new(action, "the sandbox has no network")),
+        };
+        let stage = self.house.disk().join(format!("stage-{instance}"));
+        fs::create_dir(&stage).doing(|| action.clone())?;
+        let site = Site {
+            changes: stage.join("changes"),
+            stage,
+            volumes: self.volumes(),
+            hidden: Vec::new(),
+            single_user: false,
+            house: None,
+        };
+        let volumes = prepare_volumes(&blueprint, &site, tree.as_deref())?;
+        let occupied = self.occupy(id, &network, volumes)?;
+        let container = occupied.container.clone();
+        let birth = self.instances.entry(instance).insert_entry(occupied);
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        let pid = self.client.pid(&container).doing(|| action.clone())?;
+        birth.get().birth.send(&Errand::Init(blueprint), &fds).doing(|| action)?;
+        Ok(pid)
+    }
+
+    /// Starts a container and waits until it is at the door.
+    fn occupy(
+        &mut self,
+        image: &str,
+        network: &str,
+        mut directories: Vec<(PathBuf, String)>,
+    ) -> Result<Occupied, Failure> {
+        let doing = || "start a container".to_owned();
+        let door = self.house.memory().join(format!("door-{}", self.doors));
+        self.doors += 1;
+        fs::create_dir(&door).doing(doing)?;
+        let listener = UnixListener::bind(door.join(inside::SOCKET)).doing(doing)?;
+        directories.push((door.clone(), inside::DOOR.to_owned()));
+        let container = self
+            .client
+            .create(&Container {
+                owner: &self.lease.owner,
+                image,
+                network,
+                program: &self.program,
+                command: [inside::PROGRAM, inside::ARGUMENT],
+                memory: inside::MEMORY,
+                directories: &directories,
+                most_memory_bytes: self.lease.most_memory_bytes,
+            })
+            .doing(doing)?;
+        let arrived = self.client.start(&container).and_then(|()| answer_door(&listener));
+        let shut = fs::remove_dir_all(&door);
+        match arrived.and_then(|birth| shut.map(|()| birth)) {
+            Ok(birth) => Ok(Occupied { container, birth }),
+            Err(error) => {
+                let _ = self.client.remove(&[container]); // why it failed is what is being told
+                Err(error).doing(doing)
+            }
+        }
+    }
+
+    /// Waits for the end of an init that was hung up on, and tells whether somebody else ended it.
+    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) -> bool {
+        let Some(occupied) = self.instances.remove(&instance) else { return false };
+        let lost = !says_farewell(&occupied.birth);
+        self.take_away(&[occupied.container], remarks);
+        let stage = self.house.disk().join(format!("stage-{instance}"));
+        if let Err(error) = remove(&stage) {
+            remarks.push(format!("{} could not be removed: {error}", stage.display()));
+        }
+        lost
+    }
+
+    /// Ends everything; how many inits somebody else had ended.
+    fn close(&mut self) -> (Vec<String>, usize) {
+        let mut remarks = Vec::new();
+        if std::mem::replace(&mut self.closed, true) {
+            return (remarks, 0);
+        }
+        let instances = std::mem::take(&mut self.instances);
+        let lost = instances.values().filter(|occupied| !says_farewell(&occupied.birth)).count();
+        let mut containers: Vec<String> =
+            instances.into_values().map(|occupied| occupied.container).collect();
+        containers.extend(self.network.take().map(|occupied| occupied.container));
+        self.take_away(&containers, &mut remarks);
+        if let Err(error) = self.house.raze() {
+            remarks.push(format!("something is left behind on the machine: {error}"));
+        }
+        (remarks, lost)
+    }
+
+    /// Takes containers away, and sees that they are gone.
+    fn take_away(&self, containers: &[String], remarks: &mut Vec<String>) {
+        if let Err(error) = self.client.remove(containers) {
+            remarks.push(format!("a container could not be removed: {error}"));
+            return;
+        }
+        for container in containers {
+            let gone = (0..LOOKS).any(|_| {
+                let known = self.client.knows(container).unwrap_or(true);
+                if known {
+                    std::thread::sleep(BETWEEN_LOOKS);
+                }
+                !known
+            });
+            if !gone {
+                remarks.push(format!("the engine does not take the container {container} away"));
+            }
+        }
+    }
+}
+
+fn failed(action: &str, error: &io::Error) -> KeeperReply {
+    KeeperReply::Failed(Failure::new(action, error.to_string()))
+}
+
+fn answer_door(listener: &UnixListener) -> io::Result<Channel> {
+    if poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&ARRIVAL))? == 0 {
+        return Err(io::Error::new(io::ErrorKind::TimedOut, "its first process did not answer"));
+    }
+    let (socket, _) = listener.accept()?;
+    Ok(Channel::from(OwnedFd::from(socket)))
+}
+
+fn says_farewell(birth: &Channel) -> bool {
+    let heard = birth.set_patience(Some(FAREWELL)).and_then(|()| birth.receive::<Farewell>());
+    heard.is_ok_and(|(farewell, _)| farewell.code == 0)
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
