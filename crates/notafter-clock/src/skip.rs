@@ -31,6 +31,10 @@ const PASSED_OVER: u32 = 16;
 const GROWTH: u32 = 3;
 /// What comes back only after more looks than this, and more of its own lengths, no longer keeps house.
 const ABSENCE: u32 = 4;
+/// Jumps that a motion may take, and for each day that it has come along as many again. Beyond them every short wait
+/// keeps house until time has caught up: services whose waits all differ (PostgreSQL's) would never get there.
+const MOST_JUMPS: u32 = 256;
+const DAY_SECS: u64 = 86_400;
 /// Kinds of waits that are remembered.
 const MAX_KINDS: usize = 256;
 
@@ -99,12 +103,16 @@ pub struct Pacer {
     /// Jumps since anything happened that is no housekeeping, and how far they went.
     quiet: u32,
     quiet_for: Duration,
+    /// Jumps of this motion, and how far they went.
+    jumps: u32,
+    gone: Duration,
 }
 
 impl Pacer {
     /// A motion begins, or services were spoken to in between: what is pending was not woken by a jump.
     pub fn begin(&mut self) {
         self.pending.clear();
+        (self.jumps, self.gone) = (0, Duration::ZERO);
         self.be_exact();
     }
 
@@ -143,6 +151,8 @@ impl Pacer {
             self.quiet = self.quiet.saturating_add(1);
             self.quiet_for = self.quiet_for.saturating_add(by);
         }
+        self.jumps = self.jumps.saturating_add(1);
+        self.gone = self.gone.saturating_add(by);
         self.pending = pending;
         self.last_jump = by;
         by
@@ -155,7 +165,13 @@ impl Pacer {
 
     fn keeps_house(&self, wait: &Pending) -> bool {
         wait.length <= LONGEST_HOUSEKEEPING
-            && self.kind_of(wait).is_some_and(|kind| kind.seen_through >= HABIT.0)
+            && (self.is_overdue() || self.kind_of(wait).is_some_and(|kind| kind.seen_through >= HABIT.0))
+    }
+
+    /// Whether the motion has taken more jumps than it may.
+    fn is_overdue(&self) -> bool {
+        let most = u64::from(MOST_JUMPS);
+        u64::from(self.jumps) > most + self.gone.as_secs().saturating_mul(most) / DAY_SECS
     }
 
     fn kind_of(&self, wait: &Pending) -> Option<&Kind> {
@@ -311,6 +327,20 @@ mod tests {
         assert_eq!(by, Duration::from_secs(2));
         let by = pacer.next_jump(&surveys(&[(2, 1_000, 1_000), (3, day, day)]), DAY);
         assert_eq!(by, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn waits_that_are_never_alike_cannot_hold_a_day_up() {
+        let (mut pacer, mut gone, mut jumps) = (Pacer::default(), Duration::ZERO, 0);
+        pacer.begin();
+        while gone < DAY {
+            jumps += 1;
+            // Each has another length, from a fifth of a second to a minute, and ends early.
+            let length = 200 + jumps * 7_919 % 60_000;
+            gone += pacer.next_jump(&surveys(&[(2, 200, length), (3, 150, 300_000 - length)]), DAY - gone);
+            assert!(jumps < 1_000, "{gone:?}");
+        }
+        assert!(jumps > 256, "{jumps}");
     }
 
     #[test]
