@@ -6,8 +6,8 @@ use crate::checkpoint::{Checkpoint, Look, checkpoints};
 use crate::holder::{Holders, edges_in, is_anchor};
 use crate::refine::believed;
 use crate::{
-    Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding, FindingCode,
-    Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
+    Check, Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding,
+    FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
 };
 
 /// Edges inside the window, in time order.
@@ -15,14 +15,18 @@ fn window(record: &RunRecord) -> Vec<Edge> {
     edges_in(record, record.scenario.start.instant(), record.scenario.horizon)
 }
 
-/// How closely the run looked at each credential with a boundary inside the window.
-pub(super) fn coverage(record: &RunRecord) -> Coverage {
-    let walks: Vec<Vec<Checkpoint<'_>>> = record
+/// The walks that can be believed, checkpoint by checkpoint.
+fn walks(record: &RunRecord) -> Vec<Vec<Checkpoint<'_>>> {
+    let walks = record
         .cases
         .iter()
-        .filter(|case| case.case.purpose == Purpose::Walk && believed(record, case).is_some())
-        .map(|case| checkpoints(case, &record.scenario))
-        .collect();
+        .filter(|case| case.case.purpose == Purpose::Walk && believed(record, case).is_some());
+    walks.map(|case| checkpoints(case, &record.scenario)).collect()
+}
+
+/// How closely the run looked at each credential with a boundary inside the window.
+pub(super) fn coverage(record: &RunRecord) -> Coverage {
+    let walks = walks(record);
     let edges = window(record);
     let holders = Holders::new(record);
     let mut entries: Vec<CoverageEntry> = Vec::new();
@@ -32,17 +36,35 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
         }
         let Some(credential) = record.inventory.find(edge.credential) else { continue };
         let mut own = edges.iter().filter(|other| other.credential == edge.credential);
-        let touch =
-            if own.all(|edge| walks.iter().any(|walk| crosses(record, &holders, walk, edge, credential))) {
-                Touch::Exercised
-            } else if holders.is_served(credential.fingerprint) {
-                Touch::Served
-            } else {
-                Touch::Never
-            };
+        let meets = |check: &Check| holders.meets(check, credential);
+        let touch = if own.all(|edge| walks.iter().any(|walk| crosses(record, &meets, walk, edge))) {
+            Touch::Exercised
+        } else if holders.is_served(credential.fingerprint) {
+            Touch::Served
+        } else {
+            Touch::Never
+        };
         entries.push(CoverageEntry { credential: credential.fingerprint, touch });
     }
     Coverage { entries }
+}
+
+/// Whether TLS checks that verify were shown `credential` in a walk, and got their answer on both sides of each of its
+/// edges. That is more than [`Touch::Exercised`] asks: a command that passes is evidence where an owner chose it for the
+/// purpose, and none where it came with an image.
+fn is_seen_through(record: &RunRecord, walks: &[Vec<Checkpoint<'_>>], credential: &Credential) -> bool {
+    let is_shown = |look: &Look<'_>| {
+        look.observation.served.iter().any(|served| served.credential.fingerprint == credential.fingerprint)
+    };
+    let was_shown = |check: &Check| {
+        check.probe.tls().is_some() && check.probe.exercises() && {
+            let mut looks = walks.iter().flatten().flat_map(|point| &point.looks);
+            looks.any(|look| look.check.name == check.name && is_shown(look))
+        }
+    };
+    let edges = window(record);
+    let mut own = edges.iter().filter(|edge| edge.credential == credential.fingerprint).peekable();
+    own.peek().is_some() && own.all(|edge| walks.iter().any(|walk| crosses(record, &was_shown, walk, edge)))
 }
 
 /// Whether one check that meets the credential got its answer on both sides of `edge`. Before it the check must
@@ -52,13 +74,12 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
 /// A certificate that OpenSSL refuses in its last second has been left behind in that second.
 fn crosses(
     record: &RunRecord,
-    holders: &Holders<'_>,
+    meets: &impl Fn(&Check) -> bool,
     walk: &[Checkpoint<'_>],
     edge: &Edge,
-    credential: &Credential,
 ) -> bool {
     let changed = edge.changed_at();
-    record.scenario.checks.iter().filter(|check| holders.meets(check, credential)).any(|check| {
+    record.scenario.checks.iter().filter(|check| meets(check)).any(|check| {
         let looks: Vec<_> = walk
             .iter()
             .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
@@ -82,7 +103,7 @@ pub(super) fn findings(record: &RunRecord, coverage: &Coverage, known: &[Finding
     if !broken && looked {
         found.extend(unlooked(record, coverage));
     }
-    found.extend(unused(record, coverage, known));
+    found.extend(unused(record, known));
     found
 }
 
@@ -91,16 +112,23 @@ pub(super) fn unlooked(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> 
     uncrossed(record, coverage).into_iter().chain(below_policy(record, coverage)).collect()
 }
 
-/// Declared and served credentials whose end no check lived through.
+/// Declared and served credentials whose end no check lived through. Where the policy is to doubt, only a TLS check that
+/// was shown a served one did.
 fn uncrossed(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
-    let missed = coverage.entries.iter().filter(|entry| entry.touch != Touch::Exercised);
-    missed
-        .filter_map(|entry| record.inventory.find(entry.credential))
-        .filter(|credential| match credential.origin {
-            Origin::Declared(_) | Origin::Served => true,
+    let doubts = record.scenario.policy.present_but_unused == PresentButUnused::Doubt;
+    let walks = walks(record);
+    let known = coverage.entries.iter().filter_map(|entry| {
+        record.inventory.find(entry.credential).map(|credential| (entry.touch, credential))
+    });
+    known
+        .filter(|(touch, credential)| match credential.origin {
+            Origin::Declared(_) => *touch != Touch::Exercised,
+            Origin::Served => {
+                *touch != Touch::Exercised || (doubts && !is_seen_through(record, &walks, credential))
+            }
             Origin::Embedded => false,
         })
-        .map(|credential| {
+        .map(|(_, credential)| {
             let code = FindingCode::CredentialNotCrossed;
             let name = match &credential.origin {
                 Origin::Declared(name) => format!("{name} ({})", credential.subject),
@@ -135,21 +163,18 @@ fn below_policy(record: &RunRecord, coverage: &Coverage) -> Option<Finding> {
 
 /// Credentials in the files of the candidate that end inside the window though nothing breaks with them. Trust
 /// stores carry such as a matter of course and are not counted.
-fn unused(record: &RunRecord, coverage: &Coverage, known: &[Finding]) -> Vec<Finding> {
+fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
     let scenario = &record.scenario;
     let policy = scenario.policy.present_but_unused;
     if policy == PresentButUnused::Ignore {
         return Vec::new();
     }
-    let holders = Holders::new(record);
+    let walks = walks(record);
     // A leap-second list is read by what keeps clocks, and ends twice a year in every image.
     let doubtful = |credential: &Credential| {
-        let is_crossed = |entry: &CoverageEntry| {
-            entry.credential == credential.fingerprint && entry.touch == Touch::Exercised
-        };
-        let seen_through =
-            holders.is_served(credential.fingerprint) && coverage.entries.iter().any(is_crossed);
-        policy == PresentButUnused::Doubt && credential.kind != CredentialKind::LeapSeconds && !seen_through
+        policy == PresentButUnused::Doubt
+            && credential.kind != CredentialKind::LeapSeconds
+            && !is_seen_through(record, &walks, credential)
     };
     let blamed = |credential: &Credential| {
         known.iter().any(|finding| {

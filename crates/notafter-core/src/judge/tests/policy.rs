@@ -215,6 +215,36 @@ fn under_doubt_only_what_a_tls_check_saw_end_is_no_doubt() {
 }
 
 #[test]
+fn under_doubt_a_command_that_passes_beside_tls_that_verifies_nothing_shows_no_end() {
+    let judged = |world: World, policy, verify| {
+        let healthy = |scenario: &mut Scenario| {
+            scenario.policy.present_but_unused = policy;
+            for check in &mut scenario.checks {
+                if let Probe::Tls { terms, .. } = &mut check.probe {
+                    terms.verify = verify;
+                }
+            }
+            let probe = Probe::Exec { service: name(CANDIDATE), command: vec!["true".to_owned()] };
+            scenario.checks.push(check("health", probe, &[Connection::Fresh], 70));
+        };
+        worst(&world.with(healthy).gate().1)
+    };
+    let lying = || World::new().holding([embedded()]).ill(Ill::Serves { credential: embedded() });
+    let made = Credential { origin: Origin::Served, places: Vec::new(), ..embedded() };
+    let serving = || World::new().ill(Ill::Serves { credential: made.clone() });
+    let (doubt, ignore) = (PresentButUnused::Doubt, PresentButUnused::Ignore);
+    for verify in [Verify::Off, Verify::Dates, Verify::Strict] {
+        assert_eq!(judged(lying(), ignore, verify), None);
+        assert_eq!(judged(serving(), ignore, verify), None);
+    }
+    for verify in [Verify::Dates, Verify::Strict] {
+        assert_eq!(judged(serving(), doubt, verify), None);
+    }
+    assert_eq!(judged(lying(), doubt, Verify::Off), Some(FindingCode::ExpiredEmbeddedCredential));
+    assert_eq!(judged(serving(), doubt, Verify::Off), Some(FindingCode::CredentialNotCrossed));
+}
+
+#[test]
 fn an_allow_names_the_nearest_edge_beyond_the_horizon() {
     let horizon = World::new().scenario.horizon;
     for (ends, next) in [

@@ -528,9 +528,10 @@ impl<'a> Play<'a> {
                             }
                             return (Seen::Answered(Answer::Handshake), Some(made.clone()));
                         }
-                        (Ill::Serves { credential }, _) => {
+                        (Ill::Serves { credential }, _) if check.probe.tls().is_some() => {
                             return (Seen::Answered(Answer::Handshake), Some(credential.clone()));
                         }
+                        (Ill::Serves { .. }, _) => return works,
                         (Ill::Trial { life }, _)
                             if self.first_start.is_some_and(|first| now.secs_since(first) > *life) =>
                         {
