@@ -106,6 +106,8 @@ pub struct Pacer {
     /// Jumps of this motion, and how far they went.
     jumps: u32,
     gone: Duration,
+    /// Whether a motion ever took more jumps than it may.
+    hurried: bool,
 }
 
 impl Pacer {
@@ -123,6 +125,7 @@ impl Pacer {
     pub fn next_jump(&mut self, surveys: &[Survey], to_go: Duration) -> Duration {
         let pending: Vec<Pending> =
             surveys.iter().enumerate().flat_map(|(service, survey)| of(service, survey)).collect();
+        self.hurried |= self.is_overdue();
         self.learn(&pending);
         let next = |housekeeping| {
             let waits = pending.iter().filter(|wait| self.keeps_house(wait) == housekeeping);
@@ -156,6 +159,13 @@ impl Pacer {
         self.pending = pending;
         self.last_jump = by;
         by
+    }
+
+    /// Whether time ever went on over short waits because there were more of them than a motion can stop for. A limit that
+    /// was pending then may have run out though its request was under way.
+    #[must_use]
+    pub fn has_hurried(&self) -> bool {
+        self.hurried
     }
 
     fn be_exact(&mut self) {
@@ -339,8 +349,11 @@ mod tests {
             let length = 200 + jumps * 7_919 % 60_000;
             gone += pacer.next_jump(&surveys(&[(2, 200, length), (3, 150, 300_000 - length)]), DAY - gone);
             assert!(jumps < 1_000, "{gone:?}");
+            assert!(jumps > 256 || !pacer.has_hurried(), "{jumps}");
         }
-        assert!(jumps > 256, "{jumps}");
+        assert!(pacer.has_hurried(), "{jumps}");
+        pacer.begin();
+        assert!(pacer.has_hurried(), "another motion does not take it back");
     }
 
     #[test]

@@ -27,6 +27,10 @@ use std::time::Duration;
 /// How much longer than the connection itself its report may take, on the host's clock.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// What is said where not every short wait could be stopped for.
+const HURRIED: &str = "services waited briefly so often that time went on over some of their waits: a limit that was \
+    pending then may have run out early";
+
 /// Where services live.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -396,7 +400,12 @@ impl Sandbox for EmbeddedSandbox {
             return Err(Error::Unsupported { backend: "embedded", what });
         };
         let instances = self.services.values_mut().collect();
-        Arbiter::new(timepiece, instances, &mut self.restless, &mut self.pacer).travel(motion, to, within)
+        let moved = Arbiter::new(timepiece, instances, &mut self.restless, &mut self.pacer)
+            .travel(motion, to, within)?;
+        if self.pacer.has_hurried() {
+            self.remark(vec![HURRIED.to_owned()]);
+        }
+        Ok(moved)
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {
