@@ -1,7 +1,7 @@
 //! Runs the steps, one after the other.
 
 use super::{Action, Step, Tools, steps};
-use crate::{printer, stopwatch::Stopwatch, tidy};
+use crate::{fuzz, printer, stopwatch::Stopwatch, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -48,6 +48,7 @@ fn execute(root: &Path, step: &Step) -> Result<bool> {
             Ok(false)
         }
         Action::Tidy => tidy::run(root).map(|()| true),
+        Action::Fuzz(seconds) => fuzz::chore(root, *seconds, 1).map(|()| true),
     }
 }
 
