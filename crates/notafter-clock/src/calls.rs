@@ -8,6 +8,9 @@ use libc::{EAGAIN, ETIMEDOUT};
 /// `futex_wait` (Linux 6.7), which libc does not name yet.
 const SYS_FUTEX_WAIT: i64 = 455;
 
+/// `io_pgetevents` (Linux 4.18), likewise.
+const SYS_IO_PGETEVENTS: i64 = 333;
+
 /// How the timeout of a wait is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -40,10 +43,12 @@ pub(crate) struct WaitForm {
 }
 
 /// Waits with a timeout in a fixed argument, with what they return when it is up.
-const WAITS: [(i64, u8, Encoding, i64); 10] = [
+const WAITS: [(i64, u8, Encoding, i64); 12] = [
     (libc::SYS_epoll_pwait, 3, Encoding::Millis, 0),
     (libc::SYS_epoll_pwait2, 3, Encoding::Timespec, 0),
     (libc::SYS_epoll_wait, 3, Encoding::Millis, 0),
+    (libc::SYS_io_getevents, 4, Encoding::Timespec, 0),
+    (SYS_IO_PGETEVENTS, 4, Encoding::Timespec, 0),
     (libc::SYS_nanosleep, 0, Encoding::Timespec, 0),
     (libc::SYS_poll, 2, Encoding::Millis, 0),
     (libc::SYS_ppoll, 2, Encoding::Timespec, 0),
@@ -92,6 +97,10 @@ const REMAPPING: [(i64, u8, u8); 5] = [
     (libc::SYS_remap_file_pages, 0, 1),
 ];
 
+/// The socket options that put a limit on waits, in both of their encodings (SO_RCVTIMEO and SO_SNDTIMEO,
+/// include/uapi/asm-generic/socket.h).
+pub(crate) const SOCKET_TIMEOUTS: [u32; 4] = [20, 21, 66, 67];
+
 /// futex(2) operations that end by time, where their timeout is given.
 pub(crate) mod futex {
     pub(crate) const WAIT: i32 = 0;
@@ -137,6 +146,8 @@ pub(crate) enum Condition {
         /// The argument that holds the length in bytes.
         length: u8,
     },
+    /// A socket is given one of [`SOCKET_TIMEOUTS`].
+    SocketTimeout,
 }
 
 /// Every call that the filter looks at, with its condition.
@@ -157,6 +168,7 @@ pub(crate) fn watched() -> impl Iterator<Item = (u32, Condition)> {
         (libc::SYS_mremap, Condition::Moving),
         (libc::SYS_seccomp, Condition::OwnListener),
         (libc::SYS_setitimer, Condition::RealTimer),
+        (libc::SYS_setsockopt, Condition::SocketTimeout),
         (libc::SYS_shmat, Condition::Replacing),
     ];
     let remapping =
@@ -243,7 +255,7 @@ mod tests {
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), all);
-        assert_eq!(all, 45);
+        assert_eq!(all, 48);
     }
 
     #[test]

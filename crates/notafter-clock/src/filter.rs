@@ -111,6 +111,15 @@ fn decide(program: &mut Program, condition: Condition) {
             if_near_page(program, address, length, notify);
             program.go(allow);
         }
+        Condition::SocketTimeout => {
+            program.load(Word::ArgLow(1));
+            program.if_not_equal(libc::SOL_SOCKET as u32, allow);
+            program.load(Word::ArgLow(2));
+            for option in calls::SOCKET_TIMEOUTS {
+                program.if_equal(option, notify);
+            }
+            program.go(allow);
+        }
     }
     program.bind(notify);
     program.answer(Action::Notify);
@@ -182,6 +191,10 @@ mod tests {
             (libc::SYS_exit_group, [0; 6], notify),
             (libc::SYS_setitimer, [0; 6], notify),
             (libc::SYS_setitimer, [2, 0, 0, 0, 0, 0], allow),
+            (libc::SYS_setsockopt, [3, 1, 20, 8, 16, 0], notify),
+            (libc::SYS_setsockopt, [3, 1, 67, 8, 16, 0], notify),
+            (libc::SYS_setsockopt, [3, 1, 2, 8, 4, 0], allow),
+            (libc::SYS_setsockopt, [3, 6, 20, 8, 4, 0], allow),
             (libc::SYS_seccomp, [1, 8, 0, 0, 0, 0], notify),
             (libc::SYS_seccomp, [1, 0, 0, 0, 0, 0], allow),
         ] {

@@ -58,8 +58,17 @@ pub(crate) fn tracer_of(tid: i32) -> Option<i32> {
     status_field(tid, "TracerPid").ok()?.parse().ok().filter(|pid| *pid != 0)
 }
 
-/// The system call in which a thread is blocked, with its arguments; none where it runs.
-pub(crate) fn blocked_in(tid: i32) -> Option<(i32, [u64; 6])> {
+/// A system call: its number and its arguments.
+pub(crate) type Call = (i32, [u64; 6]);
+
+/// How often a thread has left its processor, by itself or not. While it is blocked, the number stands.
+pub(crate) fn switches(tid: i32) -> Option<u64> {
+    let count = |field| status_field(tid, field).ok()?.parse::<u64>().ok();
+    Some(count("voluntary_ctxt_switches")? + count("nonvoluntary_ctxt_switches")?)
+}
+
+/// The system call in which a thread is blocked; none where it runs.
+pub(crate) fn blocked_in(tid: i32) -> Option<Call> {
     let text = read_text(&format!("/proc/{tid}/syscall")).ok()?;
     let mut words = text.split_ascii_whitespace();
     let number = words.next()?.parse().ok()?;

@@ -2,6 +2,7 @@
 
 use crate::calls::{Basis, Encoding, WaitForm};
 use crate::clock::{Clock, ClockKind, Deadline};
+use crate::guest::{self, Call};
 use crate::nanos::Nanos;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
@@ -18,6 +19,8 @@ pub(crate) struct Wait {
     pub(crate) length: Nanos,
     /// What was added to monotonic time when it began: while that stands, the kernel ends it in time by itself.
     mono_when_begun: Nanos,
+    /// How often the thread had left its processor when it was seen in this wait; none where its begin was noted.
+    switches: Option<u64>,
 }
 
 /// Why a wait could not be noted.
@@ -46,7 +49,33 @@ impl Wait {
             deadline,
             length,
             mono_when_begun: clock.state().mono.into(),
+            switches: None,
         })
+    }
+
+    /// A wait of `length` in which a thread is seen, and which began since the last motion: in `call`, which returns
+    /// `on_timeout` when its time is up. It counts from now, so it ends late by the real time that it has lasted.
+    pub(crate) fn seen(call: Call, on_timeout: i64, length: Nanos, switches: u64, clock: &Clock) -> Self {
+        // The timeout is in no argument.
+        let form = WaitForm { argument: 0, encoding: Encoding::Timeval, basis: Basis::Relative, on_timeout };
+        Self {
+            number: call.0,
+            args: call.1,
+            form,
+            deadline: clock.after(length),
+            length,
+            mono_when_begun: clock.state().mono.into(),
+            switches: Some(switches),
+        }
+    }
+
+    /// Whether a thread sits in this very wait.
+    pub(crate) fn holds(&self, tid: i32) -> bool {
+        let is_there = guest::blocked_in(tid).is_some_and(|(number, args)| {
+            args == self.args && (number == self.number || i64::from(number) == libc::SYS_restart_syscall)
+        });
+        // One whose begin was not seen looks like the next one with the same arguments, but for this.
+        is_there && self.switches.is_none_or(|switches| guest::switches(tid) == Some(switches))
     }
 
     /// Whether the kernel, left alone, would end this wait too late.

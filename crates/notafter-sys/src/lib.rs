@@ -22,6 +22,7 @@ pub mod notify;
 pub mod page;
 pub mod processes;
 pub mod signals;
+pub mod sockets;
 pub mod timers;
 pub mod trace;
 pub mod vdso;

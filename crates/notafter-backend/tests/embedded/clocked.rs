@@ -9,6 +9,7 @@ use std::time::Duration;
 pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_service_sees_the_shifted_clock_and_is_proven_to", a_service_sees_the_shifted_clock_and_is_proven_to),
     ("a_leap_wakes_what_is_due_and_nothing_else", a_leap_wakes_what_is_due_and_nothing_else),
+    ("a_limit_at_a_socket_holds_for_every_call_anew", a_limit_at_a_socket_holds_for_every_call_anew),
     ("a_step_moves_wall_time_alone", a_step_moves_wall_time_alone),
     ("a_walk_lets_every_timer_fire_for_all_services_at_once", a_walk_lets_every_timer_fire),
     ("a_process_that_restores_its_vdso_is_found", a_process_that_restores_its_vdso_is_found),
@@ -131,7 +132,7 @@ fn every_way_of_waiting_ends_when_time_elapses() {
         let binds = vec![Bind { source: guest.clone(), target: "/waits".to_owned() }];
         sandbox.launch(&LaunchSpec { root: RootTree::Empty, command, binds, ..idle("a") }).unwrap();
         wait_for_log(&mut *sandbox, "a", "\n");
-        sandbox.move_clock(Motion::Elapse(Pace::Walk), at(start).plus_secs(130_000), LONG * 3).unwrap();
+        sandbox.move_clock(Motion::Elapse(Pace::Walk), at(start).plus_secs(155_000), LONG * 3).unwrap();
         let code = wait_for_end(&mut *sandbox, "a");
         let log = sandbox.log(&name("a")).unwrap().text;
         assert_eq!((code, results(&log)), (0, native.clone()), "{log}");
@@ -141,4 +142,27 @@ fn every_way_of_waiting_ends_when_time_elapses() {
         }
         assert_eq!(sandbox.witnesses().unwrap().unproven, []);
     }
+}
+
+/// Every call of the loop has the same arguments, and an answer comes 2 s into its limit of 5: were any taken for the one
+/// before, it would end early.
+fn a_limit_at_a_socket_holds_for_every_call_anew() {
+    let asker = "import os, socket, struct, time\n\
+        near, far = socket.socketpair(); near.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('ll', 5, 0))\n\
+        if os.fork() == 0:\n\
+        \x20for _ in range(100): time.sleep(2); far.send(b'x')\n\
+        \x20time.sleep(1e6)\n\
+        into = bytearray(1)\n\
+        for _ in range(100): near.recv_into(into)\n\
+        since = time.monotonic()\n\
+        try: near.recv_into(into)\n\
+        except BlockingIOError: print('silence for', round(time.monotonic() - since), flush=True)\n\
+        time.sleep(1e6)\n";
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let command = Some(["/usr/bin/python3", "-c", asker].map(str::to_owned).to_vec());
+    sandbox.launch(&LaunchSpec { command, ..idle("a") }).unwrap();
+    let pace = Motion::Elapse(Pace::Walk);
+    sandbox.move_clock(pace, at("2020-01-01T00:05:00Z"), LONG).unwrap();
+    let log = wait_for_log(&mut *sandbox, "a", "\n");
+    assert_eq!(log, "silence for 5\n");
 }

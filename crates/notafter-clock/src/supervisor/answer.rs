@@ -66,6 +66,10 @@ impl Supervisor {
                 self.ledger.fault(notification.tid, format!("{exe} wants a seccomp listener of its own"));
                 self.proceed(listener, notification);
             }
+            libc::SYS_setsockopt => {
+                self.has_socket_timeouts = true;
+                self.proceed(listener, notification);
+            }
             libc::SYS_sysinfo => self.sysinfo(listener, notification),
             libc::SYS_times => self.times(listener, notification),
             libc::SYS_madvise

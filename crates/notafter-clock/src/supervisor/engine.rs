@@ -89,6 +89,8 @@ pub struct Supervisor {
     pub(super) sleepers: Sleepers,
     pub(super) timer_fds: TimerFds,
     pub(super) signal_timers: SignalTimers,
+    /// Whether a guest ever put a limit on waits at a socket.
+    pub(super) has_socket_timeouts: bool,
     pub(super) ledger: Ledger,
     pub(super) stirs: Stirs,
     pub(super) woken: u32,
@@ -127,6 +129,7 @@ impl Supervisor {
             sleepers: Sleepers::default(),
             timer_fds: TimerFds::default(),
             signal_timers: SignalTimers::default(),
+            has_socket_timeouts: false,
             ledger: Ledger::default(),
             stirs: Stirs::default(),
             woken: 0,

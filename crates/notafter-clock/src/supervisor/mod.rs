@@ -7,6 +7,7 @@ mod guard;
 mod machine;
 mod signal_timers;
 mod sleepers;
+mod socket_waits;
 mod spawn;
 mod survey;
 mod timer_fds;

@@ -42,6 +42,12 @@ impl Sleepers {
         self.0.remove(&tid);
     }
 
+    /// Whether a thread is known to be in a wait, and is in it.
+    pub(super) fn holds(&self, tid: i32) -> bool {
+        let sleeper = self.0.get(&tid).filter(|sleeper| sleeper.waking == Waking::Stop);
+        sleeper.is_some_and(|sleeper| sleeper.wait.holds(tid))
+    }
+
     /// Marks the wait of a thread as over and returns it.
     pub(super) fn end(&mut self, tid: i32) -> Option<Wait> {
         let sleeper = self.0.get_mut(&tid).filter(|sleeper| sleeper.waking != Waking::Over)?;

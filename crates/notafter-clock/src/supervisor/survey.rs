@@ -66,6 +66,7 @@ impl Supervisor {
             busy.push(named(self.stirs.last_caller));
         }
         busy.extend(self.tracees.in_motion().map(named));
+        self.note_socket_waits();
         let clock = self.clock();
         let mut waiters: Vec<Waiter> = Vec::new();
         let waiter = |pid, remaining: Nanos, length: Nanos| Waiter {
@@ -79,13 +80,7 @@ impl Supervisor {
                 Waking::Answer { listener, id } => {
                     self.listeners.get(listener).is_some_and(|listener| listener.is_waiting(id))
                 }
-                Waking::Stop => {
-                    self.tracees.is_rewritten(tid)
-                        || guest::blocked_in(tid).is_some_and(|(number, args)| {
-                            args == wait.args
-                                && (number == wait.number || i64::from(number) == libc::SYS_restart_syscall)
-                        })
-                }
+                Waking::Stop => self.tracees.is_rewritten(tid) || wait.holds(tid),
                 Waking::Over => false,
             };
             if waits {

@@ -127,10 +127,7 @@ impl Supervisor {
             let _ = running.interrupt(); // gone: its end will be reported
             return;
         }
-        let Some((number, args)) = guest::blocked_in(tid) else { return };
-        let same =
-            args == wait.args && (number == wait.number || i64::from(number) == libc::SYS_restart_syscall);
-        if !same {
+        if !wait.holds(tid) {
             return;
         }
         match self.tracees.attach(tid, Purpose::EndWait(wait)) {
