@@ -2,7 +2,7 @@
 
 use crate::{
     CaseClock, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
-    MountedSource, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+    Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,12 +81,11 @@ impl<'a> Holders<'a> {
         if let Origin::Declared(name) = &credential.origin {
             let names = below(scenario, name);
             let mounted = scenario.services.iter().filter(|service| {
-                service.files.iter().any(|file| match &file.source {
-                    MountedSource::Certificate(c) | MountedSource::Chain(c) | MountedSource::Key(c) => {
-                        names.contains(c)
-                    }
-                    MountedSource::Content(_) | MountedSource::Source(_) => false,
-                })
+                service
+                    .files
+                    .iter()
+                    .filter_map(|file| file.source.credential())
+                    .any(|held| names.contains(held))
             });
             found.extend(mounted.map(|service| service.name.clone()));
         }

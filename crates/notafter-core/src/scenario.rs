@@ -1,10 +1,11 @@
 //! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
 
 use crate::{
-    BuildName, Check, CheckName, CredentialName, CredentialSpec, Fingerprint, ScenarioName, Service,
-    ServiceName, UnixTime,
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, EnvValue, Fingerprint, MountedFile,
+    ScenarioName, Service, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,13 +101,26 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// A named image of the candidate.
+/// A named build of the candidate: its image, and what of its service changes with it. In a [`Scenario`] whose
+/// candidate has a build the service holds that already.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Its name in the scenario, or the image reference where the command line gave one.
     pub name: BuildName,
-    /// What it runs.
+    /// What it runs: its own image, or the service's.
     pub image: ImageRef,
+    /// In place of the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entrypoint: Option<Vec<String>>,
+    /// In place of the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// Beside those of the service, or in place of those of the same name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, EnvValue>,
+    /// Beside those of the service, or in place of those at the same path and in the same folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<MountedFile>,
 }
 
 /// The service under release.

@@ -32,6 +32,17 @@ pub enum MountedSource {
     Source(PathBuf),
 }
 
+impl MountedSource {
+    /// The declared credential that it holds a part of.
+    #[must_use]
+    pub fn credential(&self) -> Option<&CredentialName> {
+        match self {
+            Self::Certificate(name) | Self::Chain(name) | Self::Key(name) => Some(name),
+            Self::Content(_) | Self::Source(_) => None,
+        }
+    }
+}
+
 /// A file that is laid into a service's root tree before it starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountedFile {

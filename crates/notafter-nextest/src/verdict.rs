@@ -2,8 +2,9 @@
 
 use crate::tool::{EXIT, OUTPUT, RECORD};
 use notafter_core::{Check, Decision, RunRecord, Verdict};
+use notafter_report::replay::{self, Columns};
 use notafter_report::testcases::{TestOutcome, outcome};
-use notafter_report::{Detail, StyleSheet, json, replay, terminal};
+use notafter_report::{Detail, StyleSheet, json, terminal};
 use std::fs;
 use std::path::Path;
 
@@ -68,7 +69,7 @@ fn told(record: &RunRecord, verdict: &Verdict) -> Result<(), String> {
     }
     let mut line = String::new();
     // A String takes everything that is written to it.
-    _ = replay::write(&mut line, entry, record, verdict, &StyleSheet::plain());
+    _ = replay::write(&mut line, &Columns::default(), entry, record, verdict, &StyleSheet::plain());
     Err(format!("{line}\n{}", report(record, verdict)))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::StyleSheet;
 use crate::page::{Page, clip};
-use crate::words::{list, place_short, subject};
+use crate::words::{count, list, place_short, subject};
 use notafter_core::{
     Bracket, BuildName, Cause, CheckName, Decision, Finding, Inventory, Origin, ReplayEntry, RunRecord,
     Severity, Verdict,
@@ -93,12 +93,70 @@ pub fn compare(entry: &ReplayEntry, record: &RunRecord, verdict: &Verdict) -> Ve
     mismatches
 }
 
+/// The columns of a table of builds, known before the first of them runs so that lines written one by one line up.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Width of the names of scenarios in characters; 0 where there is one scenario and its name is not shown.
+    scenario: usize,
+    /// Width of the names of builds in characters.
+    build: usize,
+}
+
+impl Columns {
+    /// Columns for these builds, each with the name of its scenario.
+    #[must_use]
+    pub fn of<'a>(builds: impl Iterator<Item = (&'a str, &'a BuildName)>) -> Self {
+        let builds: Vec<(&str, &BuildName)> = builds.collect();
+        let scenarios: BTreeSet<&str> = builds.iter().map(|(scenario, _)| *scenario).collect();
+        let widest = scenarios.iter().map(|scenario| scenario.chars().count()).max();
+        Self {
+            scenario: widest.filter(|_| scenarios.len() > 1).unwrap_or(0),
+            build: builds.iter().map(|(_, build)| build.as_str().len()).max().unwrap_or(0),
+        }
+    }
+
+    /// What a line begins with: two columns, or one.
+    fn head(&self, scenario: &str, build: &BuildName) -> String {
+        let (wide, narrow) = (self.scenario, self.build);
+        match wide {
+            0 => format!("{build:narrow$}"),
+            _ => format!("{scenario:wide$}  {build:narrow$}"),
+        }
+    }
+
+    /// Where the lines below a line begin.
+    fn indent(&self) -> usize {
+        self.build + 2 + if self.scenario == 0 { 0 } else { self.scenario + 2 }
+    }
+}
+
+/// Writes what a table of several scenarios comes to: how many of its builds came out as told.
+///
+/// # Errors
+/// Where the sink fails.
+pub fn write_sum(
+    sink: &mut impl fmt::Write,
+    scenarios: usize,
+    builds: usize,
+    as_told: usize,
+    styles: &StyleSheet,
+) -> fmt::Result {
+    let (all, of) = (count(builds, "build"), count(scenarios, "scenario"));
+    let told = match builds - as_told {
+        0 => (styles.allow, "all as told".to_owned()),
+        others => (styles.block, format!("{others} not as told")),
+    };
+    Page::new(sink, styles)
+        .line(&[(anstyle::Style::new(), &format!("{all} of {of}: ")), (told.0, told.1.as_str())])
+}
+
 /// Writes the line of one build, and below it a line for each thing that came out otherwise.
 ///
 /// # Errors
 /// Where the sink fails.
 pub fn write(
     sink: &mut impl fmt::Write,
+    columns: &Columns,
     entry: &ReplayEntry,
     record: &RunRecord,
     verdict: &Verdict,
@@ -114,18 +172,17 @@ pub fn write(
         None => ("-".to_owned(), remark(verdict)),
     };
     let plain = anstyle::Style::new();
-    let width = build_width(record);
     page.line(&[
-        (plain, &format!("{:width$}  ", entry.build)),
+        (plain, &format!("{}  ", columns.head(record.scenario.name.as_str(), &entry.build))),
         (styles.decision(verdict.decision), &format!("{:5}", verdict.decision)),
         (plain, &format!("  {when:20}  {what}  ")),
         result,
     ])?;
     for Mismatch { aspect, told, came_out } in &mismatches {
-        page.paragraph(width + 2, 2, &format!("{aspect}: told {told}; came out {came_out}"))?;
+        page.paragraph(columns.indent(), 2, &format!("{aspect}: told {told}; came out {came_out}"))?;
     }
     if !mismatches.is_empty() {
-        page.paragraph(width + 2, 2, &format!("told at {}", entry.location))?;
+        page.paragraph(columns.indent(), 2, &format!("told at {}", entry.location))?;
     }
     Ok(())
 }
@@ -136,14 +193,15 @@ pub fn write(
 /// Where the sink fails.
 pub fn write_failure(
     sink: &mut impl fmt::Write,
-    build: &BuildName,
+    columns: &Columns,
+    (scenario, build): (&str, &BuildName),
     reason: &str,
     styles: &StyleSheet,
 ) -> fmt::Result {
     let page = &mut Page::new(sink, styles);
     let plain = anstyle::Style::new();
     page.line(&[
-        (plain, build.as_str()),
+        (plain, &columns.head(scenario, build)),
         (plain, "  "),
         (styles.inconclusive, "could not run"),
         (plain, ": "),
@@ -244,11 +302,6 @@ fn names<T: ToString>(items: &BTreeSet<T>) -> String {
     if items.is_empty() { "none".to_owned() } else { list(&items) }
 }
 
-/// The widest build of the replay, so that lines written one by one stand in columns.
-fn build_width(record: &RunRecord) -> usize {
-    record.scenario.replay.iter().map(|entry| entry.build.as_str().len()).max().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +309,8 @@ mod tests {
 
     fn line(entry: &ReplayEntry, (record, verdict): &(RunRecord, Verdict)) -> String {
         let mut text = String::new();
-        write(&mut text, entry, record, verdict, &StyleSheet::plain()).unwrap();
+        let builds = record.scenario.replay.iter().map(|entry| ("o2", &entry.build));
+        write(&mut text, &Columns::of(builds), entry, record, verdict, &StyleSheet::plain()).unwrap();
         text
     }
 
@@ -275,6 +329,31 @@ mod tests {
         1.14    block  2018-12-06T04:30:00Z  CN=sgsn-mme software (sgsn-mme:/sgsn-mme-1-14+0x1234)  as told
         1.15.1  allow  -                     nothing breaks  as told
         1.16    allow  -                     nothing breaks; noted: expired-embedded-credential  as told
+        ");
+    }
+
+    #[test]
+    fn several_scenarios_are_a_table_with_a_sum() {
+        let (other, mut text) = (BuildName::new("1").unwrap(), String::new());
+        let (record, verdict) = sample::block();
+        let of_record =
+            record.scenario.replay.iter().map(|entry| (record.scenario.name.as_str(), &entry.build));
+        let columns = Columns::of(of_record.chain([("short", &other)]));
+        let styles = StyleSheet::plain();
+        write(&mut text, &columns, &sample::blocked("1.14"), &record, &verdict, &styles).unwrap();
+        write(&mut text, &columns, &sample::allowed("1.14", &[]), &record, &verdict, &styles).unwrap();
+        write_failure(&mut text, &columns, ("short", &other), "no", &styles).unwrap();
+        write_sum(&mut text, 2, 3, 1, &styles).unwrap();
+        write_sum(&mut text, 1, 1, 1, &styles).unwrap();
+        insta::assert_snapshot!(text, @r"
+        o2-ericsson-2018  1.14    block  2018-12-06T04:30:00Z  CN=sgsn-mme software (sgsn-mme:/sgsn-mme-1-14+0x1234)  as told
+        o2-ericsson-2018  1.14    block  2018-12-06T04:30:00Z  CN=sgsn-mme software (sgsn-mme:/sgsn-mme-1-14+0x1234)  NOT AS TOLD
+                                  verdict: told allow; came out block
+                                  told at
+                                    scenarios/o2-ericsson-2018/scenario.yaml:58:3
+        short             1       could not run: no
+        3 builds of 2 scenarios: 2 not as told
+        1 build of 1 scenario: all as told
         ");
     }
 
@@ -332,7 +411,15 @@ mod tests {
     fn a_build_that_could_not_run_says_why() {
         let build = BuildName::new("1.14").unwrap();
         let mut text = String::new();
-        write_failure(&mut text, &build, "cargo build failed\nwith 1", &StyleSheet::plain()).unwrap();
+        let columns = Columns::default();
+        write_failure(
+            &mut text,
+            &columns,
+            ("o2", &build),
+            "cargo build failed\nwith 1",
+            &StyleSheet::plain(),
+        )
+        .unwrap();
         assert_eq!(text, "1.14  could not run: cargo build failed\\nwith 1\n");
     }
 }

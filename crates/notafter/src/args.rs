@@ -75,7 +75,9 @@ pub(crate) enum Command {
     },
     /// Shows which cases a gate would begin with, and why
     Plan(ScenarioArgs),
-    /// Gates every build that a scenario retells, and compares with what it tells
+    /// Gates every build that scenarios retell, and compares with what they tell
+    ///
+    /// Exit codes: 0 where all came out as told, 1 where something came out otherwise, 3 where a gate could not look.
     Replay(ReplayArgs),
     /// Lists what ends in a file, a directory or a stream
     ///
@@ -186,7 +188,7 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// Scenarios: files, or directories with a scenario.yaml
+    /// Scenarios: files, directories with a scenario.yaml, or folders in which such directories lie
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
     /// Where services run

@@ -19,6 +19,14 @@ pub(crate) enum Error {
     /// There is no back end to run anything on.
     #[error("services cannot be run here")]
     Backend(#[source] notafter_backend::Error),
+    /// A folder of scenarios cannot be read.
+    #[error("the folder {} cannot be read", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// An image that is to be verified cannot be read.
     #[error("the image {} cannot be read", path.display())]
     ImageUnreadable {
@@ -64,6 +72,12 @@ pub(crate) enum Error {
         service: String,
         /// What can be chosen.
         builds: Vec<String>,
+    },
+    /// No scenario in a folder retells anything.
+    #[error("no scenario in {} has a `replay:` block: there is nothing to compare with", folder.display())]
+    NothingRetold {
+        /// The folder.
+        folder: PathBuf,
     },
     /// A scenario retells nothing.
     #[error("{file} has no `replay:` block: there is nothing to compare with")]
@@ -170,7 +184,9 @@ impl Error {
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
             | Self::NoBuildChosen { .. }
+            | Self::Folder { .. }
             | Self::NotADigest { .. }
+            | Self::NothingRetold { .. }
             | Self::NothingToReplay { .. }
             | Self::PasswordFile { .. }
             | Self::PasswordVariable { .. }
@@ -205,11 +221,13 @@ impl Error {
             Self::AlreadyThere { .. }
             | Self::Attest(_)
             | Self::Backend(_)
+            | Self::Folder { .. }
             | Self::ImageUnreadable { .. }
             | Self::Instant { .. }
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
             | Self::NotADigest { .. }
+            | Self::NothingRetold { .. }
             | Self::Output { .. }
             | Self::PasswordFile { .. }
             | Self::PasswordVariable { .. }

@@ -12,6 +12,7 @@ mod backends;
 mod commands;
 mod error;
 mod exit;
+mod folder;
 mod kept;
 mod live;
 mod loading;

@@ -97,6 +97,10 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         .map(|name| Build {
             name: BuildName::new(*name).unwrap(),
             image: image(&format!("sgsn-mme-{}", name.replace('.', "-"))),
+            entrypoint: None,
+            command: None,
+            env: BTreeMap::new(),
+            files: Vec::new(),
         })
         .collect();
     let chosen = builds.iter().find(|known| known.name.as_str() == build).cloned();

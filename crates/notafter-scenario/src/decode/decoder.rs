@@ -3,9 +3,10 @@
 
 use super::failure::{Failure, did_you_mean};
 use super::node::{Key, Kind, Node};
-use super::values::{LOCATED, ONE_OR_MANY, TEXT_OR};
+use super::values::{BUILD, LOCATED, ONE_OR_MANY, TEXT_OR};
 use crate::Code;
 use crate::diagnostic::{Draft, Sink, Span};
+use crate::nearest::nearest;
 use crate::raw::is_planned;
 use crate::variables::Expansion;
 use serde::de::value::StrDeserializer;
@@ -164,6 +165,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                     visitor.visit_seq(Elements { rest, decoder: self })
                 }
             },
+            BUILD => match is_build(self.map("an image or a build")?) {
+                true => visitor.visit_newtype_struct(self),
+                false => visitor.visit_some(self),
+            },
             TEXT_OR => match &self.node.kind {
                 Kind::Text { value, .. } => visitor.visit_str(value),
                 Kind::Map(_) => visitor.visit_newtype_struct(self),
@@ -176,6 +181,15 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     forward_to_deserialize_any! {
         i8 i16 i32 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier ignored_any
+    }
+}
+
+/// Whether a map is a build that says what it changes, or means to be one; else it is an image.
+fn is_build(map: &[(Key, Node)]) -> bool {
+    let keys = || crate::raw::BUILD_KEYS.into_iter();
+    match map {
+        [(key, _)] => nearest(&key.text, keys()).is_some(),
+        _ => true,
     }
 }
 

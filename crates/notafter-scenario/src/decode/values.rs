@@ -10,6 +10,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+/// A build: asks for `visit_newtype_struct` where a map says what changes with it, for `visit_some` where it is an
+/// image.
+pub(crate) const BUILD: &str = "notafter::Build";
 pub(super) const LOCATED: &str = "notafter::Located";
 pub(super) const ONE_OR_MANY: &str = "notafter::OneOrMany";
 pub(super) const TEXT_OR: &str = "notafter::TextOr";

@@ -2,6 +2,7 @@
 //!
 //! Nothing here is checked beyond its shape; see `resolve`.
 
+mod build;
 mod check;
 mod credential;
 mod file;
@@ -12,6 +13,7 @@ mod probe;
 mod scenario;
 mod service;
 
+pub(crate) use build::{KEYS as BUILD_KEYS, RawBuild};
 pub(crate) use check::{RawCheck, RawExpectation, RawRejected, RawWorks};
 pub(crate) use credential::{RawCa, RawCredential, RawValidity, RawX509};
 pub(crate) use file::{RawFile, RawFiles, RawMount};

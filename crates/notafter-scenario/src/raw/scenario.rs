@@ -1,6 +1,6 @@
 //! The whole file.
 
-use super::{RawCheck, RawCredential, RawImage, RawPolicy, RawReplay, RawService};
+use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawService};
 use crate::decode::{Entries, Located, TextOr};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,8 +25,8 @@ pub(crate) struct RawScenario {
     pub(crate) candidate: Option<Located<String>>,
     /// Limit for the whole run in real time, such as `60s`; beyond it the verdict is inconclusive.
     pub(crate) budget: Option<Located<String>>,
-    /// Named images of the candidate.
-    pub(crate) builds: Option<Located<Entries<TextOr<RawImage>>>>,
+    /// Builds of the candidate by name: an image, or what of the service changes with the build.
+    pub(crate) builds: Option<Located<Entries<TextOr<RawBuild>>>>,
     /// Credentials to make for this scenario.
     pub(crate) credentials: Option<Located<Entries<RawCredential>>>,
     /// What runs.

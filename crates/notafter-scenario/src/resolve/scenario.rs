@@ -1,5 +1,6 @@
 //! The whole: text in, scenario or diagnostics out.
 
+use super::builds;
 use super::instants::{Place, Timeline};
 use super::scope::{Scope, Target};
 use crate::decode::{Decoder, Located, read};
@@ -46,27 +47,31 @@ impl Scope<'_> {
         self.version(raw, whole);
         let name = self.required(raw.name.as_ref(), "name", whole).and_then(|name| self.name(name));
         let (start, mut timeline) = self.window(raw, whole, context.now);
-        let credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
-        let builds = self.builds(raw.builds.as_ref());
-        let candidate = self.candidate(raw, whole, &builds, context.candidate.as_ref());
+        let mut credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
         let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
         let services = self.services(self.required(raw.services.as_ref(), "services", whole), named);
+        let builds = self.builds(raw, services.as_deref());
+        let candidate = self.candidate(raw, whole, &builds, context.candidate.as_ref());
         let checks = self.required(raw.checks.as_ref(), "checks", whole);
         let checks = self.checks(checks, &timeline);
         let policy = self.policy(raw.policy.as_ref(), &timeline);
         let replay = self.replay(raw.replay.as_ref(), &timeline);
         let budget = raw.budget.as_ref();
         let budget = budget.and_then(|budget| self.positive_duration(budget, Code::BudgetNotPositive));
+        let (candidate, mut services) = (candidate?, services?);
+        let displaced = builds::apply(&candidate, &mut services);
+        let foreign = (builds.as_slice(), displaced.as_slice());
+        builds::keep_own(&mut credentials, &candidate, foreign, &services, &checks);
         Some(Scenario {
             name: name?,
             directory: self.directory(),
             start: start?,
             horizon: timeline.horizon,
-            candidate: candidate?,
+            candidate,
             budget,
             builds,
             credentials,
-            services: services?,
+            services,
             checks,
             policy,
             replay,

@@ -81,7 +81,10 @@ impl Scope<'_> {
         })
     }
 
-    fn env(&self, env: Option<&Located<Entries<TextOr<RawSecret>>>>) -> BTreeMap<String, EnvValue> {
+    pub(super) fn env(
+        &self,
+        env: Option<&Located<Entries<TextOr<RawSecret>>>>,
+    ) -> BTreeMap<String, EnvValue> {
         let entries = env.and_then(|env| env.value.as_ref());
         entries
             .into_iter()

@@ -96,6 +96,87 @@ fn the_candidate_and_its_builds() {
     assert_eq!(right(&only).candidate.build.unwrap().name.as_str(), "1.14", "the only build needs no choice");
 }
 
+/// The base with a candidate that has an image of its own, one build that changes it and one that does not.
+fn changing_builds() -> String {
+    edited("  \"1.14\": \"rootfs:./v1.14\"\n", "  \"1.14\": {}\n")
+        .replace(
+            "  \"1.15\": \"rootfs:./v1.15\"\n",
+            "  \"1.15\":
+    image: { rootfs: ./v1.15 }
+    command: [/node, --new]
+    env: { MODE: slow, EXTRA: here }
+    files:
+      /etc/node/tls.pem: { chain: longer }
+      /etc/node/tls.key: { key: longer }
+      /etc/node/extra: { content: x }
+",
+        )
+        .replace("  node:\n    needs", "  node:\n    image: host\n    needs")
+        .replace(
+            "\nservices:",
+            "  longer: { x509: { issuer: ca, subject: \"CN=node\", dns: [node], validity: { from: start, for: 5y } } }
+  ca: { x509: { ca: root, subject: \"CN=CA\", validity: { from: \"start - 1y\", for: 9y } } }
+\nservices:",
+        )
+}
+
+#[test]
+fn a_build_changes_what_it_says_and_leaves_the_rest() {
+    let text = changing_builds();
+    let chosen = |build: &str| read_with(&text, Some(&format!("node={build}"))).unwrap();
+    let node = |scenario: &Scenario| {
+        let node = scenario.services.iter().find(|service| service.name.as_str() == "node").unwrap();
+        let env: Vec<String> = node.env.keys().cloned().collect();
+        let files: Vec<String> = node.files.iter().map(|file| file.path.clone()).collect();
+        (node.command.clone(), env, files)
+    };
+    let names = |scenario: &Scenario| -> Vec<String> {
+        scenario.credentials.iter().map(|spec| spec.name.to_string()).collect()
+    };
+
+    let old = chosen("1.14");
+    assert_eq!(old.image_of(&old.services[1]), Some(&ImageRef::Host), "the service's own");
+    let (command, env, files) = node(&old);
+    assert_eq!((command, env.len()), (None, 2));
+    assert_eq!(files, ["/etc/node/tls.pem", "/etc/node/tls.key"]);
+    assert_eq!(names(&old), ["root", "site"], "what another build alone holds is no part of this one");
+
+    let new = chosen("1.15");
+    assert_eq!(new.image_of(&new.services[1]), Some(&ImageRef::Rootfs(PathBuf::from("./v1.15"))));
+    let (command, env, files) = node(&new);
+    assert_eq!(command.unwrap(), ["/node", "--new"]);
+    assert_eq!(env, ["EXTRA", "MODE", "TOKEN"]);
+    assert_eq!(new.services[1].env["MODE"], EnvValue::Plain("slow".to_owned()));
+    assert_eq!(files, ["/etc/node/tls.pem", "/etc/node/tls.key", "/etc/node/extra"]);
+    assert_eq!(names(&new), ["root", "longer", "ca"], "nor is what it takes the place of");
+
+    let unchosen = right(&text);
+    assert_eq!((unchosen.credentials.len(), unchosen.services[1].files.len()), (4, 2));
+}
+
+#[test]
+fn mistakes_in_builds_show_their_place() {
+    let text = changing_builds();
+    let none = "image: host\n    needs";
+    for (from, to, expected) in [
+        ("chain: longer", "chain: longest", "15:35: there is no credential `longest` [undefined-credential]"),
+        ("env: { MODE: slow", "evn: { MODE: slow", "13:5: `evn` is no key of build [unknown-key]"),
+        ("\"1.14\": {}", "\"1.14\": { comand: [x] }", "9:13: `comand` is no key of build [unknown-key]"),
+        ("\"1.14\": {}", "\"1.14\": { rotfs: x }", "9:13: `rotfs` is no key of image [unknown-key]"),
+        (none, "needs", "9:3: nothing says what this build runs [missing-candidate-image]"),
+        (
+            "\"1.14\": {}",
+            "\"1.14\": host",
+            "33:12: `node` has an image of its own, and each of its builds has another [conflicting-keys]",
+        ),
+        (none, "image: hots\n    needs", "33:12: cannot use image `hots` [unsupported-image]"),
+    ] {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        let diagnostics = read(&text.replace(from, to)).unwrap_err();
+        assert_eq!(diagnostics.to_string(), format!("scenario.yaml:{expected}"));
+    }
+}
+
 #[test]
 fn builds_may_be_numbers() {
     let text = BASE.replace("\"1.14\": ", "1.10: ").replace("build: \"1.14\"", "build: \"1.10\"");

@@ -5,10 +5,10 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
-use crate::{backends, kept, loading};
+use crate::{backends, folder, kept, loading};
 use notafter_backend::Backend;
 use notafter_core::{Decision, ReplayEntry, Scenario, judge};
-use notafter_report::replay;
+use notafter_report::replay::{self, Columns};
 use notafter_runner::{Images, Interrupt, Options};
 use notafter_scenario::CandidateChoice;
 use std::path::{Path, PathBuf};
@@ -24,23 +24,35 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     let interrupt = Interrupt::new();
     interrupt.on_signals()?;
     // Everything is read before anything runs: a mistake in the last scenario shows at once.
-    let retold = args.scenarios.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let retold = read_all(&args.scenarios)?;
     let scenarios: Vec<&Scenario> =
         retold.iter().flat_map(|retold| retold.builds.iter().map(|(scenario, _)| scenario)).collect();
     let images = loading::images(&scenarios, args.volume, printer)?;
     let backend = backends::choose(args.backend, args.isolation)?;
-    let mut worst = Exit::Allow;
+    let columns = Columns::of(
+        retold
+            .iter()
+            .flat_map(|told| told.builds.iter().map(|(_, entry)| (told.name.as_str(), &entry.build))),
+    );
+    let (mut worst, mut as_told) = (Exit::Allow, 0);
     for retold in &retold {
         for (scenario, entry) in &retold.builds {
             let keep = args.keep.as_ref().map(|keep| keep.join(&retold.name).join(entry.build.as_str()));
             let options = Options { keep, interrupt: interrupt.clone(), ..Options::default() };
-            let build = Build { scenario, entry, images: &images, options: &options, volume: args.volume };
+            let (columns, images) = (&columns, &images);
+            let build = Build { scenario, entry, columns, images, options: &options, volume: args.volume };
             let exit = build.gate(backend.as_ref(), printer)?;
             worst = worse(worst, exit);
+            as_told += usize::from(exit == Exit::Allow);
             if interrupt.is_raised() {
                 return Ok(worse(worst, Exit::Inconclusive));
             }
         }
+    }
+    if retold.len() > 1 {
+        let (mut sum, styles) = (String::new(), printer.out_styles());
+        _ = replay::write_sum(&mut sum, retold.len(), scenarios.len(), as_told, &styles);
+        printer.data(&sum)?;
     }
     Ok(worst)
 }
@@ -54,6 +66,30 @@ fn worse(one: Exit, other: Exit) -> Exit {
         Exit::Usage => 3,
     };
     if weight(other) > weight(one) { other } else { one }
+}
+
+/// What the paths name: scenarios, each of which must retell something, and folders of scenarios, in which those that
+/// retell nothing are none of a replay's business.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Retold>, Error> {
+    let mut retold = Vec::new();
+    for path in paths {
+        match folder::scenarios(path)? {
+            None => retold.push(read(path)?),
+            Some(found) => {
+                let known = retold.len();
+                for path in found {
+                    let outline = notafter_scenario::outline(&loading::source(&path)?);
+                    if outline.map_err(notafter_scenario::Error::Invalid)?.retold {
+                        retold.push(read(&path)?);
+                    }
+                }
+                if retold.len() == known {
+                    return Err(Error::NothingRetold { folder: path.clone() });
+                }
+            }
+        }
+    }
+    Ok(retold)
 }
 
 fn read(path: &Path) -> Result<Retold, Error> {
@@ -77,6 +113,7 @@ fn read(path: &Path) -> Result<Retold, Error> {
 struct Build<'a> {
     scenario: &'a Scenario,
     entry: &'a ReplayEntry,
+    columns: &'a Columns,
     images: &'a Images,
     options: &'a Options,
     volume: Volume,
@@ -98,14 +135,15 @@ impl Build<'_> {
             Ok(record) => record,
             Err(error) => {
                 let error = Error::from(error);
-                _ = replay::write_failure(&mut line, &self.entry.build, &error.to_string(), &styles);
+                let build = (self.scenario.name.as_str(), &self.entry.build);
+                _ = replay::write_failure(&mut line, self.columns, build, &error.to_string(), &styles);
                 printer.data(&line)?;
                 printer.error(&error);
                 return Ok(error.exit());
             }
         };
         let verdict = judge(&record);
-        _ = replay::write(&mut line, self.entry, &record, &verdict, &styles);
+        _ = replay::write(&mut line, self.columns, self.entry, &record, &verdict, &styles);
         printer.data(&line)?;
         if let Some(directory) = &self.options.keep {
             self.keep(directory.clone(), &record, &verdict)?;
