@@ -159,6 +159,13 @@ pub(crate) fn state(pid: i32, tid: i32) -> Option<(char, String)> {
     Some((rest.trim_start().chars().next()?, name.to_owned()))
 }
 
+/// How often a thread was given a processor so far (the third field of `schedstat`, Documentation/scheduler/sched-stats.rst);
+/// 0 where the kernel does not count.
+pub(crate) fn runs(pid: i32, tid: i32) -> u64 {
+    let runs = |text: String| text.split_ascii_whitespace().nth(2)?.parse().ok();
+    read_text(&format!("/proc/{pid}/task/{tid}/schedstat")).ok().and_then(runs).unwrap_or(0)
+}
+
 /// CPU time of the process of a thread and of its children that it has waited for, in clock ticks and in the order of
 /// `struct tms` (times(2)).
 pub(crate) fn cpu_times(tid: i32) -> Option<[i64; 4]> {

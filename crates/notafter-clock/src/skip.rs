@@ -50,18 +50,22 @@ pub(crate) const FIDGET: Duration = Duration::from_millis(20);
 pub enum Stillness {
     /// Something runs or waits for a disk.
     Busy,
-    /// Something sleeps so briefly that it is not done, or for ever does nothing else.
+    /// Something ran since the look before, or sleeps so briefly that it is not done, or for ever does nothing else.
     Fidgeting,
     /// Everything sleeps.
     Asleep,
 }
 
-/// How still the guests of these surveys are.
+/// How still the guests of these surveys are, by `before`, the same guests at the look before; empty at the first.
+///
+/// One look alone reads thread after thread: two that answer each other in turn may both be found asleep.
 #[must_use]
-pub fn stillness(surveys: &[Survey]) -> Stillness {
+pub fn stillness(surveys: &[Survey], before: &[Survey]) -> Stillness {
+    let ran = || surveys.iter().zip(before).any(|(now, before)| now.runs != before.runs);
+    let fidgets = |survey: &Survey| survey.fidgets || survey.waiters.iter().any(pauses);
     if surveys.iter().any(|survey| !survey.busy.is_empty()) {
         Stillness::Busy
-    } else if surveys.iter().any(|survey| survey.fidgets || survey.waiters.iter().any(pauses)) {
+    } else if surveys.iter().any(fidgets) || surveys.len() != before.len() || ran() {
         Stillness::Fidgeting
     } else {
         Stillness::Asleep
@@ -268,6 +272,7 @@ fn is_about(one: Duration, other: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervisor::Busy;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -288,6 +293,23 @@ mod tests {
             pacer.next_jump(&surveys(&[(2, length, length)]), DAY);
         }
         pacer
+    }
+
+    #[test]
+    fn what_ran_between_two_looks_is_not_asleep() {
+        let ran = |runs: u64| vec![Survey::default(), Survey { runs, ..Survey::default() }];
+        let busy = Busy { pid: 2, name: "a".to_owned() };
+        let awake = vec![Survey { busy: vec![busy], ..Survey::default() }];
+        for (surveys, before, expected) in [
+            (ran(7), ran(7), Stillness::Asleep),
+            (ran(8), ran(7), Stillness::Fidgeting),
+            // One look alone shows nothing.
+            (ran(7), vec![], Stillness::Fidgeting),
+            (vec![], vec![], Stillness::Asleep),
+            (awake.clone(), awake, Stillness::Busy),
+        ] {
+            assert_eq!(stillness(&surveys, &before), expected, "{surveys:?} after {before:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,11 @@ use notafter_core::{Motion, Pace, Restless, ServiceName, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// The end of a long leap, which is walked: a jump makes the limits of health checks and leases run out together with
+/// what keeps them, and in step with their timers services recover from that (HAProxy after two good checks).
+const LANDING: Duration = Duration::from_secs(120);
+/// Shorter leaps are jumps alone.
+const SHORTEST_LANDED: Duration = Duration::from_secs(600);
 /// Between two looks at who is busy, on the host's clock.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(4);
@@ -19,8 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LITTLE_PATIENCE: Duration = Duration::from_millis(30);
 /// How long something that only ever pauses counts as not done.
 const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
-/// Looks in a row that must find everything asleep: a message between two services may be on its way.
-const CALM_LOOKS: u32 = 2;
 /// More processes than this need not be named to show that a service does not rest.
 const MAX_NAMED: usize = 8;
 
@@ -57,7 +60,7 @@ impl<'sandbox> Arbiter<'sandbox> {
         self.timepiece.page.begin_elapse();
         match motion {
             Motion::Step => self.timepiece.page.step_to(to).map_err(broken("set the clock"))?,
-            Motion::Elapse(Pace::Leap) => self.leap(to)?,
+            Motion::Elapse(Pace::Leap) => self.leap(to, &deadline)?,
             Motion::Elapse(Pace::Walk) => self.walk(to, &deadline)?,
         }
         self.wake()?;
@@ -65,14 +68,20 @@ impl<'sandbox> Arbiter<'sandbox> {
         Ok(self.moved)
     }
 
-    /// One jump, or as many as it takes where it is far.
-    fn leap(&mut self, to: UnixTime) -> Result<(), Error> {
-        while self.timepiece.page.left_until(to) > FARTHEST_JUMP {
-            self.timepiece.page.elapse(FARTHEST_JUMP).map_err(broken("let time elapse"))?;
+    /// One jump, or as many as it takes where it is far; the last stretch of a long leap is walked.
+    fn leap(&mut self, to: UnixTime, deadline: &Deadline) -> Result<(), Error> {
+        if self.timepiece.page.left_until(to) < SHORTEST_LANDED {
+            return self.arrive(to);
+        }
+        loop {
+            let ahead = self.timepiece.page.left_until(to).saturating_sub(LANDING);
+            if ahead.is_zero() {
+                return self.walk(to, deadline);
+            }
+            self.timepiece.page.elapse(ahead.min(FARTHEST_JUMP)).map_err(broken("let time elapse"))?;
             self.wake()?;
             self.settle()?;
         }
-        self.arrive(to)
     }
 
     fn arrive(&mut self, to: UnixTime) -> Result<(), Error> {
@@ -112,21 +121,30 @@ impl<'sandbox> Arbiter<'sandbox> {
 
     /// Waits until everything sleeps, but for what never does; returns what it waits for then.
     fn settle(&mut self) -> Result<Vec<Survey>, Error> {
-        let (mut waited, mut fidgeted, mut calm) = (Duration::ZERO, Duration::ZERO, 0);
+        let (mut waited, mut fidgeted) = (Duration::ZERO, Duration::ZERO);
         let mut pause = FIRST_PAUSE;
         let mut sightings = Sightings::new();
+        let mut before = Vec::new();
         loop {
             self.instances.iter().try_for_each(|instance| instance.ask_survey())?;
             let surveys: Vec<Survey> =
                 self.instances.iter().map(|instance| instance.surveyed()).collect::<Result<_, _>>()?;
-            match self.note_busy(&surveys, &mut sightings) {
-                Stillness::Asleep => calm += 1,
-                Stillness::Fidgeting if fidgeted >= FIDGET_PATIENCE => calm += 1,
-                Stillness::Fidgeting => fidgeted += pause,
-                Stillness::Busy => calm = 0,
+            let awaited = self.note_busy(&surveys, &mut sightings);
+            let mut still = stillness(&awaited, &before);
+            before = awaited;
+            if packets_wait() {
+                still = still.min(Stillness::Fidgeting);
+            }
+            let calm = match still {
+                Stillness::Asleep => true,
+                Stillness::Fidgeting => fidgeted >= FIDGET_PATIENCE,
+                Stillness::Busy => false,
+            };
+            if still == Stillness::Fidgeting {
+                fidgeted += pause;
             }
             let anything_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
-            if calm >= CALM_LOOKS && (!anything_busy || waited >= LITTLE_PATIENCE) {
+            if calm && (!anything_busy || waited >= LITTLE_PATIENCE) {
                 return Ok(surveys);
             }
             if waited >= PATIENCE {
@@ -139,10 +157,9 @@ impl<'sandbox> Arbiter<'sandbox> {
         }
     }
 
-    /// Notes who is busy, and tells how still everything is beside the services that never rest.
-    fn note_busy(&self, surveys: &[Survey], sightings: &mut Sightings) -> Stillness {
-        let awaited: Vec<Survey> = self
-            .instances
+    /// Notes who is busy; returns the surveys of all but the services that never rest.
+    fn note_busy(&self, surveys: &[Survey], sightings: &mut Sightings) -> Vec<Survey> {
+        self.instances
             .iter()
             .zip(surveys)
             .filter(|(instance, _)| !self.restless.contains(&instance.service))
@@ -152,8 +169,7 @@ impl<'sandbox> Arbiter<'sandbox> {
                 }
                 survey.clone()
             })
-            .collect();
-        stillness(&awaited)
+            .collect()
     }
 
     /// Time goes on without those that were seen busy most of the time.
@@ -168,4 +184,14 @@ impl<'sandbox> Arbiter<'sandbox> {
             self.moved.restless.push(Restless { service, pid, process: busy.name, at });
         }
     }
+}
+
+/// Whether packets wait for a processor of this machine to deliver them, between two services maybe: on a loaded one
+/// they do while both sleep. The column is there from Linux 5.10 on (net/core/net-procfs.c).
+fn packets_wait() -> bool {
+    const BACKLOG: usize = 11;
+    let waits = |line: &str| {
+        line.split_ascii_whitespace().nth(BACKLOG).is_some_and(|count| count.bytes().any(|b| b != b'0'))
+    };
+    std::fs::read_to_string("/proc/net/softnet_stat").is_ok_and(|text| text.lines().any(waits))
 }

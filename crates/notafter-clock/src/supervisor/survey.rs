@@ -5,6 +5,7 @@ use super::sleepers::Waking;
 use crate::guest;
 use crate::nanos::Nanos;
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// Something that will be woken by time.
@@ -32,6 +33,9 @@ pub struct Busy {
 pub struct Survey {
     /// Threads that run or wait for a disk; empty: everything sleeps.
     pub busy: Vec<Busy>,
+    /// A digest of which threads there are and how often each was given a processor. Where nothing was busy in two
+    /// surveys and this is the same, nothing ran in between either.
+    pub runs: u64,
     /// Whether something began so short a wait while this was taken that it is not done.
     pub fidgets: bool,
     /// What waits for time.
@@ -59,7 +63,7 @@ impl Supervisor {
         let before = self.stirs;
         self.collect_all_changes()?;
         self.serve_pending();
-        let mut busy = busy_threads();
+        let (mut busy, runs) = look_at_threads();
         // A thread that waits for an answer, or stands still for its exec, sleeps only to the eye.
         self.serve_pending();
         if self.stirs.calls != before.calls {
@@ -91,15 +95,19 @@ impl Supervisor {
         waiters.extend(timer_fds.map(|(pid, armed)| waiter(pid, clock.until(armed.deadline), armed.length)));
         let signal_timers = self.signal_timers.current(&clock);
         waiters.extend(signal_timers.map(|(pid, remaining, length)| waiter(pid, remaining, length)));
-        Ok(Survey { busy, fidgets: self.stirs.pauses != before.pauses, waiters })
+        Ok(Survey { busy, runs, fidgets: self.stirs.pauses != before.pauses, waiters })
     }
 }
 
-/// Threads that run or wait uninterruptibly. What vanishes while it is looked at was busy, and the next look tells.
-fn busy_threads() -> Vec<Busy> {
+/// Threads that run or wait uninterruptibly, and [`Survey::runs`]. What vanishes while it is looked at was busy, and the
+/// next look tells.
+fn look_at_threads() -> (Vec<Busy>, u64) {
     let mut busy = Vec::new();
+    let mut runs = DefaultHasher::new();
     for pid in guest::processes().unwrap_or_default() {
         for tid in guest::threads(pid).unwrap_or_default() {
+            // Before its state: what sleeps then and has the same number later slept all the while.
+            (tid, guest::runs(pid, tid)).hash(&mut runs);
             match guest::state(pid, tid) {
                 // `t` stands still for the supervisor.
                 Some(('R' | 'D' | 't', name)) => busy.push(Busy { pid, name }),
@@ -108,7 +116,7 @@ fn busy_threads() -> Vec<Busy> {
             }
         }
     }
-    busy
+    (busy, runs.finish())
 }
 
 fn named(tid: i32) -> Busy {
