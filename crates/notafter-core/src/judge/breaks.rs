@@ -73,7 +73,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
     let shown = Shown::new(record, motion.last_pass, motion.first_fail, &motion.case)?;
     let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &shown.bracket));
     let aged = !motion.restarted.is_empty() || motion.aged_fails;
-    if at_edge || aged || motion.behind.is_some() {
+    if at_edge || aged || motion.behind.is_some() || motion.by_time_alone {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
         if let Some(edge) = motion.behind {
             blame_delayed(record, &mut found, edge);

@@ -33,6 +33,9 @@ pub(crate) struct MotionBreak {
     pub(crate) behind: Option<UnixTime>,
     /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
     pub(crate) aged_fails: bool,
+    /// Whether it broke in the same second again, after a second of time, though the time before came in other parts.
+    /// No motion did that, whatever ends there.
+    pub(crate) by_time_alone: bool,
 }
 
 /// Repeats the failure, then splits the interval until the break is known to the second.
@@ -58,6 +61,7 @@ pub(super) fn investigate(
         restarted: failure.restarted.clone(),
         behind: None,
         aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
+        by_time_alone: false,
     };
     if found.repeat != Repeat::Failed {
         return Ok(Some(found));
@@ -73,8 +77,43 @@ pub(super) fn investigate(
     });
     if !at_edge && !found.aged_fails && found.restarted.is_empty() {
         found.behind = behind(known, walk, &found, boundaries)?;
+        if found.behind.is_none() {
+            found.by_time_alone = breaks_evenly(known, walk, failure.step, &found)?;
+        }
     }
     Ok(Some(found))
+}
+
+/// Whether the break comes in the same second where the time before it is cut into even parts. What a leap broke breaks
+/// elsewhere then or not at all, what breaks after so many looks elsewhere, and what renews itself in time is renewed.
+fn breaks_evenly(
+    known: &mut Known<'_>,
+    walk: &Ran<'_>,
+    step: usize,
+    found: &MotionBreak,
+) -> Result<bool, Waiting> {
+    let Some(low) = found.last_pass.filter(|low| found.first_fail.secs_since(*low) == 1) else {
+        return Ok(false);
+    };
+    let scenario = &known.record.scenario;
+    let first = first_instant(walk.record.case.clock, scenario);
+    let mut stops = points(first, low, &[], POINTS);
+    stops.push(found.first_fail);
+    let mut case = in_parts(&walk.record.case, 0, step, &stops, scenario);
+    case.id = case_id(&format!("{}-evenly", walk.id()));
+    case.reason = format!(
+        "{} again with {} stops on the way to {}, to tell whether time itself breaks it or the motion",
+        walk.id(),
+        stops.len(),
+        found.first_fail
+    );
+    match known.want_to_search(case) {
+        Wanted::Missing => Err(Waiting),
+        Wanted::Lost => Ok(false),
+        Wanted::Ran(ran) => Ok(ran
+            .failure
+            .is_some_and(|failure| failure.at == found.first_fail && failure.last_pass == Some(low))),
+    }
 }
 
 /// A daily timer notices an edge up to a day late, and only time that elapses makes it fire. That looks like a

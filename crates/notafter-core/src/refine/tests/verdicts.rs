@@ -57,6 +57,16 @@ fn worlds_come_to_their_verdicts() {
             inconclusive(FindingCode::JumpIntolerant, 15),
         ),
         (
+            "what a process got at its start ends",
+            World::new().ill(Ill::Ages { life: 400 * DAY + 12_345, renews: None }),
+            block("2019-12-06T03:25:46Z", None, 12),
+        ),
+        (
+            "what a process got at its start is renewed, and a leap passes that over",
+            World::new().ill(Ill::Ages { life: 90 * DAY, renews: Some(60 * DAY) }),
+            inconclusive(FindingCode::JumpIntolerant, 12),
+        ),
+        (
             "a fluke in control",
             World::new().ill(Ill::Fluke { launch: 0 }),
             inconclusive(FindingCode::ControlFails, 1),

@@ -11,6 +11,9 @@ pub(crate) const CANDIDATE: &str = "node";
 /// What goes wrong. All but `HssRefuses` happens in the candidate.
 #[derive(Debug, Clone)]
 pub(crate) enum Ill {
+    /// A process refuses once it has run for this long; what it got at its start and shows nobody has ended. Where it
+    /// renews that, it does when it wakes at this age or later.
+    Ages { life: i64, renews: Option<i64> },
     /// A restart on state that an earlier start left behind fails from then on.
     AgedFails { from: UnixTime },
     /// A fresh start fails from then on; what lives or has state goes on.
@@ -423,6 +426,13 @@ impl<'a> Play<'a> {
                         process.hangs = true;
                     }
                 }
+                Ill::Ages { life, renews: Some(age) } => {
+                    if let Some(process) = &mut self.candidate
+                        && (*age..=*life).contains(&to.secs_since(process.since))
+                    {
+                        process.since = to;
+                    }
+                }
                 Ill::LosesSessions => self.sessions = false,
                 Ill::Renews { life, until } => {
                     self.renew(*life, *until, from, leap);
@@ -527,6 +537,9 @@ impl<'a> Play<'a> {
                                 return (refused("expired".to_owned(), None), Some(made.clone()));
                             }
                             return (Seen::Answered(Answer::Handshake), Some(made.clone()));
+                        }
+                        (Ill::Ages { life, .. }, _) if now.secs_since(process.since) > *life => {
+                            return (refused("it has ended".to_owned(), None), None);
                         }
                         (Ill::Serves { credential }, _) if check.probe.tls().is_some() => {
                             return (Seen::Answered(Answer::Handshake), Some(credential.clone()));
