@@ -244,6 +244,39 @@ pub(crate) fn wait_form(number: i32, args: &[u64; 6]) -> Option<WaitForm> {
     }
 }
 
+/// Where a wait that is interrupted leaves what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Remainder {
+    /// A `struct timespec`, or a `struct timeval` where units are microseconds.
+    pub(crate) address: u64,
+    /// Nanoseconds to a unit of its fraction of a second.
+    pub(crate) unit: i64,
+    pub(crate) read: Reads,
+}
+
+/// Who goes by what is left of a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The caller alone, once a signal has ended the wait.
+    Caller,
+    /// The caller, however the wait ends, and the kernel, when it issues the call again.
+    CallerAndKernel,
+}
+
+/// What the call leaves of its timeout; none where it leaves nothing.
+pub(crate) fn remainder(number: i32, args: &[u64; 6]) -> Option<Remainder> {
+    let (argument, unit, read) = match i64::from(number) {
+        libc::SYS_clock_nanosleep => (3, 1, Reads::Caller),
+        libc::SYS_nanosleep => (1, 1, Reads::Caller),
+        libc::SYS_ppoll => (2, 1, Reads::CallerAndKernel),
+        libc::SYS_pselect6 => (4, 1, Reads::CallerAndKernel),
+        libc::SYS_select => (4, 1_000, Reads::CallerAndKernel),
+        _ => return None,
+    };
+    let address = args[argument];
+    (address != 0).then_some(Remainder { address, unit, read })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

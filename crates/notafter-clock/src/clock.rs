@@ -45,6 +45,15 @@ pub(crate) enum Deadline {
     },
 }
 
+impl Deadline {
+    /// The monotonic time at which it comes, if no motion comes between.
+    pub(crate) fn mono(self) -> Nanos {
+        match self {
+            Self::Mono(at) | Self::Wall { no_later_than: at, .. } => at,
+        }
+    }
+}
+
 /// The shifted clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {

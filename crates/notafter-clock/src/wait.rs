@@ -8,6 +8,9 @@ use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use std::io;
 
+/// How far apart the deadlines of a wait and of its rest may be: what a thread takes to issue its call again.
+const RENEWED_WITHIN: Nanos = Nanos(20_000_000);
+
 /// A wait that a thread was let into.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
@@ -66,6 +69,14 @@ impl Wait {
             length,
             mono_when_begun: clock.state().mono.into(),
             switches: Some(switches),
+        }
+    }
+
+    /// Takes this wait for the rest of `before`, if that is what it is: the same call with what was left of it.
+    pub(crate) fn go_on_from(&mut self, before: &Self) {
+        let apart = (self.deadline.mono() - before.deadline.mono()).0.abs();
+        if (self.number, self.args) == (before.number, before.args) && apart <= RENEWED_WITHIN.0 {
+            (self.deadline, self.length) = (before.deadline, before.length);
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::scene::{LONG, embedded, idle, name, run, shell, wait_for_end, wait_for_log};
 use notafter_backend::{Backend, Bind, LaunchSpec, RootTree, Sandbox, SandboxSpec};
 use notafter_core::{ClockReading, Motion, Pace, UnixTime, WitnessBasis};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_process_that_restores_its_vdso_is_found", a_process_that_restores_its_vdso_is_found),
     ("every_way_of_waiting_ends_when_time_elapses", every_way_of_waiting_ends_when_time_elapses),
     ("time_never_goes_back", time_never_goes_back),
+    ("what_is_left_of_a_wait_is_less_by_what_elapsed", what_is_left_of_a_wait_is_less_by_what_elapsed),
 ];
 
 fn at(text: &str) -> UnixTime {
@@ -113,14 +115,7 @@ fn time_never_goes_back() {
 /// each must return what it returns natively. (What comes back every hour or oftener may be passed over as housekeeping.)
 fn every_way_of_waiting_ends_when_time_elapses() {
     let directory = tempfile::tempdir().unwrap();
-    let guest = directory.path().join("waits");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests/waits.c");
-    let built = Command::new("cc")
-        .args(["-O1", "-static", "-o"])
-        .arg(&guest)
-        .args([source, "-lpthread", "-lrt"])
-        .status();
-    assert!(built.unwrap().success());
+    let guest = built("waits", directory.path());
     let native = Command::new(&guest).arg("1").output().unwrap();
     let results = |text: &str| -> Vec<(String, String)> {
         let fields = text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>());
@@ -166,4 +161,53 @@ fn a_limit_at_a_socket_holds_for_every_call_anew() {
     sandbox.move_clock(pace, at("2020-01-01T00:05:00Z"), LONG).unwrap();
     let log = wait_for_log(&mut *sandbox, "a", "\n");
     assert_eq!(log, "silence for 5\n");
+}
+
+/// The program of a C source of `fixtures/guests`.
+fn built(name: &str, directory: &Path) -> PathBuf {
+    let program = directory.join(name);
+    let source = format!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/guests/{}.c"), name);
+    let compile = ["-O1", "-static", &source, "-lpthread", "-lrt", "-o"];
+    assert!(Command::new("cc").args(compile).arg(&program).status().unwrap().success());
+    program
+}
+
+/// Waits of an hour, of which a signal or an answer leaves something after two leaps of twenty minutes.
+fn what_is_left_of_a_wait_is_less_by_what_elapsed() {
+    let directory = tempfile::tempdir().unwrap();
+    let guest = built("remainders", directory.path());
+    let script = "mkfifo /tmp/answer; exec 9<>/tmp/answer; \
+        for wait in clock_nanosleep nanosleep ppoll pselect6 select sleep; do \
+        /tmp/remainders $wait <&9 & echo $! >>/tmp/signalled; done; \
+        for wait in ppoll pselect6 select; do /tmp/remainders $wait <&9 & done; wait; exec sleep 1000000";
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let binds = vec![Bind { source: guest, target: "/tmp/remainders".to_owned() }];
+    sandbox.launch(&LaunchSpec { binds, ..shell("a", script) }).unwrap();
+    let said = |sandbox: &mut dyn Sandbox, count: usize, what: &str| {
+        let mut log = String::new();
+        for _ in 0..1_000 {
+            log = sandbox.log(&name("a")).unwrap().text;
+            if log.matches(what).count() == count {
+                return log;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {count} times {what}: {log}");
+    };
+    said(&mut *sandbox, 9, "waits");
+    for minute in [20, 40] {
+        let to = at("2020-01-01T00:00:00Z").plus_secs(minute * 60);
+        sandbox.move_clock(Motion::Elapse(Pace::Leap), to, LONG).unwrap();
+    }
+    run(&mut *sandbox, "a", "kill -USR1 $(cat /tmp/signalled)");
+    said(&mut *sandbox, 6, "left");
+    run(&mut *sandbox, "a", "echo >/tmp/answer");
+    let log = said(&mut *sandbox, 9, "left");
+    for line in log.lines().filter(|line| *line != "waits") {
+        let left: u32 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((1_100..=1_200).contains(&left), "{line}");
+    }
+    assert_eq!(log.matches(": -1, left").count(), 5, "{log}");
+    assert_eq!(log.matches(": 1, left").count(), 3, "{log}");
+    assert_eq!(sandbox.witnesses().unwrap().unproven, []);
 }

@@ -333,6 +333,7 @@ impl Supervisor {
         let before = self.woken;
         self.woken += self.timer_fds.follow(self.page.load());
         self.end_what_is_due();
+        self.follow_remainders();
         // A thread that was asked to stop does so within a scheduler's tick, unless it sleeps uninterruptibly.
         for _ in 0..2_000 {
             self.collect_changes()?;

@@ -5,6 +5,7 @@ mod engine;
 mod execution;
 mod guard;
 mod machine;
+mod remainders;
 mod signal_timers;
 mod sleepers;
 mod socket_waits;

@@ -1,6 +1,7 @@
 //! Threads that wait until a time: which ones, until when, and which of them the kernel would wake too late.
 
 use super::engine::Listeners;
+use crate::calls::{self, Reads};
 use crate::clock::Clock;
 use crate::nanos::Nanos;
 use crate::wait::Wait;
@@ -16,6 +17,8 @@ pub(super) enum Waking {
     Over,
     /// The kernel wakes it, or the supervisor does by stopping it, whichever comes first.
     Stop,
+    /// Its call is on its way to be issued again, with what is left of its timeout.
+    Renewed,
     /// It waits for the supervisor's answer to this notification.
     Answer { listener: u32, id: u64 },
 }
@@ -31,9 +34,12 @@ struct Sleeper {
 pub(super) struct Sleepers(HashMap<i32, Sleeper>);
 
 impl Sleepers {
-    pub(super) fn insert(&mut self, tid: i32, wait: Wait, waking: Waking) {
+    pub(super) fn insert(&mut self, tid: i32, mut wait: Wait, waking: Waking) {
         if self.0.len() >= CROWD {
             self.0.retain(|tid, _| std::path::Path::new(&format!("/proc/{tid}")).exists());
+        }
+        if let Some(Sleeper { wait: before, waking: Waking::Renewed }) = self.0.get(&tid) {
+            wait.go_on_from(before);
         }
         self.0.insert(tid, Sleeper { wait, waking });
     }
@@ -50,9 +56,23 @@ impl Sleepers {
 
     /// Marks the wait of a thread as over and returns it.
     pub(super) fn end(&mut self, tid: i32) -> Option<Wait> {
-        let sleeper = self.0.get_mut(&tid).filter(|sleeper| sleeper.waking != Waking::Over)?;
+        let sleeper = self.0.get_mut(&tid).filter(|sleeper| sleeper.waking == Waking::Stop)?;
         sleeper.waking = Waking::Over;
         Some(sleeper.wait)
+    }
+
+    /// Waits that go on though time has elapsed, and that leave the kernel's idea of what is left behind.
+    pub(super) fn with_remainders(&self, clock: &Clock) -> Vec<(i32, Wait, Reads)> {
+        let waits = self.helped(clock).filter(|(_, wait)| clock.until(wait.deadline) > Nanos::ZERO);
+        let reads = |wait: &Wait| calls::remainder(wait.number, &wait.args).map(|left| left.read);
+        waits.filter_map(|(tid, wait)| Some((tid, *wait, reads(wait)?))).collect()
+    }
+
+    /// The call of a thread will be issued again.
+    pub(super) fn renew(&mut self, tid: i32) {
+        if let Some(sleeper) = self.0.get_mut(&tid) {
+            sleeper.waking = Waking::Renewed;
+        }
     }
 
     /// Lets every thread go on whose sleep, kept by the supervisor, is over. Returns how many.
@@ -92,7 +112,8 @@ impl Sleepers {
 
     /// Every wait that is not over, with its thread.
     pub(super) fn current(&self) -> impl Iterator<Item = (i32, &Wait, Waking)> {
-        let current = self.0.iter().filter(|(_, sleeper)| sleeper.waking != Waking::Over);
+        let current =
+            self.0.iter().filter(|(_, sleeper)| !matches!(sleeper.waking, Waking::Over | Waking::Renewed));
         current.map(|(tid, sleeper)| (*tid, &sleeper.wait, sleeper.waking))
     }
 }

@@ -85,7 +85,7 @@ impl Supervisor {
                     self.listeners.get(listener).is_some_and(|listener| listener.is_waiting(id))
                 }
                 Waking::Stop => self.tracees.is_rewritten(tid) || wait.holds(tid),
-                Waking::Over => false,
+                Waking::Over | Waking::Renewed => false,
             };
             if waits {
                 waiters.push(waiter(tid, clock.until(wait.deadline), wait.length));

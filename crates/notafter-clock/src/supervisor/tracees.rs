@@ -18,8 +18,8 @@ const EXEC_TAKES: Duration = Duration::from_millis(10);
 /// (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
 const RESTART_CALL: i64 = -512;
 const RESTART_ALWAYS: i64 = -513;
-const RESTART_UNLESS_HANDLED: i64 = -514;
-const RESTART_FROM_BLOCK: i64 = -516;
+pub(super) const RESTART_UNLESS_HANDLED: i64 = -514;
+pub(super) const RESTART_FROM_BLOCK: i64 = -516;
 const INTERRUPTED: i64 = -(libc::EINTR as i64);
 
 /// Why a thread is attached.
@@ -29,6 +29,10 @@ enum Purpose {
     EndWait(Wait),
     /// It is about to execute another program, since that instant of the kernel's CLOCK_MONOTONIC.
     Exec { since: Nanos },
+    /// Time has elapsed while it sleeps: what a signal leaves of the sleep is to be put right.
+    Remainder(Wait),
+    /// Time has elapsed while it waits: its call is to be issued again with what is left.
+    Renew(Wait),
     /// Its call waits to be issued again with another timeout.
     Rewrite(Wait),
     /// It sits in a call with a rewritten timeout; these are its own registers. With `over`, its time is up.
@@ -54,7 +58,10 @@ impl Tracees {
     /// Whether a thread was asked to stop so that its wait ends, and has not stopped yet.
     pub(super) fn any_ending(&self) -> bool {
         self.0.values().any(|tracee| {
-            matches!(tracee.purpose, Purpose::EndWait(_) | Purpose::Rewritten { over: true, .. })
+            matches!(
+                tracee.purpose,
+                Purpose::EndWait(_) | Purpose::Renew(_) | Purpose::Rewritten { over: true, .. }
+            )
         })
     }
 
@@ -62,8 +69,11 @@ impl Tracees {
     /// attached without being on its way anywhere, so attachment for an exec does not count.
     pub(super) fn in_motion(&self) -> Option<i32> {
         let moves = |purpose: &Purpose| match purpose {
-            Purpose::EndWait(_) | Purpose::Rewrite(_) | Purpose::Rewritten { over: true, .. } => true,
-            Purpose::Exec { .. } | Purpose::Rewritten { over: false, .. } => false,
+            Purpose::EndWait(_)
+            | Purpose::Renew(_)
+            | Purpose::Rewrite(_)
+            | Purpose::Rewritten { over: true, .. } => true,
+            Purpose::Exec { .. } | Purpose::Remainder(_) | Purpose::Rewritten { over: false, .. } => false,
         };
         self.0.iter().find(|(_, tracee)| moves(&tracee.purpose)).map(|(tid, _)| *tid)
     }
@@ -84,6 +94,29 @@ impl Tracees {
     /// Attaches to a thread that is about to execute a program.
     pub(super) fn attach_for_exec(&mut self, tid: i32, now: Nanos) -> io::Result<()> {
         self.attach(tid, Purpose::Exec { since: now }).map(drop)
+    }
+
+    /// Attaches to a sleeping thread, so that a signal which ends its sleep is seen; unless that is done.
+    pub(super) fn attach_for_remainder(&mut self, tid: i32, wait: Wait) -> io::Result<()> {
+        if matches!(self.0.get(&tid), Some(Tracee { purpose: Purpose::Remainder(_), .. })) {
+            return Ok(());
+        }
+        self.attach(tid, Purpose::Remainder(wait)).map(drop)
+    }
+
+    /// Asks threads to stop that were attached to for what is left of a sleep, and sleep no longer.
+    pub(super) fn interrupt_awake(&mut self) {
+        for (tid, tracee) in &mut self.0 {
+            if matches!(&tracee.purpose, Purpose::Remainder(wait) if !wait.holds(*tid)) {
+                let _ = tracee.running.interrupt(); // gone: its end will be reported
+            }
+        }
+    }
+
+    /// Asks a waiting thread to stop, so that its call is issued again with what is left of it.
+    pub(super) fn attach_to_renew(&mut self, tid: i32, wait: Wait) -> io::Result<()> {
+        let _ = self.attach(tid, Purpose::Renew(wait))?.running.interrupt(); // as above
+        Ok(())
     }
 
     fn any_executing(&self) -> bool {
@@ -155,12 +188,13 @@ impl Supervisor {
         let tid = stopped.tid();
         let done = match self.tracees.0.remove(&tid).map(|tracee| tracee.purpose) {
             Some(Purpose::EndWait(wait)) => self.finish_wait(stopped, &wait),
+            Some(Purpose::Renew(wait)) => self.renew_wait(stopped, &wait),
             Some(Purpose::Rewrite(wait)) => self.issue_rewritten(stopped, wait),
             // Every end of a single step, this one too, leaves a SIGTRAP behind, which only its tracer may see.
             Some(purpose @ Purpose::Rewritten { .. }) => stopped.resume(0).map(|running| {
                 self.tracees.0.insert(tid, Tracee { purpose, running });
             }),
-            Some(Purpose::Exec { .. }) | None => detach_unnoticed(stopped),
+            Some(Purpose::Exec { .. } | Purpose::Remainder(_)) | None => detach_unnoticed(stopped),
         };
         self.unless_gone(tid, done);
     }
@@ -185,9 +219,10 @@ impl Supervisor {
             }
             // The signal decides what becomes of the call, as it would natively: it fails, or is issued again and
             // put before the supervisor anew.
-            Some(Purpose::EndWait(_) | Purpose::Exec { .. } | Purpose::Rewrite(_)) | None => {
-                stopped.detach(signal)
+            Some(Purpose::EndWait(wait) | Purpose::Remainder(wait) | Purpose::Renew(wait)) => {
+                self.correct_remainder(&stopped, &wait).and_then(|()| stopped.detach(signal))
             }
+            Some(Purpose::Exec { .. } | Purpose::Rewrite(_)) | None => stopped.detach(signal),
         };
         self.unless_gone(tid, done);
     }
@@ -276,7 +311,7 @@ impl Supervisor {
 }
 
 /// Lets a thread go that stood still for nothing it should know of: a call that this has interrupted is issued again.
-fn detach_unnoticed(stopped: Stopped) -> io::Result<()> {
+pub(super) fn detach_unnoticed(stopped: Stopped) -> io::Result<()> {
     let mut registers = stopped.registers()?;
     if registers.rax.cast_signed() == INTERRUPTED && registers.orig_rax.cast_signed() >= 0 {
         registers.rax = RESTART_ALWAYS.cast_unsigned();
@@ -296,7 +331,7 @@ fn argument(registers: &mut Registers, index: u8) -> &mut u64 {
     }
 }
 
-fn is_same_call(registers: &Registers, wait: &Wait) -> bool {
+pub(super) fn is_same_call(registers: &Registers, wait: &Wait) -> bool {
     let number = registers.orig_rax.cast_signed();
     let args = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9];
     args == wait.args && (number == i64::from(wait.number) || number == libc::SYS_restart_syscall)
