@@ -117,9 +117,9 @@ global_asm!(
     "mov rax, [rsp + 8]",
     "add rsp, 16",
     "pop rdi",
-    "xor edx, edx",
-    "mov ecx, 1000",
-    "div rcx",
+    // By a thousand, exactly for every 32-bit number: a multiplication takes a tenth of a division.
+    "imul rax, rax, 0x10624dd3",
+    "shr rax, 38",
     "mov [rdi], r8",
     "mov [rdi + 8], rax",
     "8: xor eax, eax",
