@@ -53,6 +53,11 @@ pub(crate) fn process_of(tid: i32) -> io::Result<i32> {
     status_field(tid, "Tgid")?.parse().map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
+/// Whether the parent of a process is in no namespace that can be seen from here.
+pub(crate) fn has_no_parent(pid: i32) -> bool {
+    status_field(pid, "PPid").is_ok_and(|parent| parent == "0")
+}
+
 /// Who traces a process; none where nobody does or that is not known.
 pub(crate) fn tracer_of(tid: i32) -> Option<i32> {
     status_field(tid, "TracerPid").ok()?.parse().ok().filter(|pid| *pid != 0)

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test without libtest's harness is no test to clippy")]
 
+mod attack;
 mod behaviours;
 mod clocked;
 mod isolation;
@@ -27,7 +28,8 @@ fn main() {
     machine::run_if_victim();
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    for (name, behaviour) in behaviours::ALL.iter().chain(clocked::ALL).chain(isolation::ALL).chain(kill::ALL)
+    for (name, behaviour) in
+        behaviours::ALL.iter().chain(attack::ALL).chain(clocked::ALL).chain(isolation::ALL).chain(kill::ALL)
     {
         trials.push(Trial::test(*name, move || {
             behaviour();

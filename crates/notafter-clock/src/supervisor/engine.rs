@@ -158,6 +158,7 @@ impl Supervisor {
                 break;
             }
         }
+        self.note_intruders();
         let unproven: Vec<i32> = self.unproven().collect();
         let mut ledger = self.ledger.clone();
         ledger.executions.retain(|execution| execution.proven || unproven.contains(&execution.pid));

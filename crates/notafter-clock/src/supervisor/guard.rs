@@ -90,6 +90,19 @@ impl Supervisor {
         Ok(if sweep::has_page(tid, self.page_identity)? { Ok(()) } else { Err(Gap::NoPage) })
     }
 
+    /// Notes processes that were put into the pid namespace from outside, by setns(2) or an engine's `exec`: they run
+    /// on real time, and the sweep, which follows parents, does not reach them. Their parent is not in the namespace.
+    pub(super) fn note_intruders(&mut self) {
+        if std::process::id() != 1 {
+            return;
+        }
+        let processes = guest::processes().unwrap_or_default();
+        for pid in processes.into_iter().filter(|pid| guest::has_no_parent(*pid)) {
+            let exe = guest::exe(pid);
+            self.ledger.fault(pid, format!("{exe} was put into the sandbox from outside"));
+        }
+    }
+
     /// Notes a call that touches the mapping of the clock page. What becomes of the call is the kernel's decision:
     /// the page may be sealed.
     pub(super) fn guard_page(&mut self, notification: &Notification) {

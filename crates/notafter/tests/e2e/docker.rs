@@ -1,12 +1,20 @@
 //! Gates in containers of an engine.
 
-use super::needs::or_passed_over;
+use super::needs::{are_installed, or_passed_over};
 use super::scene::{Scene, shown};
+use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec};
+use notafter_core::{ClockReading, ServiceName, UnixTime};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/o2-ericsson-2018");
+
+fn host_clock() -> ClockReading {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_REALTIME).unwrap();
+    ClockReading { second: UnixTime::clamped(now.tv_sec()), nanos: u32::try_from(now.tv_nsec()).unwrap() }
+}
 
 /// Whether an engine answers, and this user may look at what it starts.
 fn can_use_engine() -> bool {
@@ -75,6 +83,46 @@ fn a_gate_in_containers_comes_out_as_in_namespaces_and_leaves_nothing() {
     assert!(broken.1.contains("containers of a container engine"), "{}", broken.1);
     assert_eq!(mended.0, Some(0), "{}", mended.1);
     runners.into_iter().for_each(nothing_is_left);
+}
+
+/// What the engine itself starts in a container is not under the clock.
+#[test]
+fn a_program_that_the_engine_puts_into_a_container_is_noticed() {
+    if !can_use_engine() || !are_installed(&["busybox"]) {
+        return;
+    }
+    let found = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
+    let busybox = String::from_utf8(found.stdout).unwrap().trim().into();
+    let backend = Docker::with_executable(Path::new(env!("CARGO_BIN_EXE_notafter")), host_clock).unwrap();
+    let service = ServiceName::new("box").unwrap();
+    let clock = Some(UnixTime::clamped(1_900_000_000));
+    let spec = SandboxSpec { hosts: vec![service.clone()], clock, scratch: None };
+    let mut sandbox = backend.open(&spec).unwrap();
+    let launch = LaunchSpec {
+        service,
+        root: RootTree::Empty,
+        binds: vec![Bind { source: busybox, target: "/busybox".to_owned() }],
+        command: Some(["/busybox", "sleep", "1000"].map(str::to_owned).to_vec()),
+        env: [].into(),
+        user: None,
+        workdir: "/".to_owned(),
+        stop_signal: None,
+        files: Vec::new(),
+        volumes: Vec::new(),
+    };
+    sandbox.launch(&launch).unwrap();
+    assert_eq!(sandbox.witnesses().unwrap().unproven, []);
+    let put_in = |container: &String| {
+        let id = container.split(' ').next().unwrap();
+        let exec = ["exec", "--detach", id, "/busybox", "sleep", "1000"];
+        Command::new("docker").args(exec).output().unwrap().status.success()
+    };
+    // One container is the service's, one the network's.
+    assert!(containers_of(std::process::id()).iter().filter(|id| put_in(id)).count() > 0);
+    let unproven = sandbox.witnesses().unwrap().unproven;
+    let noticed = |reason: &str| reason.contains("busybox was put into the sandbox from outside");
+    assert!(unproven.iter().any(|gap| noticed(&gap.reason)), "{unproven:?}");
+    sandbox.close().unwrap();
 }
 
 #[test]

@@ -18,6 +18,8 @@ enum Fate {
     Kept(&'static str),
     /// It may read the real time, or be refused; the run is inconclusive for this reason.
     Noticed(&'static str),
+    /// It is refused, and the report says so in these words; the run goes on.
+    Refused(&'static str),
     /// It reads the shifted time, or nothing; the run goes on.
     Shifted,
 }
@@ -49,6 +51,10 @@ fn check(way: &str, fate: Fate) {
             assert!(refused || noticed(reason), "{context}");
         }
         Fate::Noticed(reason) => assert!(noticed(reason), "{context}"),
+        Fate::Refused(words_of_it) => {
+            let refused = said.contains("refused: ") && !said.contains("read ") && code == Some(0);
+            assert!(refused && words.contains(words_of_it), "{context}");
+        }
         Fate::Shifted => assert!(!escaped && code == Some(0), "{context}"),
         Fate::Gap => assert!(escaped && code == Some(0), "no gap any more, tell a better fate: {context}"),
     }
@@ -69,6 +75,7 @@ fn every_kind_of_call_is_shifted_or_refused() {
         ("call-32-bit", Fate::Noticed("made a 32-bit system call, which was refused")),
         ("call-vsyscall", Fate::Shifted),
         ("call-x32", Fate::Noticed("made an x32 system call, which was refused")),
+        ("io-uring", Fate::Refused("was refused io_uring for /odd-escape")),
         ("libc", Fate::Shifted),
     ]);
 }
@@ -76,6 +83,7 @@ fn every_kind_of_call_is_shifted_or_refused() {
 #[test]
 fn processes_that_hide_are_shifted_or_noticed() {
     check_all(&[
+        ("exec-32-bit", Fate::Noticed("was killed because it cannot be shifted: it is a 32-bit program")),
         ("exec-anonymous", Fate::Shifted),
         ("exec-filtered", Fate::Noticed("may have seen another clock")),
         ("exec-traced", Fate::Noticed("cannot be attached to")),
