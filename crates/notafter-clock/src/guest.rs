@@ -41,6 +41,12 @@ pub(crate) fn exe(tid: i32) -> String {
     }
 }
 
+/// The arguments with which a process was executed, as far as 64 KiB go; none where that is not known.
+pub(crate) fn arguments(pid: i32) -> Vec<String> {
+    let line = read_text(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split_terminator('\0').map(str::to_owned).collect()
+}
+
 /// The value of a field of /proc/PID/status.
 pub(crate) fn status_field(tid: i32, field: &str) -> io::Result<String> {
     let status = read_text(&format!("/proc/{tid}/status"))?;

@@ -4,6 +4,7 @@ use super::guard::Bases;
 use super::signal_timers::SignalTimers;
 use super::sleepers::Sleepers;
 use super::spawn::Root;
+use super::steered::Steered;
 use super::survey::Stirs;
 use super::timer_fds::TimerFds;
 use super::tracees::Tracees;
@@ -92,6 +93,7 @@ pub struct Supervisor {
     /// Whether a guest ever put a limit on waits at a socket.
     pub(super) has_socket_timeouts: bool,
     pub(super) ledger: Ledger,
+    pub(super) steered: Steered,
     pub(super) stirs: Stirs,
     pub(super) woken: u32,
     pub(super) happenings: Vec<Happening>,
@@ -131,6 +133,7 @@ impl Supervisor {
             signal_timers: SignalTimers::default(),
             has_socket_timeouts: false,
             ledger: Ledger::default(),
+            steered: Steered::default(),
             stirs: Stirs::default(),
             woken: 0,
             happenings: Vec::new(),
@@ -335,6 +338,7 @@ impl Supervisor {
         self.woken += self.timer_fds.follow(self.page.load());
         self.end_what_is_due();
         self.follow_remainders();
+        self.doubt_steered();
         // A thread that was asked to stop does so within a scheduler's tick, unless it sleeps uninterruptibly.
         for _ in 0..2_000 {
             self.collect_changes()?;

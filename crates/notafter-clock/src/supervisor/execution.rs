@@ -46,6 +46,7 @@ impl Supervisor {
         let exe = guest::exe(tid);
         match self.patch(&stopped) {
             Ok(()) => {
+                self.note_if_steered(tid, &exe);
                 self.ledger.executed(tid, exe);
                 let _ = stopped.detach(0); // gone: its end will be reported
             }

@@ -10,6 +10,7 @@ mod signal_timers;
 mod sleepers;
 mod socket_waits;
 mod spawn;
+mod steered;
 mod survey;
 mod timer_fds;
 mod tracees;

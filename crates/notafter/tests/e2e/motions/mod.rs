@@ -7,3 +7,4 @@ mod jobs;
 mod restless;
 mod shell;
 mod state;
+mod steered;
