@@ -31,6 +31,7 @@ fn record() -> RunRecord {
         budget: None,
         builds: Vec::new(),
         credentials: Vec::new(),
+        crls: Vec::new(),
         services: Vec::new(),
         checks: vec![Check {
             name: CheckName::new("answers").unwrap(),

@@ -295,6 +295,9 @@ pub struct GeneratedX509 {
     pub subject: String,
     /// Who signs it.
     pub issuer: X509Issuer,
+    /// The CA of which it is one more certificate, with the same name and the same key, under another issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_signs: Option<CredentialName>,
     /// DNS names of its subjectAltName.
     pub dns: Vec<String>,
     /// IP addresses of its subjectAltName.
@@ -307,6 +310,23 @@ pub struct GeneratedX509 {
     pub not_before: UnixTime,
     /// Last second of validity.
     pub not_after: UnixTime,
+}
+
+/// A certificate revocation list that the gate makes for a scenario (RFC 5280 §5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrlSpec {
+    /// Its name in the scenario.
+    pub name: CredentialName,
+    /// The CA that signs it.
+    pub issuer: CredentialName,
+    /// Certificates that it revokes, from its first second on.
+    pub revokes: Vec<CredentialName>,
+    /// thisUpdate: its first second.
+    pub this_update: UnixTime,
+    /// nextUpdate: its last second.
+    pub next_update: UnixTime,
+    /// Where the scenario declares it.
+    pub location: SourceLocation,
 }
 
 /// A credential that a scenario declares.

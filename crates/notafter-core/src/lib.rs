@@ -36,8 +36,8 @@ pub use check::{
     Check, Connection, Expectation, ExpectedSpan, HttpMethod, Probe, TlsTerms, TlsTrust, Verify, Works,
 };
 pub use credential::{
-    Credential, CredentialKind, CredentialSpec, Edge, EdgeKind, Fingerprint, GeneratedX509, KeyAlgorithm,
-    KeyUsage, Origin, PublicKey, X509Issuer,
+    Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
+    KeyAlgorithm, KeyUsage, Origin, PublicKey, X509Issuer,
 };
 pub use draft::{Draft, DraftedCheck};
 pub use event::{Event, HostReading};

@@ -1,7 +1,7 @@
 //! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
 
 use crate::{
-    BuildName, Check, CheckName, CredentialName, CredentialSpec, EnvValue, Fingerprint, MountedFile,
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, MountedFile,
     ScenarioName, Service, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
@@ -280,6 +280,9 @@ pub struct Scenario {
     pub builds: Vec<Build>,
     /// Declared credentials, in the order of the file.
     pub credentials: Vec<CredentialSpec>,
+    /// Declared revocation lists, in the order of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crls: Vec<CrlSpec>,
     /// Services in start order: each comes after what it needs.
     pub services: Vec<Service>,
     /// Checks, in the order of the file; at least one.

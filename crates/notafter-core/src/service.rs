@@ -26,6 +26,8 @@ pub enum MountedSource {
     Chain(CredentialName),
     /// Text given in the scenario.
     Content(String),
+    /// The revocation list, as PEM.
+    Crl(CredentialName),
     /// The private key, as PKCS#8 PEM.
     Key(CredentialName),
     /// A file beside the scenario.
@@ -37,7 +39,7 @@ impl MountedSource {
     #[must_use]
     pub fn credential(&self) -> Option<&CredentialName> {
         match self {
-            Self::Certificate(name) | Self::Chain(name) | Self::Key(name) => Some(name),
+            Self::Certificate(name) | Self::Chain(name) | Self::Crl(name) | Self::Key(name) => Some(name),
             Self::Content(_) | Self::Source(_) => None,
         }
     }

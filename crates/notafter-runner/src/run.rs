@@ -72,7 +72,7 @@ pub fn run(
 pub fn plan(scenario: &Scenario, images: &Images) -> Result<(RunRecord, Vec<Case>), Error> {
     crate::usage::check(scenario)?;
     let mut record = RunRecord::new(scenario.clone(), unix_now());
-    let pki = notafter_pki::Pki::generate(&scenario.name, &scenario.credentials).map_err(Error::Pki)?;
+    let pki = crate::stage::pki(scenario)?;
     let stock = stocktake::take(scenario, images, &pki)?;
     record.remarks = stock.remarks;
     record.images = stock.images;
@@ -92,7 +92,7 @@ pub(crate) fn run_planned(
     crate::usage::check(scenario)?;
     let secrets = Secrets::collect(scenario, |variable| std::env::var_os(variable))?;
     let keep = options.keep.as_deref().map(Keep::create).transpose()?;
-    let pki = notafter_pki::Pki::generate(&scenario.name, &scenario.credentials).map_err(Error::Pki)?;
+    let pki = crate::stage::pki(scenario)?;
     let stock = stocktake::take(scenario, images, &pki)?;
     let mut run = Run {
         record: RunRecord::new(scenario.clone(), unix_now()),

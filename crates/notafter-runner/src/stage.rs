@@ -76,6 +76,15 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Everything that the scenario declares, made.
+///
+/// # Errors
+/// [`Error::Pki`].
+pub(crate) fn pki(scenario: &Scenario) -> Result<Pki, Error> {
+    let pki = Pki::generate(&scenario.name, &scenario.credentials);
+    pki.and_then(|pki| pki.with_crls(&scenario.name, &scenario.crls)).map_err(Error::Pki)
+}
+
 /// What the scenario says, or else the image by its health check.
 fn ready(service: &Service, config: &ImageConfig) -> Readiness {
     match (&service.ready, &config.health) {
@@ -196,6 +205,7 @@ pub(crate) fn contents(
         MountedSource::Certificate(name) => issued(name)?.certificate_pem().as_bytes().to_vec(),
         MountedSource::Chain(name) => issued(name)?.chain_pem().as_bytes().to_vec(),
         MountedSource::Content(text) => text.as_bytes().to_vec(),
+        MountedSource::Crl(name) => pki.crl(name).map_err(Error::Pki)?.pem().as_bytes().to_vec(),
         MountedSource::Key(name) => issued(name)?.key().to_pem().as_bytes().to_vec(),
         MountedSource::Source(path) => {
             let path = scenario.directory.join(path);

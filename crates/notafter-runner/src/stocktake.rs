@@ -28,6 +28,9 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     for (_, issued) in pki.iter() {
         stock.inventory.add(issued.credential().clone());
     }
+    for crl in pki.crls() {
+        stock.inventory.add(crl.credential().clone());
+    }
     for service in &scenario.services {
         let image = images.of(scenario, service)?;
         if let Some(reference) = scenario.image_of(service) {

@@ -27,6 +27,13 @@ impl PrivateKey {
         Ok(Self { pair })
     }
 
+    /// The same key once more.
+    pub(super) fn copy(&self) -> Result<Self, rcgen::Error> {
+        let der = Zeroizing::new(self.pair.serialize_der());
+        let pkcs8 = PrivatePkcs8KeyDer::from(der.as_slice());
+        KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, self.pair.algorithm()).map(|pair| Self { pair })
+    }
+
     pub(super) fn pair(&self) -> &KeyPair {
         &self.pair
     }

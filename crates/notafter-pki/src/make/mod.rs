@@ -1,5 +1,6 @@
 //! Scenario specs to keys and certificates.
 
+mod crl;
 mod key;
 mod order;
 mod params;
@@ -8,5 +9,6 @@ mod subject;
 #[cfg(test)]
 mod tests;
 
+pub use crl::RevocationList;
 pub use key::PrivateKey;
 pub use pki::{Issued, Pki};

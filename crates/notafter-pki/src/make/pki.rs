@@ -1,9 +1,9 @@
 //! Everything that a scenario declares, made.
 
-use super::{PrivateKey, order, params};
+use super::{PrivateKey, RevocationList, order, params};
 use crate::{Error, read};
-use notafter_core::{Credential, CredentialName, CredentialSpec, Origin, ScenarioName, X509Issuer};
-use rcgen::{CertificateParams, Issuer};
+use notafter_core::{Credential, CredentialName, CredentialSpec, CrlSpec, Origin, ScenarioName, X509Issuer};
+use rcgen::{CertificateParams, Issuer, SerialNumber};
 use rustls_pki_types::CertificateDer;
 use std::collections::BTreeMap;
 
@@ -51,6 +51,16 @@ impl Issued {
         &self.chain_pem
     }
 
+    /// As a revocation list names it.
+    pub(super) fn serial_number(&self) -> SerialNumber {
+        // Everything that is made here has one.
+        self.params.serial_number.clone().unwrap_or_else(|| SerialNumber::from(0))
+    }
+
+    pub(super) fn params(&self) -> &CertificateParams {
+        &self.params
+    }
+
     /// Its private key.
     #[must_use]
     pub fn key(&self) -> &PrivateKey {
@@ -62,6 +72,7 @@ impl Issued {
 #[derive(Debug)]
 pub struct Pki {
     issued: BTreeMap<CredentialName, Issued>,
+    crls: BTreeMap<CredentialName, RevocationList>,
 }
 
 impl Pki {
@@ -69,18 +80,46 @@ impl Pki {
     /// `scenario`; keys, and so signatures and fingerprints, are not.
     ///
     /// # Errors
-    /// Any variant but [`Error::Content`], [`Error::Shape`] and [`Error::UnknownCredential`].
+    /// Any variant but [`Error::Content`] and [`Error::Shape`].
     pub fn generate(scenario: &ScenarioName, specs: &[CredentialSpec]) -> Result<Self, Error> {
         let mut issued = BTreeMap::new();
-        for spec in order::issuers_first(specs)? {
+        let ordered = order::issuers_first(specs)?;
+        let mut keys = keys(&ordered)?;
+        for spec in ordered {
             let params = params::certificate_params(scenario, spec)?;
-            let key = PrivateKey::generate(spec.x509.key)
-                .map_err(|source| Error::Make { name: spec.name.clone(), source })?;
+            // There is one for every spec, and no two have one name.
+            let Some(key) = keys.remove(&spec.name) else { continue };
             let above = order::issuer_of(spec).and_then(|issuer| issued.get(issuer));
             let made = issue(spec, params, key, above)?;
             issued.insert(spec.name.clone(), made);
         }
-        Ok(Self { issued })
+        Ok(Self { issued, crls: BTreeMap::new() })
+    }
+
+    /// The same with these revocation lists, signed by what it holds.
+    ///
+    /// # Errors
+    /// [`Error::DateNotEncodable`], [`Error::Make`], [`Error::Shape`], [`Error::UnknownCredential`] or
+    /// [`Error::ValidityReversed`].
+    pub fn with_crls(mut self, scenario: &ScenarioName, specs: &[CrlSpec]) -> Result<Self, Error> {
+        for spec in specs {
+            let made = RevocationList::make(scenario, spec, &self.issued)?;
+            self.crls.insert(spec.name.clone(), made);
+        }
+        Ok(self)
+    }
+
+    /// The revocation list of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCredential`].
+    pub fn crl(&self, name: &CredentialName) -> Result<&RevocationList, Error> {
+        self.crls.get(name).ok_or_else(|| Error::UnknownCredential { name: name.clone() })
+    }
+
+    /// Every revocation list, sorted by name.
+    pub fn crls(&self) -> impl Iterator<Item = &RevocationList> {
+        self.crls.values()
     }
 
     /// The credential of this name.
@@ -95,6 +134,24 @@ impl Pki {
     pub fn iter(&self) -> impl Iterator<Item = (&CredentialName, &Issued)> {
         self.issued.iter()
     }
+}
+
+/// A key for each of them. A cross-sign has that of the CA of which it is one more certificate.
+fn keys(specs: &[&CredentialSpec]) -> Result<BTreeMap<CredentialName, PrivateKey>, Error> {
+    let mut keys = BTreeMap::new();
+    let made = |spec: &CredentialSpec, key: Result<PrivateKey, rcgen::Error>| {
+        key.map_err(|source| Error::Make { name: spec.name.clone(), source })
+    };
+    for spec in specs.iter().filter(|spec| spec.x509.cross_signs.is_none()) {
+        keys.insert(spec.name.clone(), made(spec, PrivateKey::generate(spec.x509.key))?);
+    }
+    for spec in specs {
+        let Some(own) = &spec.x509.cross_signs else { continue };
+        let unknown = || Error::UnknownCredential { name: own.clone() };
+        let copy = keys.get(own).ok_or_else(unknown)?.copy();
+        keys.insert(spec.name.clone(), made(spec, copy)?);
+    }
+    Ok(keys)
 }
 
 /// Signs one certificate. Making a key is no part of it, so that a credential can be issued again with other dates

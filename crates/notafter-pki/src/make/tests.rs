@@ -15,6 +15,7 @@ fn spec(text: &str, issuer: X509Issuer, key: KeyAlgorithm) -> CredentialSpec {
     let x509 = GeneratedX509 {
         subject: format!("CN={text},O=Example"),
         issuer,
+        cross_signs: None,
         dns: vec![],
         ip: vec![],
         usage: vec![],
@@ -57,6 +58,27 @@ fn every_key_algorithm_makes_a_chain_that_verifies() {
         }
         assert!(!leaf.is_ca() && middle.is_ca() && root.is_ca());
     }
+}
+
+#[test]
+fn a_cross_sign_is_one_more_certificate_of_the_same_ca() {
+    let key = KeyAlgorithm::P256;
+    let mut cross = spec("cross", X509Issuer::Intermediate(name("old")), key);
+    cross.x509.subject = "CN=new,O=Example".to_owned();
+    cross.x509.cross_signs = Some(name("new"));
+    let leaf = spec("leaf", X509Issuer::IssuedBy(name("cross")), key);
+    let (old, new) = (spec("old", X509Issuer::Root, key), spec("new", X509Issuer::Root, key));
+    let pki = generate(&[leaf, cross.clone(), old.clone(), new]).unwrap();
+    let issued = |text: &str| pki.issued(&name(text)).unwrap();
+    let read = |text: &str| X509Certificate::from_der(issued(text).certificate_der()).unwrap().1;
+    for (below, above) in [("leaf", "cross"), ("leaf", "new"), ("cross", "old"), ("new", "new")] {
+        read(below).verify_signature(Some(read(above).public_key())).unwrap();
+        assert_eq!(read(below).issuer(), read(above).subject(), "{below} under {above}");
+        assert_eq!(authority_key_id(&read(below)), subject_key_id(&read(above)), "{below} under {above}");
+    }
+    assert_eq!(issued("leaf").chain_der().len(), 2, "the root above the cross-sign is not shown");
+    assert_ne!(read("cross").raw_serial(), read("new").raw_serial());
+    assert!(matches!(generate(&[cross, old]), Err(Error::UnknownCredential { .. })));
 }
 
 fn subject_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {

@@ -113,6 +113,7 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         budget: Some(Duration::from_secs(60)),
         builds,
         credentials: Vec::new(),
+        crls: Vec::new(),
         services: vec![
             service("hss", &[], &[], 22),
             service("sgsn-mme", &["hss"], &[], 28),

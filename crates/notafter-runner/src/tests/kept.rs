@@ -20,6 +20,7 @@ fn with_credential(mut scenario: Scenario) -> Scenario {
         x509: GeneratedX509 {
             subject: "CN=Root".to_owned(),
             issuer: X509Issuer::Root,
+            cross_signs: None,
             dns: Vec::new(),
             ip: Vec::new(),
             usage: Vec::new(),

@@ -108,6 +108,7 @@ pub(super) fn scenario(checks: Vec<Check>) -> Scenario {
         budget: None,
         builds: Vec::new(),
         credentials: Vec::new(),
+        crls: Vec::new(),
         services: vec![register, node, phone],
         checks,
         policy: Policy::default(),

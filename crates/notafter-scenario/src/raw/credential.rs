@@ -9,8 +9,22 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "credential", rename_all = "kebab-case")]
 pub(crate) enum RawCredential {
+    /// A certificate revocation list.
+    Crl(RawCrl),
     /// An X.509 certificate with its key.
-    X509(RawX509),
+    X509(Box<RawX509>),
+}
+
+/// A certificate revocation list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "crl", deny_unknown_fields)]
+pub(crate) struct RawCrl {
+    /// The CA that signs it.
+    pub(crate) issuer: Located<String>,
+    /// Certificates that it revokes.
+    pub(crate) revokes: Option<Located<Vec<Located<String>>>>,
+    /// From thisUpdate to nextUpdate.
+    pub(crate) validity: Located<RawValidity>,
 }
 
 /// An X.509 certificate: a CA, or a leaf that names its issuer.
@@ -21,6 +35,8 @@ pub(crate) struct RawX509 {
     pub(crate) ca: Option<Located<RawCa>>,
     /// The credential that signs it.
     pub(crate) issuer: Option<Located<String>>,
+    /// Makes it one more certificate of this CA, with the same key, under the issuer named here.
+    pub(crate) cross_signs: Option<Located<String>>,
     /// Makes it a leaf that signs itself.
     pub(crate) self_signed: Option<Located<bool>>,
     /// Its subject, as in `CN=hss,O=Example`.

@@ -68,7 +68,7 @@ impl JsonSchema for RawFiles {
     }
 }
 
-/// What a file holds, as one of five.
+/// What a file holds, as one of six.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "file", deny_unknown_fields)]
 pub(crate) struct RawFile {
@@ -76,6 +76,8 @@ pub(crate) struct RawFile {
     pub(crate) certificate: Option<Located<String>>,
     /// The certificate of this credential followed by its intermediates, as PEM.
     pub(crate) chain: Option<Located<String>>,
+    /// This revocation list, as PEM.
+    pub(crate) crl: Option<Located<String>>,
     /// This text.
     pub(crate) content: Option<Located<String>>,
     /// The private key of this credential, as PKCS#8 PEM.

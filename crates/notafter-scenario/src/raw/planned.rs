@@ -1,12 +1,11 @@
 //! Keys that the design of the format has and this version has not.
 
 /// Keys that the design of the format has and this version has not. They are refused by a message of their own.
-const PLANNED: [(&str, &[&str]); 9] = [
+const PLANNED: [(&str, &[&str]); 8] = [
     ("scenario", &["rotations", "compose"]),
-    ("credential", &["crl", "env", "file", "jks", "jwt", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
-    ("x509", &["cross_signs"]),
+    ("credential", &["env", "file", "jks", "jwt", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
     ("service", &["clock", "health", "job", "resources", "skew"]),
-    ("file", &["crl", "jwks", "store"]),
+    ("file", &["jwks", "store"]),
     ("image", &["dir", "docker-archive", "docker-daemon", "oci", "oci-archive"]),
     ("probe", &["grpc", "postgres", "redis"]),
     ("expectation", &["served", "warns"]),

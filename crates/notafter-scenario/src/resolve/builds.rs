@@ -7,8 +7,8 @@ use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawBuild, RawScenario, RawService};
 use crate::{CandidateChoice, Code};
 use notafter_core::{
-    Build, BuildName, Candidate, Check, CredentialName, CredentialSpec, ImageRef, MountedFile, Service,
-    TlsTrust, X509Issuer,
+    Build, BuildName, Candidate, Check, CredentialName, CredentialSpec, CrlSpec, ImageRef, MountedFile,
+    Service, TlsTrust, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -177,7 +177,7 @@ pub(super) fn apply(candidate: &Candidate, services: &mut [Service]) -> Vec<Moun
 /// credential is no part of what runs, and nothing can be asked of its end. What is declared and used nowhere stays, and
 /// is missed by the gate.
 pub(super) fn keep_own(
-    credentials: &mut Vec<CredentialSpec>,
+    (credentials, crls): (&mut Vec<CredentialSpec>, &mut Vec<CrlSpec>),
     candidate: &Candidate,
     (builds, displaced): (&[Build], &[MountedFile]),
     services: &[Service],
@@ -185,35 +185,46 @@ pub(super) fn keep_own(
 ) {
     let Some(chosen) = &candidate.build else { return };
     let others = builds.iter().filter(|build| build.name != chosen.name);
-    let foreign =
-        with_issuers(credentials, others.flat_map(|build| &build.files).chain(displaced).filter_map(held));
+    let foreign = with_issuers(
+        (credentials, crls),
+        others.flat_map(|build| &build.files).chain(displaced).filter_map(held),
+    );
     let mounted = services.iter().flat_map(|service| &service.files).filter_map(held);
     let asked = checks.iter().filter_map(|check| check.probe.tls()).flat_map(|terms| {
         let trust = terms.trust.iter().map(|TlsTrust::Credential(anchor)| anchor);
         trust.chain(&terms.identity)
     });
-    let own = with_issuers(credentials, mounted.chain(asked));
-    credentials.retain(|credential| own.contains(&credential.name) || !foreign.contains(&credential.name));
+    let own = with_issuers((credentials, crls), mounted.chain(asked));
+    let is_kept = |name: &CredentialName| own.contains(name) || !foreign.contains(name);
+    credentials.retain(|credential| is_kept(&credential.name));
+    crls.retain(|crl| is_kept(&crl.name));
 }
 
 fn held(file: &MountedFile) -> Option<&CredentialName> {
     file.source.credential()
 }
 
+/// Them, and whatever is needed to make them.
 fn with_issuers<'a>(
-    credentials: &[CredentialSpec],
+    (credentials, crls): (&[CredentialSpec], &[CrlSpec]),
     names: impl Iterator<Item = &'a CredentialName>,
 ) -> BTreeSet<CredentialName> {
     let mut open: Vec<CredentialName> = names.cloned().collect();
     let mut found = BTreeSet::new();
     while let Some(name) = open.pop() {
-        let issuer =
-            credentials.iter().find(|spec| spec.name == name).and_then(|spec| match &spec.x509.issuer {
-                X509Issuer::Intermediate(issuer) | X509Issuer::IssuedBy(issuer) => Some(issuer.clone()),
-                X509Issuer::Root | X509Issuer::SelfSigned => None,
-            });
-        if found.insert(name) {
-            open.extend(issuer);
+        if !found.insert(name.clone()) {
+            continue;
+        }
+        if let Some(spec) = credentials.iter().find(|spec| spec.name == name) {
+            match &spec.x509.issuer {
+                X509Issuer::Intermediate(issuer) | X509Issuer::IssuedBy(issuer) => open.push(issuer.clone()),
+                X509Issuer::Root | X509Issuer::SelfSigned => {}
+            }
+            open.extend(spec.x509.cross_signs.clone());
+        }
+        if let Some(crl) = crls.iter().find(|crl| crl.name == name) {
+            open.push(crl.issuer.clone());
+            open.extend(crl.revokes.iter().cloned());
         }
     }
     found

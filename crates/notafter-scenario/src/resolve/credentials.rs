@@ -8,7 +8,9 @@ use crate::diagnostic::{Draft, Span};
 use crate::graph;
 use crate::raw::{RawCa, RawCredential, RawValidity, RawX509};
 use crate::time::{Base, InstantText, Sign};
-use notafter_core::{CredentialSpec, GeneratedX509, KeyAlgorithm, UnixTime, X509Issuer};
+use notafter_core::{
+    CredentialName, CredentialSpec, CrlSpec, GeneratedX509, KeyAlgorithm, UnixTime, X509Issuer,
+};
 use std::collections::HashMap;
 
 /// A credential whose declaration has the right shape.
@@ -30,7 +32,7 @@ impl Scope<'_> {
             .into_iter()
             .flat_map(|entries| &entries.0)
             .filter_map(|(name, credential)| {
-                let RawCredential::X509(x509) = credential.value.as_ref()?;
+                let RawCredential::X509(x509) = credential.value.as_ref()? else { return None };
                 Some(Draught { name, text: name.value.as_deref()?, x509 })
             })
             .collect();
@@ -39,6 +41,41 @@ impl Scope<'_> {
         self.validities(&drafts, &index, timeline);
         self.issuers_end_at_a_root(&drafts, &index);
         drafts.iter().filter_map(|draft| self.credential(draft, &drafts, &index, timeline)).collect()
+    }
+
+    /// Resolves the revocation lists, once the certificates stand in `timeline`, and enters theirs. Their dates may refer
+    /// to those of certificates, and of lists that stand before them.
+    pub(super) fn crls(
+        &self,
+        entries: Option<&Located<Entries<RawCredential>>>,
+        timeline: &mut Timeline,
+    ) -> Vec<CrlSpec> {
+        let entries = entries.and_then(|entries| entries.value.as_ref());
+        let mut crls = Vec::new();
+        for (name, credential) in entries.into_iter().flat_map(|entries| &entries.0) {
+            let Some(RawCredential::Crl(raw)) = &credential.value else { continue };
+            let validity = self.validity_text(&raw.validity).and_then(|text| self.validity(&text, timeline));
+            let issuer = self.reference::<CredentialName>(Target::Credential, &raw.issuer);
+            let issuer = issuer.and_then(|issuer| match self.is_leaf(issuer.as_str()) {
+                true => {
+                    let message = format!("`{issuer}` is no CA and cannot sign");
+                    self.fail(Draft::new(Code::NotACa, raw.issuer.span, message))
+                }
+                false => Some(issuer),
+            });
+            let revokes =
+                self.distinct(raw.revokes.as_ref(), |name| self.reference(Target::Credential, name));
+            let (location, text) = (self.location(name.span), name.value.clone());
+            if let (Some(text), Some(validity)) = (text, validity) {
+                timeline.validity.insert(text, validity);
+            }
+            if let (Some(name), Some(issuer), Some((this_update, next_update))) =
+                (self.name(name), issuer, validity)
+            {
+                crls.push(CrlSpec { name, issuer, revokes, this_update, next_update, location });
+            }
+        }
+        crls
     }
 
     fn credential(
@@ -52,6 +89,10 @@ impl Scope<'_> {
         let name = self.name(draft.name);
         let issuer = self.issuer(draft, drafts, index);
         let subject = self.subject(&x509.subject);
+        let cross_signs = match &x509.cross_signs {
+            Some(crossed) => Some(self.crossed(draft, crossed, drafts, index)?),
+            None => None,
+        };
         let dns = self.distinct(x509.dns.as_ref(), |name| self.dns_name(name));
         let ip = self.distinct(x509.ip.as_ref(), |address| self.ip_address(address));
         let usage = self.distinct(x509.usage.as_ref(), |usage| usage.value.map(|usage| usage.0));
@@ -68,6 +109,7 @@ impl Scope<'_> {
             x509: GeneratedX509 {
                 subject: subject?,
                 issuer: issuer?,
+                cross_signs,
                 dns,
                 ip,
                 usage,
@@ -118,13 +160,46 @@ impl Scope<'_> {
         issuer: &Located<String>,
         drafts: &[Draught<'_>],
         index: &HashMap<&str, usize>,
-    ) -> Option<notafter_core::CredentialName> {
+    ) -> Option<CredentialName> {
         let name = self.reference(Target::Credential, issuer)?;
         let signer = &drafts[*index.get(issuer.value.as_deref()?)?];
         if signer.x509.ca.is_none() {
             let message = format!("`{}` is no CA and cannot sign", signer.text);
             return self
                 .fail(Draft::new(Code::NotACa, issuer.span, message).context(signer.name.span, "a leaf"));
+        }
+        Some(name)
+    }
+
+    /// The CA of which this is one more certificate.
+    fn crossed(
+        &self,
+        draft: &Draught<'_>,
+        crossed: &Located<String>,
+        drafts: &[Draught<'_>],
+        index: &HashMap<&str, usize>,
+    ) -> Option<CredentialName> {
+        let name = self.signing_ca(crossed, drafts, index)?;
+        let own = &drafts[*index.get(name.as_str())?];
+        if !matches!(draft.x509.ca.as_ref().map(|ca| ca.value), Some(Some(RawCa::Intermediate))) {
+            let message = "a cross-sign is a CA under another issuer";
+            let draft = Draft::new(Code::ConflictingKeys, crossed.span, message);
+            return self.fail(draft.help("say `ca: intermediate` and name the `issuer`"));
+        }
+        if let Some(again) = &own.x509.cross_signs {
+            let message = format!("`{}` is a cross-sign itself", own.text);
+            let draft = Draft::new(Code::NotACa, crossed.span, message);
+            return self.fail(draft.context(again.span, "it has the key of this").help("name that one"));
+        }
+        if let Some(key) = &draft.x509.key {
+            let message = format!("the key is that of `{}`", own.text);
+            let draft = Draft::new(Code::ConflictingKeys, key.span, message);
+            return self.fail(draft.context(crossed.span, "one more certificate of it"));
+        }
+        if draft.x509.subject.value != own.x509.subject.value {
+            let message = format!("a cross-sign of `{}` bears its subject", own.text);
+            let draft = Draft::new(Code::BadSubject, draft.x509.subject.span, message);
+            return self.fail(draft.context(own.x509.subject.span, "this one"));
         }
         Some(name)
     }

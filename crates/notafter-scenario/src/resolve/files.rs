@@ -77,9 +77,9 @@ impl Scope<'_> {
     }
 
     fn file_source(&self, raw: &RawFile, whole: Span) -> Option<MountedSource> {
-        let given = [&raw.certificate, &raw.chain, &raw.content, &raw.key, &raw.source];
+        let given = [&raw.certificate, &raw.chain, &raw.content, &raw.key, &raw.source, &raw.crl];
         let spans = given.map(|text| text.as_ref().map(|text| text.span));
-        if !self.exactly_one(&spans, whole, "`certificate`, `chain`, `content`, `key` or `source`") {
+        if !self.exactly_one(&spans, whole, "`certificate`, `chain`, `content`, `crl`, `key` or `source`") {
             return None;
         }
         let credential = |name| self.reference(Target::Credential, name);
@@ -87,15 +87,16 @@ impl Scope<'_> {
             [Some(name), ..] => credential(name).map(MountedSource::Certificate),
             [_, Some(name), ..] => credential(name).map(MountedSource::Chain),
             [_, _, Some(text), ..] => text.value.clone().map(MountedSource::Content),
-            [_, _, _, Some(name), _] => credential(name).map(MountedSource::Key),
-            [_, _, _, _, Some(path)] => {
+            [_, _, _, Some(name), ..] => credential(name).map(MountedSource::Key),
+            [.., Some(name)] => self.reference(Target::Crl, name).map(MountedSource::Crl),
+            [_, _, _, _, Some(path), _] => {
                 let (path, span) = path.get()?;
                 if path.is_empty() || path.contains('\0') {
                     return self.fail(Draft::new(Code::BadText, span, "this names no file"));
                 }
                 Some(MountedSource::Source(PathBuf::from(path)))
             }
-            [None, None, None, None, None] => None,
+            [None, None, None, None, None, None] => None,
         }
     }
 

@@ -138,7 +138,11 @@ impl Scope<'_> {
     fn cause(&self, cause: &Located<RawCause>, timeline: &Timeline) -> Option<Cause> {
         let (raw, _) = cause.get()?;
         match raw {
-            RawCause::Declared(name) => self.reference(Target::Credential, name).map(Cause::Declared),
+            RawCause::Declared(name) => {
+                let is_crl = name.value.as_deref().is_some_and(|name| self.is_crl(name));
+                let target = if is_crl { Target::Crl } else { Target::Credential };
+                self.reference(target, name).map(Cause::Declared)
+            }
             RawCause::Embedded(raw) => {
                 let service = self.reference(Target::Service, &raw.service);
                 let subject = self.filled(&raw.subject, Code::BadSubject);

@@ -48,6 +48,7 @@ impl Scope<'_> {
         let name = self.required(raw.name.as_ref(), "name", whole).and_then(|name| self.name(name));
         let (start, mut timeline) = self.window(raw, whole, context.now);
         let mut credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
+        let mut crls = self.crls(raw.credentials.as_ref(), &mut timeline);
         let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
         let services = self.services(self.required(raw.services.as_ref(), "services", whole), named);
         let builds = self.builds(raw, services.as_deref());
@@ -61,7 +62,7 @@ impl Scope<'_> {
         let (candidate, mut services) = (candidate?, services?);
         let displaced = builds::apply(&candidate, &mut services);
         let foreign = (builds.as_slice(), displaced.as_slice());
-        builds::keep_own(&mut credentials, &candidate, foreign, &services, &checks);
+        builds::keep_own((&mut credentials, &mut crls), &candidate, foreign, &services, &checks);
         Some(Scenario {
             name: name?,
             directory: self.directory(),
@@ -71,6 +72,7 @@ impl Scope<'_> {
             budget,
             builds,
             credentials,
+            crls,
             services,
             checks,
             policy,

@@ -40,7 +40,9 @@ impl<'a> Declared<'a> {
 pub(crate) enum Target {
     Build,
     Check,
+    /// A certificate.
     Credential,
+    Crl,
     Service,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Scope<'a> {
     services: Declared<'a>,
     /// Credentials that cannot be trust anchors: they are signed by another, and sign nothing.
     leaves: HashSet<&'a str>,
+    /// Credentials that are revocation lists and no certificates.
+    crls: HashSet<&'a str>,
 }
 
 impl<'a> Scope<'a> {
@@ -72,6 +76,7 @@ impl<'a> Scope<'a> {
             credentials: declared(raw.credentials.as_ref()),
             services: declared(raw.services.as_ref()),
             leaves: leaves(raw).collect(),
+            crls: crls(raw).collect(),
         }
     }
 
@@ -97,7 +102,7 @@ impl<'a> Scope<'a> {
         match target {
             Target::Build => &self.builds,
             Target::Check => &self.checks,
-            Target::Credential => &self.credentials,
+            Target::Credential | Target::Crl => &self.credentials,
             Target::Service => &self.services,
         }
     }
@@ -125,8 +130,21 @@ impl<'a> Scope<'a> {
         if !self.declared(target).contains(text) {
             return self.fail(self.undefined(target, text, span));
         }
+        let (wanted, is_crl) = (matches!(target, Target::Crl), self.is_crl(text));
+        if matches!(target, Target::Credential | Target::Crl) && wanted != is_crl {
+            let (is, wanted) = match is_crl {
+                true => ("a revocation list", "certificate"),
+                false => ("a certificate", "revocation list"),
+            };
+            let message = format!("`{text}` is {is}, and here stands the name of a {wanted}");
+            return self.fail(Draft::new(Code::UndefinedCredential, span, message));
+        }
         // What is declared under an impossible name is reported there.
         N::try_from(text.clone()).ok()
+    }
+
+    pub(crate) fn is_crl(&self, credential: &str) -> bool {
+        self.crls.contains(credential)
     }
 
     pub(crate) fn is_leaf(&self, credential: &str) -> bool {
@@ -138,6 +156,7 @@ impl<'a> Scope<'a> {
             Target::Build => (Code::UndefinedBuild, "build"),
             Target::Check => (Code::UndefinedCheck, "check"),
             Target::Credential => (Code::UndefinedCredential, "credential"),
+            Target::Crl => (Code::UndefinedCredential, "revocation list"),
             Target::Service => (Code::UndefinedService, "service"),
         };
         Draft::new(code, span, format!("there is no {kind} `{text}`")).help(
@@ -266,10 +285,20 @@ impl<'a> Scope<'a> {
     }
 }
 
+fn crls(raw: &RawScenario) -> impl Iterator<Item = &str> {
+    let entries = raw.credentials.iter().filter_map(|credentials| credentials.value.as_ref());
+    entries.flat_map(|entries| &entries.0).filter_map(|(name, credential)| {
+        match credential.value.as_ref()? {
+            RawCredential::Crl(_) => name.value.as_deref(),
+            RawCredential::X509(_) => None,
+        }
+    })
+}
+
 fn leaves(raw: &RawScenario) -> impl Iterator<Item = &str> {
     let entries = raw.credentials.iter().filter_map(|credentials| credentials.value.as_ref());
     entries.flat_map(|entries| &entries.0).filter_map(|(name, credential)| {
-        let RawCredential::X509(x509) = credential.value.as_ref()?;
+        let RawCredential::X509(x509) = credential.value.as_ref()? else { return None };
         let is_leaf = x509.ca.is_none() && x509.issuer.is_some();
         name.value.as_deref().filter(|_| is_leaf)
     })

@@ -63,6 +63,37 @@ fn issuers() {
 }
 
 #[test]
+fn a_cross_sign_is_a_ca_with_the_name_of_another() {
+    let declared = |cross: &str| {
+        let ca = "  ca: { x509: { ca: root, subject: \"CN=Root\", validity: { from: start, for: 5y } } }";
+        let validity = "validity: { from: start, for: 1y }";
+        read(&edited(
+            "\nservices:",
+            &format!("{ca}\n  cross: {{ x509: {{ {cross}, {validity} }} }}\n\nservices:"),
+        ))
+    };
+    let right = declared("ca: intermediate, issuer: ca, subject: \"CN=Root\", cross_signs: root").unwrap();
+    let cross = right.credentials.iter().find(|spec| spec.name.as_str() == "cross").unwrap();
+    assert_eq!(cross.x509.cross_signs.as_ref().unwrap().as_str(), "root");
+    for (cross, expected) in [
+        ("issuer: ca, subject: \"CN=Root\", cross_signs: root", "a cross-sign is a CA under another issuer"),
+        (
+            "ca: intermediate, issuer: ca, subject: \"CN=Other\", cross_signs: root",
+            "a cross-sign of `root` bears its subject",
+        ),
+        (
+            "ca: intermediate, issuer: ca, subject: \"CN=Root\", key: p384, cross_signs: root",
+            "the key is that of `root`",
+        ),
+        ("ca: intermediate, issuer: ca, subject: \"CN=node\", cross_signs: site", "`site` is no CA"),
+        ("ca: intermediate, issuer: ca, subject: \"CN=Root\", cross_signs: cross", "is a cross-sign itself"),
+    ] {
+        let told = declared(cross).unwrap_err().to_string();
+        assert!(told.contains(expected), "{cross}: {told}");
+    }
+}
+
+#[test]
 fn subjects_have_the_shape_of_rfc_4514() {
     for subject in ["CN=a, O=B\\\\, Inc.", "emailAddress=a@b", "CN=a=b"] {
         assert!(read(&edited("CN=node", subject)).is_ok(), "{subject}");

@@ -19,6 +19,7 @@ fn pair(name: &str, not_after: UnixTime) -> (String, String) {
     let x509 = GeneratedX509 {
         subject: format!("CN={name}"),
         issuer: X509Issuer::SelfSigned,
+        cross_signs: None,
         dns: vec![name.to_owned()],
         ip: Vec::new(),
         usage: Vec::new(),

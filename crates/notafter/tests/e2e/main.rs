@@ -13,6 +13,7 @@ mod escape;
 mod guests;
 mod identity;
 mod images;
+mod incidents;
 mod kill;
 mod layouts;
 mod left;

@@ -62,6 +62,7 @@ pub(super) fn declared(text: &str, seed: u8, not_after: UnixTime) -> (Credential
     let x509 = GeneratedX509 {
         subject,
         issuer: X509Issuer::SelfSigned,
+        cross_signs: None,
         dns: Vec::new(),
         ip: Vec::new(),
         usage: vec![KeyUsage::Server],

@@ -161,6 +161,7 @@ impl World {
             budget: None,
             builds: Vec::new(),
             credentials: Vec::new(),
+            crls: Vec::new(),
             services: vec![
                 service("hss", &[], 10),
                 service(CANDIDATE, &["hss"], 20),

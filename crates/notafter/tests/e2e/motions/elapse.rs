@@ -91,6 +91,7 @@ fn certificate() -> Vec<u8> {
     let x509 = GeneratedX509 {
         subject: "CN=service".to_owned(),
         issuer: X509Issuer::SelfSigned,
+        cross_signs: None,
         dns: Vec::new(),
         ip: Vec::new(),
         usage: Vec::new(),
