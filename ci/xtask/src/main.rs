@@ -72,6 +72,8 @@ enum Chore {
 enum Measured {
     /// The clock engine beside libfaketime.
     Clock,
+    /// A case in containers beside the same containers through the engine's API; needs root.
+    Docker,
     /// A year of daily jobs in each runtime.
     Jobs,
     /// Scans of binaries, trees and archives; needs some gigabytes of room.
@@ -83,6 +85,9 @@ fn main() -> ExitCode {
     notafter_backend::run_if_sandbox(notafter_runner::host_now);
     match std::env::args().nth(1).as_deref() {
         Some("guest-nothing") => return ExitCode::SUCCESS,
+        Some("guest-stay") => loop {
+            std::thread::park();
+        },
         Some("guest-read-clock") => {
             printer::text(&format!("{}\n", bench::read_clock_as_guest()));
             return ExitCode::SUCCESS;
@@ -105,10 +110,11 @@ fn run(arguments: &Arguments) -> Result<()> {
             let recording = if *record { bench::Recording::Document } else { bench::Recording::Nowhere };
             match what {
                 Some(Measured::Clock) => bench::run_clock(&root, only.as_deref(), recording),
-                None | Some(Measured::Jobs | Measured::Scan) if only.is_some() => {
+                None | Some(Measured::Docker | Measured::Jobs | Measured::Scan) if only.is_some() => {
                     bail!("only `bench clock` has rows")
                 }
                 None => bench::run(&root, recording),
+                Some(Measured::Docker) => bench::run_docker(&root, recording),
                 Some(Measured::Jobs) => bench::run_jobs(&root, recording),
                 Some(Measured::Scan) => bench::run_scan(&root, recording),
             }

@@ -45,6 +45,8 @@ fn record() -> RunRecord {
         }],
         policy: Policy::default(),
         replay: Vec::new(),
+        remarks: Vec::new(),
+        backend: None,
     };
     RunRecord::new(scenario, started())
 }

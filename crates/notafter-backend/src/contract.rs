@@ -31,6 +31,8 @@ pub trait Backend {
 pub struct SandboxSpec {
     /// Every host name inside: each service's. All resolve inside the sandbox and nowhere else.
     pub hosts: Vec<ServiceName>,
+    /// Further names, each of the host behind it.
+    pub aliases: Vec<(ServiceName, ServiceName)>,
     /// Where wall time stands when the services start; none runs natively, on the host's clock, with no engine.
     pub clock: Option<UnixTime>,
     /// What the file system of the host offers for throw-away data; none lets the back end choose (memory).

@@ -116,7 +116,7 @@ fn tracing() -> Ability {
 
 /// Namespaces and overlays, by opening a sandbox and building the tree that asks for most.
 fn sandbox(backend: &dyn Backend) -> Vec<Ability> {
-    let spec = SandboxSpec { hosts: trial_host(), clock: None, scratch: None };
+    let spec = SandboxSpec { hosts: trial_host(), aliases: Vec::new(), clock: None, scratch: None };
     let mut sandbox = match backend.open(&spec) {
         Ok(sandbox) => sandbox,
         Err(error) => {
@@ -165,7 +165,7 @@ fn without_namespaces(bare: &dyn Backend, shifted: UnixTime) -> Ability {
 }
 
 fn try_clock(backend: &dyn Backend, shifted: UnixTime) -> Result<usize, String> {
-    let spec = SandboxSpec { hosts: trial_host(), clock: Some(shifted), scratch: None };
+    let spec = SandboxSpec { hosts: trial_host(), aliases: Vec::new(), clock: Some(shifted), scratch: None };
     let mut sandbox = backend.open(&spec).map_err(|error| chain(&error))?;
     launch(&mut *sandbox)?;
     let command = ["/bin/sh", "-c", "date +%s"].map(str::to_owned);

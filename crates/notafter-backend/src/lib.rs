@@ -24,7 +24,7 @@ pub use contract::{
     Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
-pub use docker::Docker;
+pub use docker::{Docker, EngineImages};
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 pub use embedded::Embedded;
 pub use error::Error;

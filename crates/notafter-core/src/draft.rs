@@ -1,6 +1,7 @@
 //! A scenario in the making: what was concluded from a program alone, for who has no scenario yet.
 
 use crate::{Check, ScenarioName, Service};
+use std::path::PathBuf;
 
 /// A check, and why it was drafted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Draft {
     pub start: Option<String>,
     /// How long the release must live, as scenario files write it.
     pub support: String,
+    /// Compose files that the services come from, beside the scenario; where there are none the one service is written.
+    pub compose: Vec<PathBuf>,
     /// The service under release.
     pub service: Service,
     /// What is asked of it.

@@ -22,6 +22,7 @@ mod names;
 mod observation;
 mod place;
 mod record;
+mod reference;
 mod refine;
 mod renewal;
 mod scenario;
@@ -54,12 +55,15 @@ pub use observation::{
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
+pub use reference::{ImageName, ImageNameError};
 pub use refine::{plan, refine};
 pub use scenario::{
-    Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry, Scenario,
-    SourceLocation, Start, Transport, Waived, Waiver,
+    BackendKind, Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry,
+    Scenario, SourceLocation, Start, Transport, Waived, Waiver,
 };
-pub use service::{EnvValue, MountedFile, MountedSource, ReadyProbe, Restart, Service, Volume, VolumeState};
+pub use service::{
+    EnvValue, Hidden, MountedFile, MountedSource, ReadyProbe, Restart, Service, Volume, VolumeState,
+};
 pub use time::{ClockReading, Span, TimeError, UnixTime};
 pub use verdict::{
     Bracket, Coverage, CoverageEntry, Evidence, Finding, FindingCode, Severity, Touch, Verdict,

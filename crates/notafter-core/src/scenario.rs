@@ -1,8 +1,8 @@
 //! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
 
 use crate::{
-    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, MountedFile,
-    ScenarioName, Service, ServiceName, UnixTime,
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, ImageName,
+    MountedFile, ScenarioName, Service, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,8 +41,12 @@ pub enum ImageRef {
         /// Binary target.
         bin: String,
     },
+    /// An image of the container engine of this machine, `docker-daemon:REFERENCE`.
+    DockerDaemon(ImageName),
     /// The machine's own file system under a throw-away overlay.
     Host,
+    /// An image by its reference alone, wherever it is found; so far the container engine of this machine is asked.
+    Reference(ImageName),
     /// An unpacked tree, or a tar of one; relative paths start at the scenario's directory.
     Rootfs(PathBuf),
     /// An image with layers and a configuration, in a file or a directory.
@@ -86,12 +90,22 @@ impl Transport {
     }
 }
 
+impl ImageRef {
+    /// Whether what it leads to says itself what runs in it.
+    #[must_use]
+    pub fn has_configuration(&self) -> bool {
+        matches!(self, Self::DockerDaemon(_) | Self::Reference(_) | Self::Stored { .. })
+    }
+}
+
 impl fmt::Display for ImageRef {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Binary(path) => write!(formatter, "binary:{}", path.display()),
             Self::Cargo { package, bin } => write!(formatter, "cargo:{package}/{bin}"),
+            Self::DockerDaemon(name) => write!(formatter, "docker-daemon:{name}"),
             Self::Host => formatter.write_str("host"),
+            Self::Reference(name) => name.fmt(formatter),
             Self::Rootfs(path) => write!(formatter, "rootfs:{}", path.display()),
             Self::Stored { transport, path, selector } => {
                 write!(formatter, "{}:{}", transport.name(), path.display())?;
@@ -150,6 +164,16 @@ impl Start {
             Self::Fixed(at) | Self::Now(at) => at,
         }
     }
+}
+
+/// Where services run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendKind {
+    /// Containers of an engine.
+    Docker,
+    /// Namespaces of this machine.
+    Embedded,
 }
 
 /// What policy says of a credential that ends inside the window though nothing breaks.
@@ -272,6 +296,9 @@ pub struct Scenario {
     pub start: Start,
     /// End of the support window, on the candidate's clock, inclusive.
     pub horizon: UnixTime,
+    /// Where its services run unless the command line says otherwise; none leaves it to the gate.
+    #[serde(default)]
+    pub backend: Option<BackendKind>,
     /// The service under release.
     pub candidate: Candidate,
     /// Limit for the whole run on the host's clock; beyond it the verdict is inconclusive.
@@ -291,6 +318,9 @@ pub struct Scenario {
     pub policy: Policy,
     /// What `replay` expects; `gate` ignores it.
     pub replay: Vec<ReplayEntry>,
+    /// What its files say and what does not hold here, as lower-case fragments.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 impl Scenario {

@@ -1,15 +1,54 @@
 //! Services: what runs, with which files, and when it counts as ready.
 
 use crate::{CredentialName, ImageRef, ServiceName, SourceLocation, VolumeName};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A text that a record never holds, nor any message: it is left out wherever it would be written.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Keeps `text`.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text; empty where it was read back from a record.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Hidden")
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer).map(|()| Self::default())
+    }
+}
 
 /// The value of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvValue {
+    /// Known when the scenario was read, from a file of variables or the gate's own environment; never recorded.
+    Hidden(Hidden),
     /// Written in the scenario, and recorded.
     Plain(String),
     /// Taken from this variable of the gate's own environment when the service starts; never recorded.
@@ -110,6 +149,9 @@ pub enum Restart {
 pub struct Service {
     /// Its name, and its host name inside the scenario's network.
     pub name: ServiceName,
+    /// Further host names of it; none is that of another service.
+    #[serde(default)]
+    pub aliases: Vec<ServiceName>,
     /// What it runs; none for the candidate of a scenario with builds.
     pub image: Option<ImageRef>,
     /// What runs before the command; none takes the image's own. One that is given takes the place of the image's

@@ -26,7 +26,8 @@ impl Fault {
 fn runs_something(scenario: &Scenario, service: &Service) -> bool {
     let image = scenario.image_of(service);
     service.command.is_some()
-        || matches!(image, Some(ImageRef::Binary(_) | ImageRef::Cargo { .. } | ImageRef::Stored { .. }))
+        || matches!(image, Some(ImageRef::Binary(_) | ImageRef::Cargo { .. }))
+        || image.is_some_and(ImageRef::has_configuration)
 }
 
 /// The native control may be left out where simulated time does not begin now, and no other case ever.

@@ -71,6 +71,20 @@ pub enum Error {
         /// The image.
         image: ImageRef,
     },
+    /// No container engine answers.
+    #[error(
+        "{image}: it is looked for in the container engine of this machine alone, and none answers at {place}; `docker save` \
+         it where it is, and name the file: docker-archive:FILE"
+    )]
+    NoEngine {
+        /// The image.
+        image: ImageRef,
+        /// Where the engine was looked for.
+        place: String,
+        /// Why it cannot be talked to.
+        #[source]
+        source: io::Error,
+    },
     /// The build succeeded and made no such binary.
     #[error("{image}: the package has no binary of that name")]
     NoSuchBinary {
@@ -86,6 +100,17 @@ pub enum Error {
         wanted: Option<String>,
         /// Those that have a name.
         names: Vec<String>,
+    },
+    /// The engine has no image of that name.
+    #[error(
+        "{image}: the container engine at {place} has no image of that name, and registries are not asked; `docker pull` it, \
+         or name a file: docker-archive:FILE"
+    )]
+    NotInEngine {
+        /// The image.
+        image: ImageRef,
+        /// Where the engine answers.
+        place: String,
     },
     /// The image runs on other machines.
     #[error("{image} is made for {made_for}, and this machine runs {here}")]
@@ -140,9 +165,11 @@ impl Error {
             | Self::Io { image, .. }
             | Self::Missing { image, .. }
             | Self::NoCache { image }
+            | Self::NoEngine { image, .. }
             | Self::NoSuchBinary { image }
             | Self::NoSuchImage { image, .. }
             | Self::NotAnArchive { image, .. }
+            | Self::NotInEngine { image, .. }
             | Self::OtherPlatform { image, .. }
             | Self::TooLarge { image, .. }
             | Self::UnsafeEntry { image, .. } => std::slice::from_ref(image),

@@ -4,28 +4,35 @@ use crate::cache::{self, Kind};
 use crate::cargo::{self, Target};
 use crate::elf::{self, Linkage};
 use crate::unpacking::{Limits, Unpacking};
-use crate::{Bind, Error, Identity, Image, ImageConfig, RootTree, stored};
-use notafter_core::{ImageRef, Transport};
+use crate::{Bind, Engine, Error, Identity, Image, ImageConfig, RootTree, engine, stored};
+use notafter_core::{ImageName, ImageRef, Transport};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Finds and builds images.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Resolver {
     cache: Option<PathBuf>,
+    engine: Option<Box<dyn Engine>>,
 }
 
 impl Resolver {
     /// Keeps unpacked archives in `$XDG_CACHE_HOME/notafter`, or `~/.cache/notafter`.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self { cache: cache::usual_place() }
+        Self { cache: cache::usual_place(), engine: None }
     }
 
     /// Keeps unpacked archives below `cache`.
     #[must_use]
     pub fn with_cache(cache: PathBuf) -> Self {
-        Self { cache: Some(cache) }
+        Self { cache: Some(cache), engine: None }
+    }
+
+    /// Looks into `engine` for images that are known by a reference; without one they cannot be had.
+    #[must_use]
+    pub fn with_engine(self, engine: Box<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
     }
 
     /// Resolves every reference, in the same order; relative paths start at `directory`, and the Cargo workspace is
@@ -48,6 +55,13 @@ impl Resolver {
                 return Err(Error::Missing { image: reference.clone(), path: directory.join(path) });
             }
         }
+        let mut exported = Vec::new();
+        for reference in references {
+            if let ImageRef::DockerDaemon(name) | ImageRef::Reference(name) = reference {
+                exported.push(self.of_engine(reference, name, on_line)?);
+            }
+        }
+        let mut exported = exported.into_iter();
         let mut built = build_all(directory, references, on_line)?.into_iter();
         references
             .iter()
@@ -62,6 +76,9 @@ impl Resolver {
                         built.next().ok_or_else(|| Error::NoSuchBinary { image: reference.clone() })?;
                     of_binary(reference, executable, bin)
                 }
+                ImageRef::DockerDaemon(_) | ImageRef::Reference(_) => {
+                    exported.next().ok_or_else(|| Error::NoCache { image: reference.clone() })
+                }
                 ImageRef::Host => Ok(of_tree(RootTree::Host, None, Vec::new())),
                 ImageRef::Rootfs(path) => self.of_rootfs(reference, &directory.join(path)),
                 ImageRef::Stored { transport, path, selector } => {
@@ -69,6 +86,17 @@ impl Resolver {
                 }
             })
             .collect()
+    }
+
+    fn of_engine(
+        &self,
+        reference: &ImageRef,
+        name: &ImageName,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Image, Error> {
+        let cache = self.cache.as_ref().ok_or_else(|| Error::NoCache { image: reference.clone() })?;
+        on_line(&format!("taking {name} from the container engine"));
+        engine::of_engine(self.engine.as_deref(), cache, reference, name)
     }
 
     fn of_rootfs(&self, reference: &ImageRef, path: &Path) -> Result<Image, Error> {
@@ -132,13 +160,18 @@ fn build_all(
         .iter()
         .filter_map(|reference| match reference {
             ImageRef::Cargo { package, bin } => Some(Target { package: package.clone(), bin: bin.clone() }),
-            ImageRef::Binary(_) | ImageRef::Host | ImageRef::Rootfs(_) | ImageRef::Stored { .. } => None,
+            ImageRef::Binary(_)
+            | ImageRef::DockerDaemon(_)
+            | ImageRef::Host
+            | ImageRef::Reference(_)
+            | ImageRef::Rootfs(_)
+            | ImageRef::Stored { .. } => None,
         })
         .collect();
     if targets.is_empty() { Ok(Vec::new()) } else { cargo::build(directory, &targets, on_line) }
 }
 
-fn of_tree(root: RootTree, identity: Option<Identity>, remarks: Vec<String>) -> Image {
+pub(crate) fn of_tree(root: RootTree, identity: Option<Identity>, remarks: Vec<String>) -> Image {
     Image { root, binds: Vec::new(), config: ImageConfig::default(), identity, remarks }
 }
 

@@ -50,8 +50,14 @@ fn write(text: &mut String, draft: &Draft) -> fmt::Result {
     }
     writeln!(text, "support: {}    # how long the release must run unattended", quoted(&draft.support))?;
     writeln!(text, "candidate: {}", quoted(service))?;
-    writeln!(text, "\nservices:\n  {}:", quoted(service))?;
-    service_lines(text, &draft.service)?;
+    if draft.compose.is_empty() {
+        writeln!(text, "\nservices:\n  {}:", quoted(service))?;
+        service_lines(text, &draft.service)?;
+    } else {
+        let files: Vec<String> = draft.compose.iter().map(|path| path.display().to_string()).collect();
+        writeln!(text, "\n# What runs. `services:` beside it says more of one of them, or takes its place.")?;
+        writeln!(text, "compose: {}", list(&files))?;
+    }
     writeln!(text, "\nchecks:")?;
     for drafted in &draft.checks {
         writeln!(text, "  {}:    # {}", quoted(drafted.check.name.as_str()), one_line(&drafted.why))?;
@@ -77,6 +83,8 @@ fn service_lines(text: &mut String, service: &Service) -> fmt::Result {
         writeln!(text, "    env:")?;
         for (name, value) in &service.env {
             match value {
+                // Whoever drafts has none of them; the program that reads it would have nothing there.
+                EnvValue::Hidden(_) => writeln!(text, "      {}: \"\"", quoted(name))?,
                 EnvValue::Plain(value) => writeln!(text, "      {}: {}", quoted(name), quoted(value))?,
                 EnvValue::Secret(variable) => {
                     writeln!(text, "      {}: {{ secret: {} }}", quoted(name), plain(variable))?;

@@ -214,13 +214,15 @@ fn blame_for_image(error: &notafter_image::Error) -> Blame {
         Image::BuildFailed { .. }
         | Image::CargoNotStarted { .. }
         | Image::Io { .. }
-        | Image::NoCache { .. } => Blame::Harness,
+        | Image::NoCache { .. }
+        | Image::NoEngine { .. } => Blame::Harness,
         Image::BadImage { .. }
         | Image::DigestMismatch { .. }
         | Image::Missing { .. }
         | Image::NoSuchBinary { .. }
         | Image::NoSuchImage { .. }
         | Image::NotAnArchive { .. }
+        | Image::NotInEngine { .. }
         | Image::OtherPlatform { .. }
         | Image::TooLarge { .. }
         | Image::UnsafeEntry { .. } => Blame::User,

@@ -1,7 +1,7 @@
 //! The images of scenarios, found or built once for all of their cases.
 
 use crate::Error;
-use notafter_backend::{Bind, RootTree};
+use notafter_backend::{Bind, EngineImages, RootTree};
 use notafter_core::{ImageRef, Scenario, Service};
 use notafter_image::{Identity, ImageConfig, Resolver};
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl Images {
                 }
             }
         }
-        let resolver = Resolver::from_environment();
+        let resolver = Resolver::from_environment().with_engine(Box::new(EngineImages::default()));
         let mut resolved = BTreeMap::new();
         for (directory, references) in wanted {
             let images = resolver

@@ -122,6 +122,7 @@ fn said_beforehand(scenario: &Scenario, now: UnixTime) -> Vec<String> {
          processor's own counter"
             .to_owned(),
     ];
+    remarks.extend(scenario.remarks.iter().cloned());
     if scenario.horizon < now {
         let end = scenario.horizon;
         remarks.push(format!(

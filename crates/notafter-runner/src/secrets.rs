@@ -2,6 +2,7 @@
 
 use crate::Error;
 use notafter_core::{EnvValue, Scenario};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
@@ -30,9 +31,17 @@ impl Secrets {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, Error> {
         let mut values = BTreeMap::new();
+        let mut hidden = BTreeMap::new();
         for service in &scenario.services {
-            for value in service.env.values() {
-                let EnvValue::Secret(variable) = value else { continue };
+            for (name, value) in &service.env {
+                let variable = match value {
+                    EnvValue::Hidden(text) => {
+                        hidden.insert(format!("{}.{name}", service.name), text.reveal().to_owned());
+                        continue;
+                    }
+                    EnvValue::Plain(_) => continue,
+                    EnvValue::Secret(variable) => variable,
+                };
                 let location = service.location.clone();
                 let text = environment(variable).ok_or_else(|| Error::SecretMissing {
                     variable: variable.clone(),
@@ -45,7 +54,13 @@ impl Secrets {
                 values.insert(variable.clone(), text);
             }
         }
-        Ok(Self::new(values))
+        // Most of them are settings, and those that are short stand everywhere.
+        hidden.retain(|_, value: &mut String| value.len() >= SHORTEST_LINE);
+        let hidden = Self::new(hidden).needles;
+        let mut secrets = Self::new(values);
+        secrets.needles.extend(hidden);
+        secrets.needles.sort_by(longest_first);
+        Ok(secrets)
     }
 
     fn new(values: BTreeMap<String, String>) -> Self {
@@ -58,7 +73,7 @@ impl Secrets {
                 }
             }
         }
-        needles.sort_by(|one, other| other.0.len().cmp(&one.0.len()).then_with(|| one.cmp(other)));
+        needles.sort_by(longest_first);
         Self { values, needles }
     }
 
@@ -77,6 +92,11 @@ impl Secrets {
         }
         redacted
     }
+}
+
+/// What holds another is looked for before it.
+fn longest_first(one: &(String, String), other: &(String, String)) -> Ordering {
+    other.0.len().cmp(&one.0.len()).then_with(|| one.cmp(other))
 }
 
 /// A key whose end is not in `text` is taken out to the end: doubt hides.

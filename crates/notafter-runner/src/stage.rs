@@ -108,7 +108,7 @@ fn launch(
 ) -> Result<LaunchSpec, Error> {
     let image = images.of(scenario, service)?;
     let command = command(service, &image.config);
-    if command.is_none() && matches!(scenario.image_of(service), Some(ImageRef::Stored { .. })) {
+    if command.is_none() && scenario.image_of(service).is_some_and(ImageRef::has_configuration) {
         return Err(Error::NoCommand { service: service.name.clone(), location: service.location.clone() });
     }
     let mut files = Vec::new();
@@ -182,6 +182,7 @@ fn environment(service: &Service, config: &ImageConfig, secrets: &Secrets) -> BT
     let mut env: BTreeMap<String, String> = config.env.iter().cloned().collect();
     for (name, value) in &service.env {
         let value = match value {
+            EnvValue::Hidden(text) => text.reveal(),
             EnvValue::Plain(text) => text.as_str(),
             EnvValue::Secret(variable) => secrets.value(variable).unwrap_or_default(),
         };

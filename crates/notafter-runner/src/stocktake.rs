@@ -118,6 +118,7 @@ fn host_executable(service: &Service) -> Option<PathBuf> {
         return Some(Path::new(directory).join(program));
     }
     let search = match service.env.get("PATH") {
+        Some(EnvValue::Hidden(path)) => path.reveal(),
         Some(EnvValue::Plain(path)) => path,
         Some(EnvValue::Secret(_)) | None => stage::DEFAULT_PATH,
     };

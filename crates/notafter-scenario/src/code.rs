@@ -70,6 +70,8 @@ codes! {
     BudgetNotPositive => "budget-not-positive", "Give the run some time, as in `budget: 120s`, or leave the key out.";
     /// The command line chooses a build of a service that is not the candidate.
     CandidateMismatch => "candidate-mismatch", "Name the scenario's own candidate in `--candidate NAME=BUILD`.";
+    /// A Compose file, or a file that one names, cannot be read.
+    ComposeUnreadable => "compose-unreadable", "Name a file that is there; paths in a Compose file start at the directory of the first of them.";
     /// Two keys contradict each other.
     ConflictingKeys => "conflicting-keys", "Keep the one that you mean and remove the other.";
     /// A `rejected` expectation names its own check as control.
@@ -144,16 +146,22 @@ codes! {
     UndefinedCheck => "undefined-check", "Use one of the names under `checks`; the message shows the nearest.";
     /// There is no credential of this name.
     UndefinedCredential => "undefined-credential", "Declare it under `credentials`, or use the nearest name that the message shows.";
+    /// A Compose file defines no config or secret of this name.
+    UndefinedFile => "undefined-file", "Define it at the top of the Compose file, under `configs` or `secrets`.";
     /// There is no service of this name.
     UndefinedService => "undefined-service", "Use one of the names under `services`; the message shows the nearest.";
     /// A variable is not set and has no default.
     UndefinedVariable => "undefined-variable", "Set it in the environment, or give a default: `${NAME:-…}`.";
+    /// A Compose file defines no volume of this name.
+    UndefinedVolume => "undefined-volume", "Define it at the top of the Compose file, under `volumes`.";
     /// A probe connects to a host that is no service.
     UnknownHost => "unknown-host", "Connect to a service of the scenario by its name: nothing else can be reached.";
     /// A key is not part of the format.
     UnknownKey => "unknown-key", "Use the nearest key that the message shows, or remove it: an ignored key would be believed in.";
     /// A word is none of those that fit its place.
     UnknownValue => "unknown-value", "Use one of the words that the message lists.";
+    /// A key of a Compose file asks for what a sandbox has not.
+    UnsupportedCompose => "unsupported-compose", "Take the key out in a further Compose file for the gate, or write the service into the scenario.";
     /// An image has a form that is not supported.
     UnsupportedImage => "unsupported-image", "Use `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN` or another form that the message lists.";
     /// The file is written in a version of the format that is not known.

@@ -1,6 +1,6 @@
 //! What a scenario file means depends on a little more than its text.
 
-use crate::Error;
+use crate::{Error, Files};
 use notafter_core::UnixTime;
 
 /// The build that the command line chose, as in `--candidate sgsn-mme=1.14`.
@@ -34,4 +34,6 @@ pub struct Context<'a> {
     pub variables: &'a dyn Fn(&str) -> Option<String>,
     /// The build that the command line chose.
     pub candidate: Option<CandidateChoice>,
+    /// Where Compose files lie, and the files that they name.
+    pub files: &'a dyn Files,
 }

@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use notafter_core::SourceLocation;
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
 /// Diagnostics beyond this many are counted, not kept.
 const MAX_KEPT: usize = 50;
@@ -87,13 +88,10 @@ impl Sink {
     pub(crate) fn into_diagnostics(self, source: &Source, lines: &Lines) -> Diagnostics {
         let mut drafts = self.drafts.into_inner();
         drafts.sort_by_key(|draft| draft.span);
-        let list = drafts.into_iter().map(|draft| Diagnostic::new(draft, source, lines)).collect();
-        Diagnostics {
-            list,
-            dropped: self.dropped.get(),
-            file: source.file.clone(),
-            text: quotable(&source.text),
-        }
+        let text: Arc<str> = quotable(&source.text).into();
+        let located = |draft| Diagnostic::new(draft, source, lines, Arc::clone(&text));
+        let list = drafts.into_iter().map(located).collect();
+        Diagnostics { list, dropped: self.dropped.get(), file: source.file.clone() }
     }
 }
 
@@ -131,10 +129,12 @@ pub struct Diagnostic {
     span: Span,
     label: Option<String>,
     context: Vec<(Span, String)>,
+    /// The file as snippets quote it.
+    text: Arc<str>,
 }
 
 impl Diagnostic {
-    fn new(draft: Draft, source: &Source, lines: &Lines) -> Self {
+    fn new(draft: Draft, source: &Source, lines: &Lines, text: Arc<str>) -> Self {
         let fit = |span: Span| {
             let begin = source.text.floor_char_boundary(span.begin);
             Span { begin, end: source.text.floor_char_boundary(span.end).max(begin) }
@@ -148,15 +148,16 @@ impl Diagnostic {
             span,
             label: draft.label.as_deref().map(printable),
             context: draft.context.iter().map(|(span, label)| (fit(*span), printable(label))).collect(),
+            text,
         }
     }
 
-    fn render(&self, file: &str, text: &str, renderer: &Renderer) -> String {
+    fn render(&self, renderer: &Renderer) -> String {
         let mark = |kind: AnnotationKind, span: Span, label: Option<&str>| {
             kind.span(span.begin..span.end).label(label.map(str::to_owned))
         };
-        let snippet = Snippet::source(text)
-            .path(file)
+        let snippet = Snippet::source(&*self.text)
+            .path(self.location.file.as_str())
             .annotation(mark(AnnotationKind::Primary, self.span, self.label.as_deref()))
             .annotations(
                 self.context.iter().map(|(span, label)| mark(AnnotationKind::Context, *span, Some(label))),
@@ -200,17 +201,25 @@ pub enum Palette {
     Plain,
 }
 
-/// Everything that is wrong with one scenario file; never empty.
+/// Everything that is wrong with a scenario and the files that it names; never empty.
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
     dropped: usize,
     file: String,
-    text: String,
 }
 
 impl Diagnostics {
-    /// Each of them, in the order of the file.
+    /// The same with what is wrong with further files.
+    pub(crate) fn with(mut self, others: Vec<Self>) -> Self {
+        for other in others {
+            self.list.extend(other.list);
+            self.dropped += other.dropped;
+        }
+        self
+    }
+
+    /// Each of them, file by file and in the order of each.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }
@@ -229,7 +238,7 @@ impl Diagnostics {
             Palette::Plain => Renderer::plain(),
         };
         let mut rendered: Vec<String> =
-            self.list.iter().map(|diagnostic| diagnostic.render(&self.file, &self.text, &renderer)).collect();
+            self.list.iter().map(|diagnostic| diagnostic.render(&renderer)).collect();
         if self.dropped > 0 {
             rendered.push(format!("and {} more in {}", self.dropped, printable(&self.file)));
         }

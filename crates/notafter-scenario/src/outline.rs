@@ -3,7 +3,7 @@
 
 use crate::decode::{Key, Kind, Node, read};
 use crate::diagnostic::{Draft, Lines, Sink};
-use crate::{Code, Context, Diagnostics, MAX_BYTES, Source};
+use crate::{Code, Context, Diagnostics, Disk, MAX_BYTES, Source};
 use notafter_core::UnixTime;
 
 /// The testcases of a scenario: each of its builds, or the one image of its candidate, by each of its checks.
@@ -39,7 +39,8 @@ pub fn outline(source: &Source) -> Result<Outline, Diagnostics> {
 
 fn find(source: &Source, sink: &Sink) -> Option<Outline> {
     // Names are no values: whatever stands in variables, they are the same.
-    let context = Context { now: UnixTime::MIN, variables: &|_| Some(String::new()), candidate: None };
+    let context =
+        Context { now: UnixTime::MIN, variables: &|_| Some(String::new()), candidate: None, files: &Disk };
     let whole = read(source, &context, sink)?;
     let candidate = text(value(&whole, "candidate")?)?;
     let checks: Vec<String> = keys(value(&whole, "checks")?);

@@ -21,8 +21,15 @@ pub(crate) enum Expansion {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ExpandError {
     Malformed,
+    /// A file of Compose says that it must be set, and why.
+    Required {
+        name: String,
+        why: String,
+    },
     TooLong,
-    Undefined { name: String },
+    Undefined {
+        name: String,
+    },
 }
 
 impl ExpandError {
@@ -30,6 +37,10 @@ impl ExpandError {
         match self {
             Self::Malformed => Draft::new(Code::BadVariable, span, "`${` without a variable's name and `}`")
                 .help("write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign"),
+            Self::Required { name, why } => {
+                let message = format!("variable `{name}` must be set: {why}");
+                Draft::new(Code::UndefinedVariable, span, message)
+            }
             Self::TooLong => {
                 Draft::new(Code::BadVariable, span, "with this value the scenario becomes too long")
             }

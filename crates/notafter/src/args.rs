@@ -127,9 +127,9 @@ impl Volume {
 /// How a gate runs, and what is kept of it.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Where services run
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) backend: BackendChoice,
+    /// Where services run; without it where the scenario says, else embedded
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendChoice>,
     /// What keeps the services apart from the machine
     #[arg(long, value_enum, default_value_t)]
     pub(crate) isolation: Isolation,
@@ -150,8 +150,21 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
-    #[command(flatten)]
-    pub(crate) scenario: ScenarioArgs,
+    /// The scenario: a file, or a directory with a scenario.yaml
+    #[arg(required_unless_present = "compose")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// The build under release: one of the scenario's builds, or an image; with --compose the name of a service is enough
+    #[arg(long, value_name = "NAME=BUILD_OR_IMAGE")]
+    pub(crate) candidate: Option<String>,
+    /// Gate the services of a Compose file, without a scenario; of several files the later say over the earlier
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario", requires = "candidate")]
+    pub(crate) compose: Vec<PathBuf>,
+    /// With --compose: how long the release must run unattended, or until when
+    #[arg(long, value_name = "SPAN", default_value = "2y", requires = "compose")]
+    pub(crate) support: String,
+    /// With --compose: where simulated time begins, as in 2018-11-01T00:00:00Z; now where none is given
+    #[arg(long, value_name = "INSTANT", requires = "compose")]
+    pub(crate) start: Option<String>,
     /// Run this case of the plan alone; what it shows is no verdict
     #[arg(long, value_name = "ID", value_parser = case_id, conflicts_with = "attest")]
     pub(crate) case: Option<CaseId>,
@@ -191,9 +204,9 @@ pub(crate) struct ReplayArgs {
     /// Scenarios: files, directories with a scenario.yaml, or folders in which such directories lie
     #[arg(required = true)]
     pub(crate) scenarios: Vec<PathBuf>,
-    /// Where services run
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) backend: BackendChoice,
+    /// Where services run; without it where the scenario says, else embedded
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendChoice>,
     /// What keeps the services apart from the machine
     #[arg(long, value_enum, default_value_t)]
     pub(crate) isolation: Isolation,
@@ -274,12 +287,11 @@ pub(crate) enum ScanFormat {
 }
 
 /// Where services run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
     /// Containers of an engine on this machine: Docker 20.10 and newer
     Docker,
     /// Namespaces of this machine, without a daemon
-    #[default]
     Embedded,
 }
 

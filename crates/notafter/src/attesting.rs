@@ -44,7 +44,7 @@ impl Attesting {
         let subject = Subject {
             name: image.map_or_else(String::new, ToString::to_string),
             sha256: images.digest(scenario)?,
-            scenario_sha256: hex(source.text.as_bytes()),
+            scenario_sha256: hex(&policy(source, scenario)),
         };
         Ok(Some(Self { path: path.clone(), key, subject }))
     }
@@ -69,6 +69,19 @@ pub(crate) fn text(path: &Path) -> Result<String, Error> {
     let mut text = String::new();
     File::open(path).map_err(unreadable)?.take(MAX_LEN).read_to_string(&mut text).map_err(unreadable)?;
     Ok(text)
+}
+
+/// What the verdict is about beside the image: the text of the scenario and, where services come from other files, what
+/// those came to.
+fn policy(source: &Source, scenario: &Scenario) -> Vec<u8> {
+    let mut policy = source.text.clone().into_bytes();
+    if scenario.services.iter().any(|service| service.location.file != source.file)
+        || source.text.contains("compose")
+    {
+        let services = serde_json::to_vec(&scenario.services);
+        policy.extend(services.expect("services are plain data, with texts for keys"));
+    }
+    policy
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,17 +1,27 @@
-//! Which back end runs the services. The one that was asked for, and no other.
+//! Which back end runs the services: the one that the command line asks for, else the scenario, and no other.
 
 use crate::args::{BackendChoice, Isolation};
 use crate::error::Error;
 use notafter_backend::{Backend, Docker, Embedded};
+use notafter_core::BackendKind;
 
 /// Makes the back end.
 ///
 /// # Errors
 /// [`Error::Backend`].
-pub(crate) fn choose(choice: BackendChoice, isolation: Isolation) -> Result<Box<dyn Backend>, Error> {
-    match choice {
-        BackendChoice::Docker => docker(isolation),
-        BackendChoice::Embedded => embedded(isolation),
+pub(crate) fn choose(
+    choice: Option<BackendChoice>,
+    scenario: Option<BackendKind>,
+    isolation: Isolation,
+) -> Result<Box<dyn Backend>, Error> {
+    let wanted = match choice {
+        Some(BackendChoice::Docker) => BackendKind::Docker,
+        Some(BackendChoice::Embedded) => BackendKind::Embedded,
+        None => scenario.unwrap_or(BackendKind::Embedded),
+    };
+    match wanted {
+        BackendKind::Docker => docker(isolation),
+        BackendKind::Embedded => embedded(isolation),
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::args::Volume;
 use crate::error::Error;
 use crate::printer::Printer;
-use notafter_core::Scenario;
+use notafter_core::{Draft, Scenario};
 use notafter_runner::Images;
-use notafter_scenario::{CandidateChoice, Context, Source};
-use std::path::Path;
+use notafter_scenario::{CandidateChoice, Context, Disk, Source};
+use std::path::{Path, PathBuf};
 
 /// Reads the text of the scenario at `path`.
 ///
@@ -22,8 +22,26 @@ pub(crate) fn source(path: &Path) -> Result<Source, Error> {
 /// [`Error::Scenario`].
 pub(crate) fn scenario(source: &Source, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
     let variables = |name: &str| std::env::var(name).ok();
-    let context = Context { now: notafter_runner::unix_now(), variables: &variables, candidate };
+    let context =
+        Context { now: notafter_runner::unix_now(), variables: &variables, candidate, files: &Disk };
     Ok(notafter_scenario::parse(source, &context).map_err(notafter_scenario::Error::Invalid)?)
+}
+
+/// A scenario for the Compose files `files`, which are relative to `directory`.
+///
+/// # Errors
+/// [`Error::Scenario`].
+pub(crate) fn compose(
+    files: &[PathBuf],
+    directory: &Path,
+    candidate: Option<&str>,
+    support: &str,
+) -> Result<Draft, Error> {
+    let variables = |name: &str| std::env::var(name).ok();
+    let context =
+        Context { now: notafter_runner::unix_now(), variables: &variables, candidate: None, files: &Disk };
+    let draft = notafter_scenario::compose_draft(files, directory, &context, candidate, support);
+    Ok(draft.map_err(notafter_scenario::Error::Invalid)?)
 }
 
 /// The same, with a build chosen wherever there are several.

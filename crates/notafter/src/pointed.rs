@@ -1,7 +1,7 @@
 //! What somebody points at with a path or a reference, as an image of a scenario.
 
 use crate::error::Error;
-use notafter_core::{ImageRef, Transport};
+use notafter_core::{ImageName, ImageRef, Transport};
 use notafter_runner::Recognised;
 use std::path::{Path, PathBuf};
 
@@ -39,17 +39,29 @@ pub(crate) fn pointed(target: &str, command: &[String], absolute: bool) -> Resul
         let image = ImageRef::Stored { transport, path: placed(Path::new(path), absolute)?, selector };
         return Ok(Pointed { image, command: given, workdir: None, name });
     }
+    if let Some(name) = target.strip_prefix("docker-daemon:") {
+        let name = ImageName::new(name).map_err(|error| no(error.to_string()))?;
+        let called = image_name(name.as_str());
+        return Ok(Pointed {
+            image: ImageRef::DockerDaemon(name),
+            command: given,
+            workdir: None,
+            name: called,
+        });
+    }
     let (path, as_tree) = match target.strip_prefix("rootfs:") {
         Some(path) => (path, true),
         None => (target.strip_prefix("binary:").unwrap_or(target), false),
     };
     let path = Path::new(path);
     if !path.exists() {
-        return Err(no(
-            "there is no such file or directory, and images of engines and registries cannot be had yet: \
-                       save it with `docker save IMAGE -o FILE`, and check FILE"
-                .to_owned(),
-        ));
+        let name = match (as_tree, ImageName::new(target)) {
+            (false, Ok(name)) => name,
+            _ => return Err(no("there is no such file or directory, and no image is called so".to_owned())),
+        };
+        let called = image_name(name.as_str());
+        let image = ImageRef::Reference(name);
+        return Ok(Pointed { image, command: given, workdir: None, name: called });
     }
     let found = match as_tree {
         true => Some(Recognised::Tree),
@@ -153,7 +165,8 @@ mod tests {
         let text = place.path().join("text");
         std::fs::write(&text, "words").unwrap();
         let why = |target: &str| pointed(target, &[], false).map(|_| ()).unwrap_err().to_string();
-        assert!(why("nginx:1.27").contains("docker save"));
+        assert!(why("Nginx:1.27").contains("no image is called so"));
+        assert!(why("docker-daemon:a b").contains("no image reference"));
         assert!(why(text.to_str().unwrap()).contains("no program"));
         assert!(why(place.path().to_str().unwrap()).contains("after `--`"));
     }

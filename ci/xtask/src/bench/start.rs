@@ -16,8 +16,12 @@ pub(super) fn measure() -> Result<Figure> {
     let service = ServiceName::new("guest")?;
     let hosts = vec![service.clone()];
     let clock = Some(UnixTime::parse("2030-01-01T00:00:00Z")?);
-    let mut sandbox =
-        Embedded::new(notafter_runner::host_now)?.open(&SandboxSpec { hosts, clock, scratch: None })?;
+    let mut sandbox = Embedded::new(notafter_runner::host_now)?.open(&SandboxSpec {
+        hosts,
+        aliases: Vec::new(),
+        clock,
+        scratch: None,
+    })?;
     let spec = LaunchSpec {
         service: service.clone(),
         root: RootTree::Empty,

@@ -1,7 +1,7 @@
 //! All measurements in one run.
 
 use super::figure::Figure;
-use super::{Table, clock, engine, jobs, record, replay, scan, start};
+use super::{Table, clock, docker, engine, jobs, record, replay, scan, start};
 use crate::printer;
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,14 @@ pub fn run_scan(root: &Path, recording: Recording) -> Result<()> {
 pub fn run_jobs(root: &Path, recording: Recording) -> Result<()> {
     let room = tempfile::tempdir().context("failed to make room")?;
     report(root, "jobs", &jobs::measure(root, room.path())?, recording)
+}
+
+/// The same for containers of an engine on this machine; needs root.
+///
+/// # Errors
+/// As [`run`], and where no engine answers.
+pub fn run_docker(root: &Path, recording: Recording) -> Result<()> {
+    report(root, "docker", &[docker::measure()?], recording)
 }
 
 /// The same for the clock engine beside libfaketime, which takes some minutes; `only` names one row.

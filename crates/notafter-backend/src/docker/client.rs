@@ -8,14 +8,17 @@ use bollard::{API_DEFAULT_VERSION, body_try_stream};
 use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How long the engine may take for one answer.
 const PATIENCE_SECS: u64 = 60;
 /// Where an engine on this machine answers, where nothing else is said.
 const USUAL_SOCKET: &str = "/var/run/docker.sock";
+/// How long it may think about an image before it writes the next piece of it: it copies all layers first.
+const EXPORT_SECS: u64 = 600;
 const CHUNK_BYTES: usize = 256 << 10;
 /// More processes than a service needs, fewer than the machine has.
 const MOST_PROCESSES: i64 = 4096;
@@ -84,11 +87,39 @@ impl Client {
     }
 
     pub(crate) fn has_image(&self, id: &str) -> io::Result<bool> {
-        match self.runtime.block_on(self.engine.inspect_image(id)) {
-            Ok(_) => Ok(true),
-            Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        Ok(self.image_id(id)?.is_some())
+    }
+
+    /// The id of the image of that name, or with that id.
+    pub(crate) fn image_id(&self, name: &str) -> io::Result<Option<String>> {
+        match self.runtime.block_on(self.engine.inspect_image(name)) {
+            Ok(image) => image
+                .id
+                .map(Some)
+                .ok_or_else(|| io::Error::other("the engine has the image and does not tell its id")),
+            Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
             Err(error) => Err(plain(&error)),
         }
+    }
+
+    /// Writes what `docker save` writes, in `most_bytes` at most.
+    pub(crate) fn save(&self, id: &str, mut archive: &File, most_bytes: u64) -> io::Result<()> {
+        let engine = self.engine.clone().with_timeout(Duration::from_secs(EXPORT_SECS));
+        let mut left = most_bytes;
+        self.runtime.block_on(async {
+            let mut pieces = std::pin::pin!(engine.export_image(id));
+            loop {
+                let patience = Duration::from_secs(EXPORT_SECS);
+                let piece = tokio::time::timeout(patience, pieces.next());
+                let piece = piece.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
+                let Some(piece) = piece else { return archive.flush() };
+                let piece = piece.map_err(|error| plain(&error))?;
+                left = left.checked_sub(piece.len() as u64).ok_or_else(|| {
+                    io::Error::other(format!("the image holds more than {most_bytes} bytes"))
+                })?;
+                archive.write_all(&piece)?;
+            }
+        })
     }
 
     /// Loads what `docker save` would write.

@@ -66,7 +66,10 @@ fn layer(tree: Option<&PathBuf>, binds: &[Bind]) -> io::Result<Layer> {
     if let Some(tree) = tree {
         layer.tree(tree)?;
     }
-    layer.directory("tmp", 0o1777, (0, 0))?;
+    // Engines refuse a layer that holds a path twice.
+    if tree.is_none_or(|tree| tree.join("tmp").symlink_metadata().is_err()) {
+        layer.directory("tmp", 0o1777, (0, 0))?;
+    }
     for bind in binds {
         layer.file(&bind.target, &std::fs::read(&bind.source)?, 0o755, (0, 0))?;
     }

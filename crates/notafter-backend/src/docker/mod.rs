@@ -6,8 +6,10 @@
 mod backend;
 mod client;
 mod images;
+mod library;
 mod owner;
 
 pub use backend::Docker;
 pub(crate) use client::{Client, Container};
 pub(crate) use images::Images;
+pub use library::EngineImages;

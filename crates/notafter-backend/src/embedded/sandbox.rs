@@ -112,7 +112,7 @@ impl EmbeddedSandbox {
             services: BTreeMap::new(),
             restless: BTreeSet::new(),
             pacer: Pacer::default(),
-            hosts: assign(&spec.hosts),
+            hosts: assign(&spec.hosts, &spec.aliases),
             host_clock,
             launches: 0,
             remarks,

@@ -19,7 +19,8 @@ fn start() -> UnixTime {
 }
 
 fn shifted() -> Box<dyn Sandbox> {
-    let spec = SandboxSpec { hosts: vec![name("a")], clock: Some(start()), scratch: None };
+    let spec =
+        SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: Some(start()), scratch: None };
     embedded().open(&spec).unwrap()
 }
 

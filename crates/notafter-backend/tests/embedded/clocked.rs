@@ -25,7 +25,9 @@ fn at(text: &str) -> UnixTime {
 
 fn shifted(hosts: &[&str], clock: &str) -> Box<dyn Sandbox> {
     let hosts = hosts.iter().map(|host| name(host)).collect();
-    embedded().open(&SandboxSpec { hosts, clock: Some(at(clock)), scratch: None }).unwrap()
+    embedded()
+        .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(at(clock)), scratch: None })
+        .unwrap()
 }
 
 fn a_service_sees_the_shifted_clock_and_is_proven_to() {

@@ -24,7 +24,7 @@ pub(crate) fn run_if_trial() {
     if std::env::args().nth(1).as_deref() != Some(TRIAL) {
         return;
     }
-    let spec = SandboxSpec { hosts: vec![name("a")], clock: None, scratch: None };
+    let spec = SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: None, scratch: None };
     let text = match embedded().open(&spec) {
         Ok(mut sandbox) => {
             sandbox.launch(&idle("a")).unwrap();
@@ -85,7 +85,7 @@ fn users_are_switched_to_for_good() {
 
 fn another_user_sees_the_shifted_clock() {
     let clock = UnixTime::clamped(1_700_000_000);
-    let spec = SandboxSpec { hosts: vec![name("a")], clock: Some(clock), scratch: None };
+    let spec = SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: Some(clock), scratch: None };
     let mut sandbox = embedded().open(&spec).unwrap();
     let mut spec = shell("a", "date +%s; exec sleep 1000");
     spec.user = Some("www-data".to_owned());

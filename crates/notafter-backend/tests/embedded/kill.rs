@@ -93,7 +93,12 @@ fn never_rest(marker: &str, scratch: &std::path::Path) -> ! {
     let backend = embedded();
     loop {
         for clock in [None, Some(UnixTime::clamped(1_500_000_000))] {
-            let spec = SandboxSpec { hosts: vec![name("a")], clock, scratch: Some(scratch.to_owned()) };
+            let spec = SandboxSpec {
+                hosts: vec![name("a")],
+                aliases: Vec::new(),
+                clock,
+                scratch: Some(scratch.to_owned()),
+            };
             let mut sandbox = backend.open(&spec).unwrap();
             sandbox.launch(&looping("a", marker)).unwrap();
             let command = ["/bin/sh", "-c", &format!("sleep 0.01; : {marker}")].map(str::to_owned);
@@ -219,8 +224,12 @@ fn a_killed_init_spares_the_others() {
 
 fn scratch_on_disk_is_removed() {
     let directory = tempfile::tempdir().unwrap();
-    let spec =
-        SandboxSpec { hosts: vec![name("a")], clock: None, scratch: Some(directory.path().to_owned()) };
+    let spec = SandboxSpec {
+        hosts: vec![name("a")],
+        aliases: Vec::new(),
+        clock: None,
+        scratch: Some(directory.path().to_owned()),
+    };
     let mut sandbox = embedded().open(&spec).unwrap();
     sandbox
         .launch(&shell("a", "dd if=/dev/zero of=/etc/big bs=1M count=4 2> /dev/null; echo up; sleep 1000"))

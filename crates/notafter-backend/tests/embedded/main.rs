@@ -23,6 +23,7 @@ const PLAIN_USER: &str = "NOTAFTER_TESTS_AS_PLAIN_USER";
 
 fn main() {
     notafter_backend::run_if_sandbox(scene::host_clock);
+    shared::run_if_server();
     isolation::run_if_trial();
     kill::run_if_victim();
     machine::run_if_victim();

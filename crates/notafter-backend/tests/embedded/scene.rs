@@ -25,8 +25,12 @@ pub(crate) fn embedded() -> Embedded {
 
 /// A native sandbox with these hosts.
 pub(crate) fn sandbox(hosts: &[&str]) -> Box<dyn Sandbox> {
-    let spec =
-        SandboxSpec { hosts: hosts.iter().map(|host| name(host)).collect(), clock: None, scratch: None };
+    let spec = SandboxSpec {
+        hosts: hosts.iter().map(|host| name(host)).collect(),
+        aliases: Vec::new(),
+        clock: None,
+        scratch: None,
+    };
     embedded().open(&spec).unwrap()
 }
 

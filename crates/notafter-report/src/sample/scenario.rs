@@ -53,6 +53,7 @@ pub(crate) fn fingerprint(first: u8) -> Fingerprint {
 pub(super) fn service(name: &str, needs: &[&str], stands_for: &[&str], line: u32) -> Service {
     Service {
         name: service_name(name),
+        aliases: Vec::new(),
         image: None,
         entrypoint: None,
         command: None,
@@ -129,6 +130,8 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         ],
         policy: Policy::default(),
         replay: vec![blocked("1.14"), blocked("1.15"), allowed("1.15.1", &[]), allowed("1.16", &[NOTE])],
+        remarks: Vec::new(),
+        backend: None,
     }
 }
 

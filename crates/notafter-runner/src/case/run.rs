@@ -57,11 +57,14 @@ pub(crate) fn run(
         CaseClock::Native => None,
         CaseClock::Shifted(at) => Some(at),
     };
+    let services = stage.scenario.services.iter();
+    let aliases = services
+        .flat_map(|service| service.aliases.iter().map(|alias| (alias.clone(), service.name.clone())));
+    let aliases = aliases.collect();
     let hosts = stage.scenario.services.iter().map(|service| service.name.clone()).collect();
-    let opened = stage
-        .allowance
-        .ask()
-        .and_then(|()| backend.open(&SandboxSpec { hosts, clock, scratch: None }).map_err(|e| harness(&e)));
+    let opened = stage.allowance.ask().and_then(|()| {
+        backend.open(&SandboxSpec { hosts, aliases, clock, scratch: None }).map_err(|e| harness(&e))
+    });
     let sandbox = match opened {
         Ok(sandbox) => sandbox,
         Err(error) => return CaseEnd { error: Some(redacted(stage, error)), remarks: Vec::new() },

@@ -29,6 +29,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 pub fn starting_point(name: ServiceName, scenario: ScenarioName, image: ImageRef, support: &str) -> Draft {
     let service = Service {
         name: name.clone(),
+        aliases: Vec::new(),
         image: Some(image),
         entrypoint: None,
         command: None,
@@ -48,7 +49,15 @@ pub fn starting_point(name: ServiceName, scenario: ScenarioName, image: ImageRef
     };
     let alive = drafted("alive", Probe::Alive { service: name }, works(None), "it goes on running");
     let checks = alive.into_iter().collect();
-    Draft { name: scenario, start: None, support: support.to_owned(), service, checks, remarks: Vec::new() }
+    Draft {
+        name: scenario,
+        start: None,
+        support: support.to_owned(),
+        compose: Vec::new(),
+        service,
+        checks,
+        remarks: Vec::new(),
+    }
 }
 
 /// Runs the one service of `scenario`, which was read from `draft`, where the window begins, and adds to the draft what
@@ -78,8 +87,9 @@ pub fn complete(
         let options = Options { interrupt: interrupt.clone(), ..Options::default() };
         let stage = Stage::build(scenario, images, &pki, secrets, &options)?;
         let hosts = vec![name.clone()];
-        let mut sandbox =
-            backend.open(&SandboxSpec { hosts, clock: Some(start), scratch: None }).map_err(failed)?;
+        let mut sandbox = backend
+            .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None })
+            .map_err(failed)?;
         let looked = looked(&stage, sandbox.as_mut(), service, &wanted, interrupt);
         let closed = sandbox.close().map_err(failed);
         let survey = looked?;

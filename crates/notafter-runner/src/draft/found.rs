@@ -19,6 +19,8 @@ const MOST_NAMED: usize = 20;
 const PASSED_OVER: [&str; 4] = ["node_modules", "target", "vendor", "venv"];
 /// Endings of files that archives of images have.
 const ARCHIVES: [&str; 5] = ["oci", "tar", "tar.gz", "tar.zst", "tgz"];
+/// Names of files that name services.
+const COMPOSE: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 /// Endings of files that hold certificates.
 const CERTIFICATES: [&str; 8] = ["cer", "cert", "crt", "der", "jks", "p12", "pem", "pfx"];
 
@@ -116,13 +118,10 @@ impl Found {
             let source = path.to_owned();
             self.certificates.push(SourceFile { source, path: inside.display().to_string() });
         } else if name == "Dockerfile" || name == "Containerfile" || name.starts_with("Dockerfile.") {
-            self.remarks.push(format!(
-                "{at} builds an image: `docker build`, then `docker save IMAGE -o image.tar`, and \
-                 `image: docker-archive:image.tar` gates it"
-            ));
-        } else if ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"].contains(&name)
-        {
-            self.remarks.push(format!("{at} is not read: its services are to be written down by hand"));
+            self.remarks
+                .push(format!("{at} builds an image: `docker build -t NAME .`, and `image: NAME` gates it"));
+        } else if COMPOSE.contains(&name) && inside.components().count() > 1 {
+            self.remarks.push(format!("{at} names services: `compose: {at}` takes them"));
         }
     }
 

@@ -43,6 +43,7 @@ pub(super) fn location() -> SourceLocation {
 pub(super) fn service(text: &str) -> Service {
     Service {
         name: name(text),
+        aliases: Vec::new(),
         image: Some(ImageRef::Rootfs(PathBuf::from("tree"))),
         entrypoint: None,
         command: Some(vec![format!("/{text}")]),
@@ -113,6 +114,8 @@ pub(super) fn scenario(checks: Vec<Check>) -> Scenario {
         checks,
         policy: Policy::default(),
         replay: Vec::new(),
+        remarks: Vec::new(),
+        backend: None,
     }
 }
 

@@ -6,5 +6,5 @@ mod node;
 mod values;
 
 pub(crate) use decoder::Decoder;
-pub(crate) use node::{Key, Kind, Node, read};
+pub(crate) use node::{Key, Kind, Node, read, read_with};
 pub(crate) use values::{BUILD, Entries, Keyword, Located, OneOrMany, TextOr};

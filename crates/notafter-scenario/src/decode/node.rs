@@ -1,7 +1,7 @@
 //! YAML as a tree in which every node knows its place.
 
 use crate::diagnostic::{Draft, Sink, Span};
-use crate::variables::{self, Expansion, Lookup};
+use crate::variables::{self, ExpandError, Expansion};
 use crate::{Code, Context, MAX_BYTES, Source};
 use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
@@ -64,12 +64,21 @@ impl Node {
     }
 }
 
+/// Puts the values of variables into a text, which may then be so many bytes long.
+pub(crate) type Expand<'a> = &'a dyn Fn(&str, usize) -> Result<(String, Expansion), ExpandError>;
+
 /// Reads the one document of `source`; none where it is no YAML, which is reported.
 pub(crate) fn read(source: &Source, context: &Context<'_>, sink: &Sink) -> Option<Node> {
+    let expand = |text: &str, left: usize| variables::expand(text, context.variables, left);
+    read_with(source, &expand, sink)
+}
+
+/// The same with variables of another form.
+pub(crate) fn read_with(source: &Source, expand: Expand<'_>, sink: &Sink) -> Option<Node> {
     match serde_yaml::from_str_with_options::<Spanned<Parsed>>(&source.text, options()) {
         Ok(parsed) => {
             let text_bytes = &Cell::new(0);
-            let reader = Reader { source, variables: context.variables, sink, text_bytes, path: None };
+            let reader = Reader { source, expand, sink, text_bytes, path: None };
             Some(reader.node(parsed))
         }
         Err(error) => {
@@ -211,7 +220,7 @@ impl<'de> Deserialize<'de> for Parsed {
 
 struct Reader<'a> {
     source: &'a Source,
-    variables: Lookup<'a>,
+    expand: Expand<'a>,
     sink: &'a Sink,
     /// Bytes of text so far.
     text_bytes: &'a Cell<usize>,
@@ -304,7 +313,7 @@ impl Reader<'_> {
             return Kind::Text { value: text, expansion: Expansion::Literal };
         }
         let left = MAX_TEXT_BYTES.saturating_sub(self.text_bytes.get());
-        match variables::expand(&text, self.variables, left) {
+        match (self.expand)(&text, left) {
             Ok((value, expansion)) => {
                 self.text_bytes.set(self.text_bytes.get() + value.len());
                 Kind::Text { value, expansion }

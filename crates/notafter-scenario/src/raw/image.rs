@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`,
-/// `docker-archive:PATH[:IMAGE]`, `oci-archive:PATH[:IMAGE]`, `oci:PATH[:IMAGE]`, `dir:PATH`.
+/// `docker-archive:PATH[:IMAGE]`, `oci-archive:PATH[:IMAGE]`, `oci:PATH[:IMAGE]`, `dir:PATH`; or the reference of an image
+/// in the container engine of this machine, as in `nginx:1.25` or `docker-daemon:nginx:1.25`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "image", rename_all = "kebab-case")]
 pub(crate) enum RawImage {
@@ -17,6 +18,8 @@ pub(crate) enum RawImage {
     Dir(Located<String>),
     /// What `docker save` writes, `PATH[:IMAGE]`: several images need a reference, or `@` and a number from 0.
     DockerArchive(Located<String>),
+    /// The reference of an image in the container engine of this machine.
+    DockerDaemon(Located<String>),
     /// A directory in the OCI image layout, `PATH[:IMAGE]`.
     Oci(Located<String>),
     /// A tar of an OCI image layout, `PATH[:IMAGE]`.

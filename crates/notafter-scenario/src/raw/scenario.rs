@@ -1,7 +1,8 @@
 //! The whole file.
 
 use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawService};
-use crate::decode::{Entries, Located, TextOr};
+use crate::decode::{Entries, Keyword, Located, OneOrMany, TextOr};
+use notafter_core::BackendKind;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,14 +24,17 @@ pub(crate) struct RawScenario {
     /// The service whose build is under release.
     #[schemars(required)]
     pub(crate) candidate: Option<Located<String>>,
+    /// Where its services run, unless the command line says otherwise; `embedded` where nothing is said.
+    pub(crate) backend: Option<Located<Keyword<BackendKind>>>,
     /// Limit for the whole run in real time, such as `60s`; beyond it the verdict is inconclusive.
     pub(crate) budget: Option<Located<String>>,
     /// Builds of the candidate by name: an image, or what of the service changes with the build.
     pub(crate) builds: Option<Located<Entries<TextOr<RawBuild>>>>,
     /// Credentials to make for this scenario.
     pub(crate) credentials: Option<Located<Entries<RawCredential>>>,
-    /// What runs.
-    #[schemars(required)]
+    /// Compose files that services come from: a path, or several of which the later say over the earlier.
+    pub(crate) compose: Option<Located<OneOrMany<String>>>,
+    /// What runs; of a service that Compose files name, what is said here holds in place of what they say.
     pub(crate) services: Option<Located<Entries<RawService>>>,
     /// What is asked of it at every planned instant.
     #[schemars(required)]

@@ -28,7 +28,8 @@ impl Scope<'_> {
         let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
         let service = services.into_iter().flatten().find(|service| Some(service.name.as_str()) == named);
         let own_image = match candidate_service(raw).and_then(|service| service.image.as_ref()) {
-            None => OwnImage::None,
+            // A Compose file may say it.
+            None => service.and_then(|service| service.image.clone()).map_or(OwnImage::None, OwnImage::Some),
             Some(_) => {
                 service.and_then(|service| service.image.clone()).map_or(OwnImage::Wrong, OwnImage::Some)
             }
@@ -116,7 +117,7 @@ impl Scope<'_> {
                 [only] if self.declared(Target::Build).list().len() == 1 => Some(only.clone()),
                 _ => None,
             },
-            None if own_image.is_none() => {
+            None if own_image.is_none() && !self.compose_gives_image(service.as_str()) => {
                 let message = format!("nothing says what `{service}` runs");
                 return self.fail(Draft::new(Code::MissingCandidateImage, span, message).help(format!(
                     "give it an `image`, give `builds`, or pass --candidate {service}=IMAGE"
@@ -125,6 +126,12 @@ impl Scope<'_> {
             None => None,
         };
         Some(Candidate { service, build })
+    }
+
+    /// Whether a Compose file says what `service` runs.
+    fn compose_gives_image(&self, service: &str) -> bool {
+        let service = self.compose.and_then(|project| project.service(service));
+        service.is_some_and(|service| service.service.as_ref().is_none_or(|service| service.image.is_some()))
     }
 
     fn chosen(&self, choice: &str, span: Span, builds: &[Build]) -> Option<Build> {
@@ -252,6 +259,6 @@ fn build_name(image: &str) -> BuildName {
         .map(|char| if char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-') { char } else { '-' })
         .take(63)
         .collect();
-    // Every reference that gets here begins with `host` or the name of a transport.
+    // Every reference that gets here begins with the name of an image or of a transport.
     BuildName::new(plain).expect("a reference begins with a letter")
 }

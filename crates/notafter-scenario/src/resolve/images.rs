@@ -5,11 +5,13 @@ use crate::Code;
 use crate::decode::{Located, TextOr};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::RawImage;
-use notafter_core::{ImageRef, Transport};
+use notafter_core::{ImageName, ImageRef, Transport};
 use std::path::PathBuf;
 
 pub(super) const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`, `docker-archive:PATH`, \
-                     `oci-archive:PATH`, `oci:PATH`, `dir:PATH`";
+                     `oci-archive:PATH`, `oci:PATH`, `dir:PATH`, `docker-daemon:NAME:TAG`, `NAME:TAG`";
+/// What stands before the colon and is no name of an image: forms that are not supported, or not complete.
+const NO_NAMES: [&str; 6] = ["cargo", "containers-storage", "docker", "ostree", "sif", "tarball"];
 
 impl Scope<'_> {
     pub(super) fn image(&self, image: &Located<TextOr<RawImage>>) -> Option<ImageRef> {
@@ -34,6 +36,10 @@ impl Scope<'_> {
             }
             RawImage::Dir(text) => self.stored_at(Transport::Dir, text),
             RawImage::DockerArchive(text) => self.stored_at(Transport::DockerArchive, text),
+            RawImage::DockerDaemon(text) => {
+                let (text, span) = text.get()?;
+                self.in_engine(text, span)
+            }
             RawImage::Oci(text) => self.stored_at(Transport::Oci, text),
             RawImage::OciArchive(text) => self.stored_at(Transport::OciArchive, text),
             RawImage::Rootfs(path) => {
@@ -63,6 +69,13 @@ impl Scope<'_> {
         Some(ImageRef::Stored { transport, path, selector })
     }
 
+    fn in_engine(&self, text: &str, span: Span) -> Option<ImageRef> {
+        match ImageName::new(text) {
+            Ok(name) => Some(ImageRef::DockerDaemon(name)),
+            Err(error) => self.fail(Draft::new(Code::UnsupportedImage, span, error.to_string())),
+        }
+    }
+
     pub(super) fn image_text(&self, text: &str, span: Span) -> Option<ImageRef> {
         if text == "host" {
             return Some(ImageRef::Host);
@@ -82,6 +95,13 @@ impl Scope<'_> {
         if let Some((package, bin)) = text.strip_prefix("cargo:").and_then(|rest| rest.split_once('/')) {
             let package = self.cargo_name(package, span)?;
             return Some(ImageRef::Cargo { package, bin: self.cargo_name(bin, span)? });
+        }
+        if let Some(name) = text.strip_prefix("docker-daemon:") {
+            return self.in_engine(name, span);
+        }
+        let is_form = text.split_once(':').is_some_and(|(form, _)| NO_NAMES.contains(&form));
+        if let (Ok(name), false) = (ImageName::new(text), is_form) {
+            return Some(ImageRef::Reference(name));
         }
         self.fail(Draft::new(Code::UnsupportedImage, span, format!("cannot use image `{text}`")).help(FORMS))
     }

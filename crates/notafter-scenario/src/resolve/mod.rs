@@ -13,3 +13,4 @@ mod scope;
 mod services;
 
 pub use scenario::parse;
+pub(crate) use services::is_user;

@@ -3,7 +3,8 @@
 use super::builds;
 use super::instants::{Place, Timeline};
 use super::scope::{Scope, Target};
-use crate::decode::{Decoder, Located, read};
+use crate::compose::{self, Project};
+use crate::decode::{Decoder, Located, OneOrMany, read};
 use crate::diagnostic::{Draft, Lines, Sink, Span};
 use crate::raw::RawScenario;
 use crate::time::{Amount, Base, Sign};
@@ -15,20 +16,60 @@ use std::collections::HashMap;
 /// The version of the format that this crate reads.
 const VERSION: i64 = 1;
 
-/// Reads the text of a scenario. Pure: time and environment come from `context`, files are not opened.
+/// Reads the text of a scenario, and the Compose files that it names. Pure: time, environment and files come from
+/// `context`.
 ///
 /// # Errors
 /// Everything that is wrong with the text, as far as it can be told at once.
 pub fn parse(source: &Source, context: &Context<'_>) -> Result<Scenario, Diagnostics> {
     let lines = Lines::of(&source.text);
     let sink = Sink::default();
-    match read_and_resolve(source, context, &lines, &sink) {
-        Some(scenario) if sink.is_empty() => Ok(scenario),
-        _ => Err(sink.into_diagnostics(source, &lines)),
+    let (scenario, beside) = read_and_resolve(source, context, &lines, &sink);
+    match scenario {
+        Some(scenario) if sink.is_empty() && beside.is_empty() => Ok(scenario),
+        _ => Err(sink.into_diagnostics(source, &lines).with(beside)),
     }
 }
 
-fn read_and_resolve(source: &Source, context: &Context<'_>, lines: &Lines, sink: &Sink) -> Option<Scenario> {
+/// The scenario, and what is wrong with the files beside it.
+fn read_and_resolve(
+    source: &Source,
+    context: &Context<'_>,
+    lines: &Lines,
+    sink: &Sink,
+) -> (Option<Scenario>, Vec<Diagnostics>) {
+    let Some((raw, whole)) = raw(source, context, sink) else { return (None, Vec::new()) };
+    let project = raw.compose.as_ref().and_then(|compose| project(compose, &raw, source, context, sink));
+    // What is not there for want of a file must not be missed once more by everything that names it.
+    let is_whole = project.as_ref().map_or(raw.compose.is_none(), |project| !project.is_broken);
+    let scope = Scope::new(source, lines, sink, &raw, project.as_ref());
+    let scenario = is_whole.then(|| scope.scenario(&raw, whole, context)).flatten();
+    (scenario, project.map(Project::into_diagnostics).unwrap_or_default())
+}
+
+/// The services of the Compose files that the scenario names.
+fn project<'a>(
+    compose: &Located<OneOrMany<String>>,
+    raw: &RawScenario,
+    source: &Source,
+    context: &'a Context<'a>,
+    sink: &Sink,
+) -> Option<Project<'a>> {
+    let (OneOrMany(list), span) = compose.get()?;
+    if list.is_empty() {
+        sink.report(Draft::new(Code::EmptyList, span, "this names no Compose file"));
+    }
+    let paths: Vec<(&str, Span)> =
+        list.iter().filter_map(|path| path.get()).map(|(path, span)| (path.as_str(), span)).collect();
+    let services = raw.services.as_ref().and_then(|services| services.value.as_ref());
+    let candidate = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
+    let is_named = |name: &str| {
+        candidate == Some(name) || services.is_some_and(|services| services.keys().any(|key| key == name))
+    };
+    compose::read(&paths, &source.directory, context, &is_named, sink)
+}
+
+fn raw(source: &Source, context: &Context<'_>, sink: &Sink) -> Option<(RawScenario, Span)> {
     if source.text.len() > MAX_BYTES {
         let message = format!("a scenario is at most {MAX_BYTES} bytes long");
         sink.report(Draft::new(Code::TooLarge, Span::default(), message));
@@ -37,9 +78,7 @@ fn read_and_resolve(source: &Source, context: &Context<'_>, lines: &Lines, sink:
     let node = read(source, context, sink)?;
     // The decoder of a located value reports what is wrong with it, so there is no other error.
     let raw = Located::<RawScenario>::deserialize(Decoder { node: &node, sink }).ok()?;
-    let raw = raw.value?;
-    let scope = Scope::new(source, lines, sink, &raw);
-    scope.scenario(&raw, node.span, context)
+    Some((raw.value?, node.span))
 }
 
 impl Scope<'_> {
@@ -50,7 +89,11 @@ impl Scope<'_> {
         let mut credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
         let mut crls = self.crls(raw.credentials.as_ref(), &mut timeline);
         let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
-        let services = self.services(self.required(raw.services.as_ref(), "services", whole), named);
+        let own = match raw.compose {
+            Some(_) => raw.services.as_ref(),
+            None => self.required(raw.services.as_ref(), "services", whole),
+        };
+        let services = self.services(own, named);
         let builds = self.builds(raw, services.as_deref());
         let candidate = self.candidate(raw, whole, &builds, context.candidate.as_ref());
         let checks = self.required(raw.checks.as_ref(), "checks", whole);
@@ -77,6 +120,8 @@ impl Scope<'_> {
             checks,
             policy,
             replay,
+            backend: raw.backend.as_ref().and_then(|backend| backend.value).map(|backend| backend.0),
+            remarks: self.compose.map(|project| project.remarks()).unwrap_or_default(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What every part of the resolution needs: where things are, which names exist, and where to report.
 
+use crate::compose::Project;
 use crate::decode::Located;
 use crate::diagnostic::{Draft, Lines, Sink, Span};
 use crate::nearest::nearest;
@@ -24,6 +25,17 @@ impl<'a> Declared<'a> {
     fn new(names: impl Iterator<Item = &'a str>) -> Self {
         let list: Vec<&str> = names.collect();
         Self { set: list.iter().copied().collect(), list }
+    }
+
+    /// The same with `more` behind them.
+    fn and(self, more: impl Iterator<Item = &'a str>) -> Self {
+        let mut all = self.list;
+        for name in more {
+            if !self.set.contains(name) {
+                all.push(name);
+            }
+        }
+        Self::new(all.into_iter())
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -55,6 +67,8 @@ pub(crate) struct Scope<'a> {
     checks: Declared<'a>,
     credentials: Declared<'a>,
     services: Declared<'a>,
+    /// Services of Compose files.
+    pub(super) compose: Option<&'a Project<'a>>,
     /// Credentials that cannot be trust anchors: they are signed by another, and sign nothing.
     leaves: HashSet<&'a str>,
     /// Credentials that are revocation lists and no certificates.
@@ -62,7 +76,13 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    pub(crate) fn new(source: &'a Source, lines: &'a Lines, sink: &'a Sink, raw: &'a RawScenario) -> Self {
+    pub(crate) fn new(
+        source: &'a Source,
+        lines: &'a Lines,
+        sink: &'a Sink,
+        raw: &'a RawScenario,
+        compose: Option<&'a Project<'a>>,
+    ) -> Self {
         fn declared<'a, T>(entries: Option<&'a Located<crate::decode::Entries<T>>>) -> Declared<'a> {
             let entries = entries.and_then(|entries| entries.value.as_ref());
             Declared::new(entries.into_iter().flat_map(crate::decode::Entries::keys))
@@ -74,7 +94,13 @@ impl<'a> Scope<'a> {
             builds: declared(raw.builds.as_ref()),
             checks: declared(raw.checks.as_ref()),
             credentials: declared(raw.credentials.as_ref()),
-            services: declared(raw.services.as_ref()),
+            services: declared(raw.services.as_ref()).and(
+                compose
+                    .into_iter()
+                    .flat_map(|project| &project.services)
+                    .map(|service| service.name.as_str()),
+            ),
+            compose,
             leaves: leaves(raw).collect(),
             crls: crls(raw).collect(),
         }

@@ -2,6 +2,7 @@
 
 use super::credentials::cycle_message;
 use super::scope::{Scope, Target};
+use crate::compose::{At, ComposeService, keyed};
 use crate::decode::{Entries, Located, TextOr};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawReady, RawSecret, RawService, RawVolume};
@@ -13,24 +14,41 @@ use std::time::Duration;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 impl Scope<'_> {
-    /// The services in start order.
+    /// The services in start order: those of Compose files with what the scenario says over them, and its own.
     pub(super) fn services(
         &self,
         entries: Option<&Located<Entries<RawService>>>,
         candidate: Option<&str>,
     ) -> Option<Vec<Service>> {
-        let (entries, _) = entries?.get()?;
-        if let Some(candidate) = candidate {
-            self.peers_have_images(entries, candidate);
-        }
+        let none = Entries::default();
+        let entries = match entries {
+            Some(entries) => entries.get()?.0,
+            None => &none,
+        };
+        self.services_have_images(entries, candidate);
         self.ports_are_distinct(entries);
-        let mut services = Vec::new();
-        for (name, raw) in &entries.0 {
-            services.push(raw.value.as_ref().and_then(|raw| self.service(name, raw)));
+        let mut services: Vec<(Declared<'_>, Option<Service>)> = Vec::new();
+        for composed in self.compose.into_iter().flat_map(|project| &project.services) {
+            services.push((Declared::of_compose(composed), composed.service.clone()));
         }
-        let order = self.start_order(entries)?;
+        for (name, raw) in &entries.0 {
+            let own = raw.value.as_ref().and_then(|raw| self.service(name, raw));
+            let declared = Declared::of_scenario(name, raw.value.as_ref());
+            match services.iter_mut().find(|(known, _)| known.name == declared.name) {
+                Some((known, below)) => {
+                    let raw = raw.value.as_ref();
+                    *below = match (below.take(), own, raw) {
+                        (Some(below), Some(own), Some(raw)) => Some(overlaid(below, own, raw)),
+                        _ => None,
+                    };
+                    known.waits_for.extend(declared.waits_for);
+                }
+                None => services.push((declared, own)),
+            }
+        }
+        let order = self.start_order(services.iter().map(|(declared, _)| declared))?;
         // Taken out in start order; whichever is not there has been reported.
-        order.into_iter().map(|at| services[at].take()).collect()
+        order.into_iter().map(|at| services[at].1.take()).collect()
     }
 
     fn service(&self, name: &Located<String>, raw: &RawService) -> Option<Service> {
@@ -54,6 +72,7 @@ impl Scope<'_> {
         let ready_within = within.unwrap_or(READY_WITHIN);
         Some(Service {
             name: name?,
+            aliases: Vec::new(),
             image,
             entrypoint,
             command,
@@ -125,11 +144,7 @@ impl Scope<'_> {
 
     fn user(&self, user: Option<&Located<String>>) -> Option<String> {
         let (text, span) = user?.get()?;
-        let part_is_fine = |part: &str| {
-            !part.is_empty()
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-        };
-        if text.split(':').count() > 2 || !text.split(':').all(part_is_fine) {
+        if !is_user(text) {
             let draft = Draft::new(Code::BadName, span, format!("`{text}` is no user"));
             return self.fail(draft.help("write `user` or `user:group`, as names or numbers"));
         }
@@ -220,19 +235,36 @@ impl Scope<'_> {
     }
 
     /// What the candidate runs may come from elsewhere; see `images`.
-    fn peers_have_images(&self, entries: &Entries<RawService>, candidate: &str) {
+    fn services_have_images(&self, entries: &Entries<RawService>, candidate: Option<&str>) {
+        let help = "give it an `image`; only the candidate can do without";
+        let own = |name: &str| entries.0.iter().find(|(known, _)| known.value.as_deref() == Some(name));
         for (name, raw) in &entries.0 {
+            let Some((name, span)) = name.get() else { continue };
+            let is_composed = self.compose.is_some_and(|project| project.service(name).is_some());
             let has_none = raw.value.as_ref().is_some_and(|raw| raw.image.is_none());
-            if let Some((name, span)) = name.get()
-                && has_none
-                && candidate != name
-            {
+            if has_none && !is_composed && candidate.is_some_and(|candidate| candidate != name) {
                 let message = format!("nothing says what `{name}` runs");
-                self.report(
-                    Draft::new(Code::MissingImage, span, message)
-                        .help("give it an `image`; only the candidate can do without"),
-                );
+                self.report(Draft::new(Code::MissingImage, span, message).help(help));
             }
+        }
+        let Some(project) = self.compose else { return };
+        for composed in &project.services {
+            let name = composed.name.as_str();
+            let has_one = composed.service.as_ref().is_none_or(|service| service.image.is_some());
+            let is_given =
+                own(name).is_some_and(|(_, raw)| raw.value.as_ref().is_none_or(|raw| raw.image.is_some()));
+            if has_one || is_given || candidate.is_none_or(|candidate| candidate == name) {
+                continue;
+            }
+            let (at, message) = match composed.build {
+                Some(at) => (at, format!("`{name}` is built, and nothing is built here")),
+                None => (composed.at, format!("nothing says what `{name}` runs")),
+            };
+            let help = format!(
+                "build it, `docker compose build {name}`, and say `image: NAME` beside `build`, or \
+                 `services: {{ {name}: {{ image: NAME }} }}` in the scenario"
+            );
+            project.folder.report_draft(at, Draft::unplaced(Code::MissingImage, message).help(help));
         }
     }
 
@@ -260,30 +292,104 @@ impl Scope<'_> {
         }
     }
 
-    fn start_order(&self, entries: &Entries<RawService>) -> Option<Vec<usize>> {
-        let names: Vec<&str> =
-            entries.0.iter().map(|(name, _)| name.value.as_deref().unwrap_or_default()).collect();
-        let index: HashMap<&str, usize> = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-        let depends_on: Vec<Vec<usize>> = entries
-            .0
-            .iter()
-            .map(|(_, raw)| {
-                let lists = raw.value.iter().flat_map(|raw| [&raw.needs, &raw.after]);
-                let listed = lists.flatten().filter_map(|list| list.value.as_ref()).flatten();
-                let listed = listed.filter_map(|name| index.get(name.value.as_deref()?).copied());
-                listed.collect()
-            })
-            .collect();
+    fn start_order<'d, 's: 'd>(
+        &self,
+        services: impl Iterator<Item = &'d Declared<'s>>,
+    ) -> Option<Vec<usize>> {
+        let services: Vec<&Declared<'_>> = services.collect();
+        let index: HashMap<&str, usize> =
+            services.iter().enumerate().map(|(at, declared)| (declared.name, at)).collect();
+        let waits_for = |declared: &&Declared<'_>| -> Vec<usize> {
+            declared.waits_for.iter().filter_map(|name| index.get(name).copied()).collect()
+        };
+        let depends_on: Vec<Vec<usize>> = services.iter().map(waits_for).collect();
         graph::order(&depends_on)
             .map_err(|cycle| {
-                let members: Vec<&str> = cycle.iter().map(|at| names[*at]).collect();
-                let span = cycle.first().map_or(Span::default(), |at| entries.0[*at].0.span);
+                let members: Vec<&str> = cycle.iter().map(|at| services[*at].name).collect();
                 let help = "take one of them out of `needs` or `after`: services start one after the other";
                 let message = cycle_message(&members, "waits for");
-                self.report(Draft::new(Code::DependencyCycle, span, message).help(help));
+                let draft = Draft::unplaced(Code::DependencyCycle, message).help(help);
+                match (cycle.first().map(|at| services[*at].place), self.compose) {
+                    (Some(Place::Compose(at)), Some(project)) => project.folder.report_draft(at, draft),
+                    (Some(Place::Scenario(span)), _) => self.report(draft.or_at(span)),
+                    _ => self.report(draft.or_at(Span::default())),
+                }
             })
             .ok()
     }
+}
+
+/// Where a service is declared.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Compose(At),
+    Scenario(Span),
+}
+
+/// A service's place in the start order.
+#[derive(Debug)]
+struct Declared<'a> {
+    name: &'a str,
+    place: Place,
+    waits_for: Vec<&'a str>,
+}
+
+impl<'a> Declared<'a> {
+    fn of_compose(service: &'a ComposeService) -> Self {
+        let waits_for = service.needs.iter().map(String::as_str).collect();
+        Self { name: &service.name, place: Place::Compose(service.at), waits_for }
+    }
+
+    fn of_scenario(name: &'a Located<String>, raw: Option<&'a RawService>) -> Self {
+        let lists = raw.into_iter().flat_map(|raw| [&raw.needs, &raw.after]);
+        let listed = lists.flatten().filter_map(|list| list.value.as_ref()).flatten();
+        let waits_for = listed.filter_map(|name| name.value.as_deref()).collect();
+        let place = Place::Scenario(name.span);
+        Self { name: name.value.as_deref().unwrap_or_default(), place, waits_for }
+    }
+}
+
+/// `below`, which a Compose file describes, with what the scenario says of it: single values take the place of its own,
+/// and of variables, files and volumes those with the same name or path.
+fn overlaid(below: Service, own: Service, raw: &RawService) -> Service {
+    let mut env = below.env;
+    env.extend(own.env);
+    let has_entrypoint = own.entrypoint.is_some();
+    Service {
+        name: own.name,
+        aliases: below.aliases,
+        image: own.image.or(below.image),
+        // An entrypoint takes the place of the command behind the other entrypoint, too.
+        command: if has_entrypoint { own.command } else { own.command.or(below.command) },
+        entrypoint: own.entrypoint.or(below.entrypoint),
+        env,
+        user: own.user.or(below.user),
+        workdir: own.workdir.or(below.workdir),
+        files: keyed(below.files, own.files, |file| file.path.clone()),
+        scan: own.scan,
+        volumes: keyed(below.volumes, own.volumes, |volume| volume.path.clone()),
+        ready_within: match &raw.ready {
+            Some(_) => own.ready_within,
+            None => below.ready_within,
+        },
+        ready: own.ready.or(below.ready),
+        needs: keyed(below.needs, own.needs, Clone::clone),
+        after: own.after,
+        restart: match &raw.restart {
+            Some(_) => own.restart,
+            None => below.restart,
+        },
+        stands_for: own.stands_for,
+        location: own.location,
+    }
+}
+
+/// Whether `text` reads `user` or `user:group`, as names or numbers.
+pub(crate) fn is_user(text: &str) -> bool {
+    let part_is_fine = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
+    text.split(':').count() <= 2 && text.split(':').all(part_is_fine)
 }
 
 /// Two things at one path.

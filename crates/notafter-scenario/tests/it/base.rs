@@ -1,7 +1,7 @@
 //! A small valid scenario, and ways to read it and its variations.
 
 use notafter_core::{Scenario, UnixTime};
-use notafter_scenario::{CandidateChoice, Context, Diagnostics, Source, parse};
+use notafter_scenario::{CandidateChoice, Context, Diagnostics, Disk, Source, parse};
 
 /// Every test edits this text, so that each sees one difference alone.
 pub(crate) const BASE: &str = r#"notafter: 1
@@ -81,7 +81,7 @@ pub(crate) fn read(text: &str) -> Result<Scenario, Diagnostics> {
 pub(crate) fn read_with(text: &str, candidate: Option<&str>) -> Result<Scenario, Diagnostics> {
     let now = UnixTime::parse(NOW).unwrap();
     let candidate = candidate.map(|choice| choice.parse::<CandidateChoice>().unwrap());
-    parse(&source(text), &Context { now, variables: &variable, candidate })
+    parse(&source(text), &Context { now, variables: &variable, candidate, files: &Disk })
 }
 
 /// The base with one thing replaced, which must be there exactly once.

@@ -81,7 +81,7 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::UnknownHost, "address: \"node:8443\"", "address: \"nod:8443\""),
     (Code::UnknownKey, "    command: [/usr/sbin/db", "    comand: [/usr/sbin/db"),
     (Code::UnknownValue, "state: fresh", "state: frehs"),
-    (Code::UnsupportedImage, "image: host", "image: \"docker-daemon:db:16\""),
+    (Code::UnsupportedImage, "image: host", "image: \"docker://db:16\""),
     (Code::UnsupportedVersion, "notafter: 1", "notafter: 2"),
     (Code::VerifyOffWithTrust, "address: \"node:8443\"", "address: \"node:8443\", verify: off"),
     (Code::WaiverWithoutOwner, "owner: ops, ", ""),
@@ -109,7 +109,7 @@ fn larger_mistakes() -> Vec<(Code, Result<notafter_core::Scenario, Diagnostics>)
         (Code::MissingCandidateImage, read(&without_builds)),
         (Code::TooLarge, read(&" ".repeat(MAX_BYTES + 1))),
         (Code::UndefinedBuild, read_with(BASE, Some("node=1.16"))),
-        (Code::UnsupportedImage, read_with(BASE, Some("node=docker-daemon:node:1.16"))),
+        (Code::UnsupportedImage, read_with(BASE, Some("node=docker://node:1.16"))),
     ]
 }
 
@@ -154,6 +154,7 @@ fn larger_mistakes_are_one_diagnostic_too() {
 fn every_code_is_produced_by_a_test() {
     let mut produced: BTreeSet<Code> = MISTAKES.iter().map(|mistake| mistake.0).collect();
     produced.extend(larger_mistakes().into_iter().map(|mistake| mistake.0));
+    produced.extend(crate::compose::codes());
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !produced.contains(code)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

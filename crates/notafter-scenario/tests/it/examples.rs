@@ -5,14 +5,14 @@ use notafter_core::{
     Cause, Connection, Decision, EnvValue, Expectation, ImageRef, MountedSource, Probe, Scenario, Start,
     Verify, VolumeState,
 };
-use notafter_scenario::{CandidateChoice, Code, Context, Palette, load, parse};
+use notafter_scenario::{CandidateChoice, Code, Context, Disk, Palette, load, parse};
 use std::path::Path;
 use std::time::Duration;
 
 fn example(name: &str, candidate: Option<&str>) -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     let candidate = candidate.map(|choice| choice.parse::<CandidateChoice>().unwrap());
-    let context = Context { now: at(NOW), variables: &variable, candidate };
+    let context = Context { now: at(NOW), variables: &variable, candidate, files: &Disk };
     match parse(&load(&path).unwrap(), &context) {
         Ok(scenario) => scenario,
         Err(diagnostics) => panic!("{}", diagnostics.render(Palette::Plain)),
@@ -87,7 +87,7 @@ fn rotations_are_refused_and_not_ignored() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nginx-mtls.yaml");
     let mut source = load(&path).unwrap();
     source.text.push_str("\nrotations: { site-renewal: { credential: site, every: 60d } }\n");
-    let context = Context { now: at(NOW), variables: &variable, candidate: None };
+    let context = Context { now: at(NOW), variables: &variable, candidate: None, files: &Disk };
     let diagnostics = parse(&source, &context).unwrap_err();
     let codes: Vec<Code> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
     assert_eq!(codes, [Code::NotBuilt]);

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod base;
 #[cfg(test)]
+mod compose;
+#[cfg(test)]
 mod diagnostics;
 #[cfg(test)]
 mod examples;

@@ -200,7 +200,7 @@ fn mistakes_in_builds_show_their_place() {
             "\"1.14\": host",
             "33:12: `node` has an image of its own, and each of its builds has another [conflicting-keys]",
         ),
-        (none, "image: hots\n    needs", "33:12: cannot use image `hots` [unsupported-image]"),
+        (none, "image: Hots\n    needs", "33:12: cannot use image `Hots` [unsupported-image]"),
     ] {
         assert_eq!(text.matches(from).count(), 1, "{from}");
         let diagnostics = read(&text.replace(from, to)).unwrap_err();

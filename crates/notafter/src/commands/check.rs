@@ -28,7 +28,7 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     // The first reading finds the image; what it says of itself then completes the draft.
     let first = loading::scenario(&source(args, &directory, &draft), None)?;
     let images = loading::images(&[&first], args.run.volume, printer)?;
-    let backend = backends::choose(args.run.backend, args.run.isolation)?;
+    let backend = backends::choose(args.run.backend, first.backend, args.run.isolation)?;
     if !args.run.volume.quiet {
         printer.status("looking at what it does where the window begins");
     }

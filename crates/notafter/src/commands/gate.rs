@@ -11,16 +11,21 @@ use crate::reports::{self, Page};
 use crate::{kept, loading};
 use notafter_backend::Backend;
 use notafter_core::{CaseId, CaseRecord, Outcome, RunRecord, Scenario, Verdict, judge};
+use notafter_report::UNSAVED;
 use notafter_runner::{Images, Interrupt, Options};
-use notafter_scenario::Source;
+use notafter_scenario::{CandidateChoice, Source};
+use std::path::Path;
 
 pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error> {
     let interrupt = Interrupt::new();
     interrupt.on_signals()?;
-    let source = loading::source(&args.scenario.scenario)?;
-    let scenario = loading::chosen(&source, args.scenario.candidate.clone())?;
+    let (source, choice) = match &args.scenario {
+        Some(path) => (loading::source(path)?, args.candidate.as_deref().map(str::parse).transpose()?),
+        None => of_compose(args, printer)?,
+    };
+    let scenario = loading::chosen(&source, choice)?;
     let images = loading::images(&[&scenario], args.run.volume, printer)?;
-    let backend = backends::choose(args.run.backend, args.run.isolation)?;
+    let backend = backends::choose(args.run.backend, scenario.backend, args.run.isolation)?;
     let gate = Gate {
         source: &source,
         scenario: &scenario,
@@ -30,6 +35,23 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
         interrupt,
     };
     gate.run(&args.run, printer)
+}
+
+/// The scenario that stands for Compose files, and the image of its candidate where one is chosen.
+fn of_compose(args: &GateArgs, printer: &mut Printer) -> Result<(Source, Option<CandidateChoice>), Error> {
+    let candidate = args.candidate.as_deref().unwrap_or_default();
+    let (service, choice) = match candidate.split_once('=') {
+        Some((service, _)) => (service, Some(candidate.parse()?)),
+        None => (candidate, None),
+    };
+    let here = Path::new(".");
+    let mut draft = loading::compose(&args.compose, here, Some(service), &args.support)?;
+    draft.start.clone_from(&args.start);
+    if !args.run.volume.quiet {
+        printer.note(&notafter_report::drafted(&draft));
+    }
+    let text = notafter_report::scenario_text(&draft);
+    Ok((Source { file: UNSAVED.to_owned(), text, directory: here.to_owned() }, choice))
 }
 
 /// A scenario that is ready to be gated.

@@ -28,7 +28,6 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     let scenarios: Vec<&Scenario> =
         retold.iter().flat_map(|retold| retold.builds.iter().map(|(scenario, _)| scenario)).collect();
     let images = loading::images(&scenarios, args.volume, printer)?;
-    let backend = backends::choose(args.backend, args.isolation)?;
     let columns = Columns::of(
         retold
             .iter()
@@ -36,6 +35,8 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     );
     let (mut worst, mut as_told) = (Exit::Allow, 0);
     for retold in &retold {
+        let wanted = retold.builds.first().and_then(|(scenario, _)| scenario.backend);
+        let backend = backends::choose(args.backend, wanted, args.isolation)?;
         for (scenario, entry) in &retold.builds {
             let keep = args.keep.as_ref().map(|keep| keep.join(&retold.name).join(entry.build.as_str()));
             let options = Options { keep, interrupt: interrupt.clone(), ..Options::default() };

@@ -1,12 +1,16 @@
 //! Gates in containers of an engine.
 
+use super::check::nodes;
 use super::needs::{are_installed, or_passed_over};
 use super::scene::{Scene, shown};
 use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec};
 use notafter_core::{ClockReading, ServiceName, UnixTime};
+use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/o2-ericsson-2018");
@@ -17,7 +21,7 @@ fn host_clock() -> ClockReading {
 }
 
 /// Whether an engine answers, and this user may look at what it starts.
-fn can_use_engine() -> bool {
+pub(super) fn can_use_engine() -> bool {
     let answers = Command::new("docker").arg("version").output().is_ok_and(|output| output.status.success());
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
     or_passed_over(answers && is_root, "an engine of containers that answers to root")
@@ -61,28 +65,164 @@ fn nothing_is_left(runner: u32) {
 }
 
 #[test]
-fn a_gate_in_containers_comes_out_as_in_namespaces_and_leaves_nothing() {
+fn a_replay_in_containers_comes_out_as_told_and_leaves_nothing() {
     if !can_use_engine() {
         return;
     }
     let scene = in_workspace();
     let scenario = scenario(&scene);
-    let runs = ["1.14", "1.15.1"].map(|build| {
-        let candidate = format!("sgsn-mme={build}");
-        let arguments = ["gate", &scenario, "--candidate", &candidate, "--backend", "docker", "--quiet"];
-        let mut command = scene.command(&arguments);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    });
-    let runners = [runs[0].id(), runs[1].id()];
-    let [broken, mended] = runs.map(|run| {
+    let mut command = scene.command(&["replay", &scenario, "--backend", "docker", "--quiet"]);
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let runner = run.id();
+    let output = run.wait_with_output().unwrap();
+    let text = shown(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let told = |line: &&str| line.contains("as told");
+    let lines: Vec<&str> = text.lines().filter(told).collect();
+    let [first, second, third, fourth] = lines[..] else { panic!("{text}") };
+    for (line, build, verdict) in [
+        (first, "1.14 ", "block"),
+        (second, "1.15 ", "block"),
+        (third, "1.15.1 ", "allow"),
+        (fourth, "1.16 ", "allow"),
+    ] {
+        assert!(line.starts_with(build) && line.contains(verdict), "{text}");
+    }
+    nothing_is_left(runner);
+}
+
+/// An image in the engine while the test lasts.
+struct Loaded(String);
+
+impl Loaded {
+    /// Loads the archive `file`, whose image is called `called`, under a name that no other run has.
+    fn new(scene: &Scene, file: &str, called: &str) -> Self {
+        let name = format!("notafter-test/{called}:{}", std::process::id());
+        let called = format!("{called}:latest");
+        for arguments in
+            [&["load", "--quiet", "--input", file][..], &["tag", &called, &name], &["rmi", &called]]
+        {
+            let done = Command::new("docker").args(arguments).current_dir(scene.path()).output().unwrap();
+            assert!(done.status.success(), "{done:?}");
+        }
+        Self(name)
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        // Another test may have taken it away; what is in use stays.
+        _ = Command::new("docker").args(["rmi", &self.0]).output();
+    }
+}
+
+#[test]
+fn an_image_of_the_engine_is_blocked_on_both_back_ends_without_a_scenario() {
+    if !can_use_engine() {
+        return;
+    }
+    let scene = Scene::new();
+    nodes(&scene, &["sgsn-mme-1-14"]);
+    let loaded = Loaded::new(&scene, "sgsn-mme-1-14.tar", "sgsn-mme-1-14");
+    let by_transport = format!("docker-daemon:{}", loaded.0);
+    let runs =
+        [(loaded.0.as_str(), "docker"), (by_transport.as_str(), "embedded")].map(|(target, backend)| {
+            let arguments = [
+                "check",
+                target,
+                "--backend",
+                backend,
+                "--start",
+                "2018-11-01T00:00:00Z",
+                "--support",
+                "90d",
+            ];
+            let cache = scene.path().join(backend);
+            let mut command = scene.command(&arguments);
+            command
+                .env("XDG_CACHE_HOME", cache)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        });
+    for run in runs {
         let output = run.wait_with_output().unwrap();
-        (output.status.code(), shown(&output))
-    });
-    assert_eq!(broken.0, Some(1), "{}", broken.1);
-    assert!(broken.1.contains("breaks on 2018-12-06T04:30:00Z"), "{}", broken.1);
-    assert!(broken.1.contains("containers of a container engine"), "{}", broken.1);
-    assert_eq!(mended.0, Some(0), "{}", mended.1);
-    runners.into_iter().for_each(nothing_is_left);
+        // However its lines are broken.
+        let text = shown(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("breaks on 2018-12-06T04:30:00Z"), "{text}");
+        // The choice is said, and which image it came to.
+        assert!(text.contains("of the container engine at unix://"), "{text}");
+        assert!(text.contains("sha256:"), "{text}");
+    }
+    let missing = scene.command(&["check", "notafter-test/none:1"]).output().unwrap();
+    assert_eq!(missing.status.code(), Some(2), "{}", shown(&missing));
+    assert!(shown(&missing).contains("registries are not asked"), "{}", shown(&missing));
+    let mut nobody = scene.command(&["check", "notafter-test/none:1"]);
+    let nobody = nobody.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").output().unwrap();
+    assert_eq!(nobody.status.code(), Some(3), "{}", shown(&nobody));
+    assert!(shown(&nobody).contains("none answers at unix:///nonexistent/docker.sock"), "{}", shown(&nobody));
+}
+
+/// Stands between a gate and its engine until it is cut.
+struct Middleman {
+    open: Arc<Mutex<Option<Vec<UnixStream>>>>,
+}
+
+impl Middleman {
+    fn at(socket: &Path) -> Self {
+        let listener = UnixListener::bind(socket).unwrap();
+        let open = Arc::new(Mutex::new(Some(Vec::new())));
+        let accepted = Arc::clone(&open);
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let (near, far) = (near.unwrap(), UnixStream::connect("/var/run/docker.sock").unwrap());
+                let mut open = accepted.lock().unwrap();
+                // Once cut, whoever comes is turned away.
+                let Some(open) = open.as_mut() else { continue };
+                for (from, to) in [(&near, &far), (&far, &near)] {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || {
+                        _ = std::io::copy(&mut from, &mut to);
+                        _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+                open.extend([near, far]);
+            }
+        });
+        Self { open }
+    }
+
+    fn cut(&self) {
+        for stream in self.open.lock().unwrap().take().unwrap() {
+            _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn a_gate_whose_engine_goes_away_is_inconclusive_and_leaves_nothing() {
+    if !can_use_engine() {
+        return;
+    }
+    let scene = in_workspace();
+    let scenario = scenario(&scene);
+    let socket = scene.path().join("engine.sock");
+    let middleman = Middleman::at(&socket);
+    let arguments = ["gate", &scenario, "--candidate", "sgsn-mme=1.15.1", "--backend", "docker", "--quiet"];
+    let mut command = scene.command(&arguments);
+    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let runner = run.id();
+    while containers_of(runner).len() < 3 {
+        assert_eq!(run.try_wait().unwrap(), None, "it ended without containers");
+    }
+    middleman.cut();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
+    assert!(shown(&output).contains("inconclusive"), "{}", shown(&output));
+    nothing_is_left(runner);
 }
 
 /// What the engine itself starts in a container is not under the clock.
@@ -96,7 +236,7 @@ fn a_program_that_the_engine_puts_into_a_container_is_noticed() {
     let backend = Docker::with_executable(Path::new(env!("CARGO_BIN_EXE_notafter")), host_clock).unwrap();
     let service = ServiceName::new("box").unwrap();
     let clock = Some(UnixTime::clamped(1_900_000_000));
-    let spec = SandboxSpec { hosts: vec![service.clone()], clock, scratch: None };
+    let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
     let mut sandbox = backend.open(&spec).unwrap();
     let launch = LaunchSpec {
         service,

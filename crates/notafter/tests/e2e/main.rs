@@ -8,6 +8,7 @@ mod bad_input;
 mod bare;
 mod browser;
 mod check;
+mod compose;
 mod docker;
 mod escape;
 mod guests;

@@ -13,7 +13,11 @@ fn sound(scene: &Scene) -> Scenario {
         directory: scene.path().to_owned(),
     };
     let now = notafter_core::UnixTime::parse("2030-01-01T00:00:00Z").unwrap();
-    notafter_scenario::parse(&source, &Context { now, variables: &|_| None, candidate: None }).unwrap()
+    notafter_scenario::parse(
+        &source,
+        &Context { now, variables: &|_| None, candidate: None, files: &notafter_scenario::Disk },
+    )
+    .unwrap()
 }
 
 /// A record in which nothing ran, saved with the verdict that it does not deserve.

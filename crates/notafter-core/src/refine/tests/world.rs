@@ -80,6 +80,7 @@ pub(crate) fn location(line: u32) -> SourceLocation {
 fn service(text: &str, needs: &[&str], line: u32) -> Service {
     Service {
         name: name(text),
+        aliases: Vec::new(),
         image: Some(ImageRef::Cargo { package: "world".to_owned(), bin: text.to_owned() }),
         entrypoint: None,
         command: None,
@@ -174,6 +175,8 @@ impl World {
             ],
             policy: Policy::default(),
             replay: Vec::new(),
+            remarks: Vec::new(),
+            backend: None,
         };
         Self { scenario, inventory: Inventory::default(), ills: Vec::new(), tamper: None }
     }

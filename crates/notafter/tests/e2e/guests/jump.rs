@@ -43,8 +43,9 @@ impl Running {
         let backend = Embedded::with_executable(executable, host_clock).unwrap();
         let service = launch.service.clone();
         let clock = Some(UnixTime::clamped(START));
-        let mut sandbox =
-            backend.open(&SandboxSpec { hosts: vec![service.clone()], clock, scratch: None }).unwrap();
+        let mut sandbox = backend
+            .open(&SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None })
+            .unwrap();
         sandbox.launch(launch).unwrap();
         Self { sandbox, service }
     }

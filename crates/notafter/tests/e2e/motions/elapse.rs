@@ -119,7 +119,7 @@ impl Running {
         let executable = Path::new(env!("CARGO_BIN_EXE_notafter"));
         let backend = Embedded::with_executable(executable, host_clock).unwrap();
         let clock = Some(ends().plus_secs(-2 * HOUR));
-        let spec = SandboxSpec { hosts: vec![service.clone()], clock, scratch: None };
+        let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
         let mut sandbox = backend.open(&spec).unwrap();
         let (inside, outside) = timed.program;
         let program = std::fs::read(outside(scratch.path())).unwrap();
