@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[serde(rename = "credential", rename_all = "kebab-case")]
 pub(crate) enum RawCredential {
     /// A certificate revocation list.
-    Crl(RawCrl),
+    Crl(Box<RawCrl>),
     /// An X.509 certificate with its key.
     X509(Box<RawX509>),
 }
