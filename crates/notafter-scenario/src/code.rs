@@ -161,7 +161,7 @@ codes! {
     /// A word is none of those that fit its place.
     UnknownValue => "unknown-value", "Use one of the words that the message lists.";
     /// A key of a Compose file asks for what a sandbox has not.
-    UnsupportedCompose => "unsupported-compose", "Take the key out in a further Compose file for the gate, or write the service into the scenario.";
+    UnsupportedCompose => "unsupported-compose", "Give the gate a copy of the file without the key, if what is to be tested does not rest on it.";
     /// An image has a form that is not supported.
     UnsupportedImage => "unsupported-image", "Use `host`, `rootfs:PATH`, `cargo:PACKAGE/BIN` or another form that the message lists.";
     /// The file is written in a version of the format that is not known.

@@ -23,8 +23,9 @@ impl Decoding<'_> {
     pub(crate) fn unsupported(&self, at: At, what: &str) {
         self.folder.report_draft(
             at,
-            Draft::unplaced(Code::UnsupportedCompose, format!("{what} cannot be had in a sandbox"))
-                .help("take it out in a file of its own for the gate, behind this one, or write the service into the scenario"),
+            Draft::unplaced(Code::UnsupportedCompose, format!("{what} cannot be had in a sandbox")).help(
+                "give the gate a copy of the file without it, if what is to be tested does not rest on it",
+            ),
         );
     }
 
