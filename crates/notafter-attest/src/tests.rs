@@ -44,6 +44,7 @@ fn record() -> RunRecord {
             location,
         }],
         policy: Policy::default(),
+        rotations: Vec::new(),
         replay: Vec::new(),
         remarks: Vec::new(),
         backend: None,

@@ -2,7 +2,8 @@
 
 use crate::Error;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Restless, ServiceName, UnixTime, VolumeName, VolumeState,
+    ClockReading, ClockWitness, Isolation, Motion, Replacement, Restless, ServiceName, UnixTime, VolumeName,
+    VolumeState,
 };
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,17 @@ pub struct FileSpec {
     pub contents: Vec<u8>,
     /// Permission bits.
     pub mode: u32,
+    /// How it lies there.
+    pub layout: FileLayout,
+}
+
+/// How a file lies in its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileLayout {
+    /// By links, as the kubelet lays out a volume: `tls.crt` leads to `..data/tls.crt`, and `..data` to a directory.
+    Linked,
+    /// As itself.
+    Plain,
 }
 
 impl std::fmt::Debug for FileSpec {
@@ -254,6 +266,24 @@ pub trait Sandbox {
         command: &[String],
         within: Duration,
     ) -> Result<ExecOutcome, Error>;
+
+    /// Exchanges files of a service under its running processes. With [`Replacement::SymlinkSwap`] they are all the
+    /// files of their folders, which the launch laid in as [`FileLayout::Linked`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], [`Error::Sandbox`] where a file cannot be replaced so, or where the sandbox is lost.
+    fn replace(
+        &mut self,
+        service: &ServiceName,
+        replacement: Replacement,
+        files: &[FileSpec],
+    ) -> Result<(), Error>;
+
+    /// Sends a signal to the main process of a service, and says how that process stood just before.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], or where the sandbox is lost.
+    fn signal(&mut self, service: &ServiceName, number: i32) -> Result<ServiceState, Error>;
 
     /// Opens a TCP connection to a service from the place of `from` in the network, or from beside the services.
     /// The stream is usable from the calling process.

@@ -21,7 +21,7 @@ mod traces;
 mod wire;
 
 pub use contract::{
-    Backend, ConnectFailure, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
+    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
     ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Docker, EngineImages};

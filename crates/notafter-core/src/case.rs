@@ -1,6 +1,6 @@
 //! Cases: what runs, on which clock, in which motions, and why.
 
-use crate::{CaseId, CheckName, ServiceName, UnixTime};
+use crate::{CaseId, CheckName, RotationName, ServiceName, UnixTime};
 use serde::{Deserialize, Serialize};
 
 /// On which clock a case runs.
@@ -53,6 +53,11 @@ pub enum Step {
     Restart {
         /// Which; they stop in reverse start order and start in start order.
         services: Vec<ServiceName>,
+    },
+    /// Replaces mounted material where the clock stands, and reloads.
+    Rotate {
+        /// Which rotation; the clock has just come to its instant.
+        rotation: RotationName,
     },
 }
 

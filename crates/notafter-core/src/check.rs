@@ -50,6 +50,39 @@ pub enum TlsTrust {
     Credential(CredentialName),
 }
 
+/// A protocol in which TLS begins after some words in plain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StartTls {
+    /// RFC 9051 §6.2.1.
+    Imap,
+    /// RFC 4511 §4.14.
+    Ldap,
+    /// MySQL and MariaDB.
+    Mysql,
+    /// RFC 2595 §4.
+    Pop3,
+    /// PostgreSQL.
+    Postgres,
+    /// RFC 3207.
+    Smtp,
+}
+
+impl StartTls {
+    /// The name under which scenario files know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Ldap => "ldap",
+            Self::Mysql => "mysql",
+            Self::Pop3 => "pop3",
+            Self::Postgres => "postgres",
+            Self::Smtp => "smtp",
+        }
+    }
+}
+
 /// The TLS side of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTerms {
@@ -61,6 +94,9 @@ pub struct TlsTerms {
     pub verify: Verify,
     /// Name to verify and to send as SNI, where it is not the host that is connected to.
     pub server_name: Option<String>,
+    /// What is said before TLS begins; nothing where TLS comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starttls: Option<StartTls>,
 }
 
 /// Method of an HTTP probe.
@@ -74,6 +110,16 @@ pub enum HttpMethod {
     Head,
     /// POST with an empty body.
     Post,
+}
+
+/// A protocol with a short question of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Greeting {
+    /// CONNECT of MQTT 3.1.1; PINGREQ over a held connection.
+    Mqtt,
+    /// PING of Redis.
+    Redis,
 }
 
 /// One way to look at a service.
@@ -91,6 +137,17 @@ pub enum Probe {
         service: ServiceName,
         /// Command and arguments, without a shell.
         command: Vec<String>,
+    },
+    /// The first question of a protocol, over TLS where `tls` is given.
+    Greet {
+        /// Which protocol.
+        protocol: Greeting,
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// The TLS side.
+        tls: Option<TlsTerms>,
     },
     /// One HTTP/1.1 exchange, over TLS where `tls` is given.
     Http {
@@ -111,6 +168,10 @@ pub enum Probe {
         service: ServiceName,
         /// Text that a line written since the previous checkpoint must contain.
         contains: String,
+        /// For what must go on: such a line must come in every stretch of so long, on the candidate's clock; a checkpoint
+        /// at which it is not due looks at nothing ([`Observation::tries`] is 0) and stands for the one before it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        every: Option<Duration>,
     },
     /// A TCP connection.
     Tcp {
@@ -136,8 +197,10 @@ impl Probe {
     #[must_use]
     pub fn exercises(&self) -> bool {
         match self {
-            Self::Alive { .. } | Self::Tcp { .. } => false,
-            Self::Http { tls: Some(terms), .. } | Self::Tls { terms, .. } => terms.verify != Verify::Off,
+            Self::Alive { .. } | Self::Greet { tls: None, .. } | Self::Tcp { .. } => false,
+            Self::Greet { tls: Some(terms), .. }
+            | Self::Http { tls: Some(terms), .. }
+            | Self::Tls { terms, .. } => terms.verify != Verify::Off,
             Self::Exec { .. } | Self::Http { tls: None, .. } | Self::Log { .. } => true,
         }
     }
@@ -148,6 +211,8 @@ impl Probe {
         match self {
             Self::Alive { .. } => "alive",
             Self::Exec { .. } => "exec",
+            Self::Greet { protocol: Greeting::Mqtt, .. } => "mqtt",
+            Self::Greet { protocol: Greeting::Redis, .. } => "redis",
             Self::Http { tls: None, .. } => "http",
             Self::Http { tls: Some(_), .. } => "https",
             Self::Log { .. } => "log",
@@ -163,15 +228,35 @@ impl Probe {
             Self::Alive { service } | Self::Exec { service, .. } | Self::Log { service, .. } => {
                 service.as_str()
             }
-            Self::Http { host, .. } | Self::Tcp { host, .. } | Self::Tls { host, .. } => host,
+            Self::Greet { host, .. }
+            | Self::Http { host, .. }
+            | Self::Tcp { host, .. }
+            | Self::Tls { host, .. } => host,
         }
+    }
+
+    /// The same look by somebody who shows the certificate of `identity`; as it is where there is no TLS.
+    #[must_use]
+    pub fn with_identity(mut self, identity: CredentialName) -> Self {
+        match &mut self {
+            Self::Greet { tls: Some(terms), .. }
+            | Self::Http { tls: Some(terms), .. }
+            | Self::Tls { terms, .. } => terms.identity = Some(identity),
+            Self::Alive { .. }
+            | Self::Exec { .. }
+            | Self::Greet { tls: None, .. }
+            | Self::Http { tls: None, .. }
+            | Self::Log { .. }
+            | Self::Tcp { .. } => {}
+        }
+        self
     }
 
     /// The TLS side, where there is one.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsTerms> {
         match self {
-            Self::Http { tls, .. } => tls.as_ref(),
+            Self::Greet { tls, .. } | Self::Http { tls, .. } => tls.as_ref(),
             Self::Tls { terms, .. } => Some(terms),
             Self::Alive { .. } | Self::Exec { .. } | Self::Log { .. } | Self::Tcp { .. } => None,
         }
@@ -181,6 +266,12 @@ impl Probe {
 /// What "works" means for a check, beside that the probe got its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Works {
+    /// Text that the answer must contain: the body of a response, the output of a command, as far as it is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+    /// Text that it must not contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
     /// Exit code of an `exec` probe; 0 where none is given.
     pub exit: Option<i32>,
     /// Status of an HTTP probe; any of 200 to 299 where none is given.
@@ -196,15 +287,24 @@ pub enum Expectation {
         /// The check that shows that the service does not simply refuse everybody.
         control: CheckName,
     },
+    /// The service shows the certificate of one of these, whatever it answers.
+    Serves {
+        /// Credentials of the scenario.
+        any_of: Vec<CredentialName>,
+    },
     /// The service answers as told.
     Works(Works),
 }
 
 impl Expectation {
-    /// Whether `seen` is what is expected.
+    /// Whether what was seen is what is expected.
     #[must_use]
-    pub fn accepts(&self, seen: &Seen) -> bool {
-        match (self, seen) {
+    pub fn accepts(&self, observation: &Observation) -> bool {
+        match (self, &observation.seen) {
+            (Self::Serves { any_of }, _) => {
+                let shown = observation.served.first().and_then(|leaf| leaf.declared.as_ref());
+                shown.is_some_and(|shown| any_of.contains(shown))
+            }
             (Self::Rejected { .. }, Seen::Refused(_)) => true,
             (Self::Works(works), Seen::Answered(answer)) => answer.satisfies(works),
             (Self::Rejected { .. }, Seen::Answered(answer)) => answer.is_refusal(),
@@ -270,7 +370,7 @@ impl Check {
         }
         let last_second = span.through == Some(begin);
         let next = self.expectation_at(begin.plus_secs(1)).filter(|_| last_second);
-        let accepts = |span: &ExpectedSpan| span.expectation.accepts(&observation.seen);
+        let accepts = |span: &ExpectedSpan| span.expectation.accepts(observation);
         Some(accepts(span) || next.is_some_and(accepts))
     }
 }

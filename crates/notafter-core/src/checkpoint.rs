@@ -3,8 +3,8 @@
 //! Refining, judging and the runner's outcome all read a case through here, so that they cannot disagree.
 
 use crate::{
-    CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Restart, Scenario, Seen, ServiceEnd,
-    ServiceName, Step, UnixTime,
+    CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Restart, Rotation, RotationName,
+    Scenario, Seen, ServiceEnd, ServiceName, Step, UnixTime,
 };
 use std::collections::BTreeMap;
 
@@ -27,11 +27,13 @@ pub(crate) struct Checkpoint<'a> {
     /// What was restarted since the clock stands there.
     pub(crate) restarted: Vec<ServiceName>,
     pub(crate) looks: Vec<Look<'a>>,
+    /// The rotation just before it that failed, and why.
+    pub(crate) botched: Option<(&'a RotationName, &'a str)>,
 }
 
 impl Checkpoint<'_> {
     pub(crate) fn failed(&self) -> bool {
-        self.looks.iter().any(|look| look.met == Some(false))
+        self.botched.is_some() || self.looks.iter().any(|look| look.met == Some(false))
     }
 }
 
@@ -60,7 +62,7 @@ pub(crate) fn first_instant(clock: CaseClock, scenario: &Scenario) -> UnixTime {
 pub(crate) fn checkpoints<'a>(case: &'a CaseRecord, scenario: &'a Scenario) -> Vec<Checkpoint<'a>> {
     let mut now = first_instant(case.case.clock, scenario);
     let mut restarted = Vec::new();
-    let mut found = Vec::new();
+    let (mut found, mut botched) = (Vec::new(), None);
     let mut by_step: BTreeMap<usize, Vec<&Observation>> = BTreeMap::new();
     for observation in &case.observations {
         by_step.entry(observation.step).or_default().push(observation);
@@ -72,11 +74,17 @@ pub(crate) fn checkpoints<'a>(case: &'a CaseRecord, scenario: &'a Scenario) -> V
                 restarted.clear();
             }
             Step::Restart { services } => restarted.extend(services.iter().cloned()),
+            Step::Rotate { .. } => {
+                let done = case.rotated.iter().find(|rotated| rotated.step == index);
+                let failed = done.and_then(|rotated| Some((&rotated.rotation, rotated.failed.as_deref()?)));
+                botched = botched.or(failed);
+            }
             Step::Check { .. } => found.push(Checkpoint {
                 step: index,
                 at: now,
                 restarted: restarted.clone(),
                 looks: looks(by_step.get(&index).map_or(&[], Vec::as_slice), scenario),
+                botched: botched.take(),
             }),
         }
     }
@@ -121,6 +129,15 @@ fn excuse_lost_sessions(looks: &mut [Look<'_>]) {
 
 /// Whether the end of a main process is a failure by itself, whatever the checks say.
 pub(crate) fn counts(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -> bool {
+    let forbidden = |rotation: &Rotation| {
+        let served = rotation.served.as_ref().filter(|served| served.by == end.service);
+        let performed = case.rotated.iter().any(|rotated| rotated.rotation == rotation.name);
+        let meanwhile = rotation.at <= end.at.second && rotation.deadline() >= Some(end.at.second);
+        performed && meanwhile && served.is_some_and(|served| served.without_restart)
+    };
+    if scenario.rotations.iter().any(forbidden) {
+        return true;
+    }
     let recovered = case.ready.iter().any(|(name, at)| *name == end.service && *at >= end.at);
     let restart = scenario.service(&end.service).map_or(Restart::Never, |service| service.restart);
     match (restart, end.before_ready) {
@@ -192,7 +209,7 @@ fn is_restarted_later(
         Step::Restart { services } => {
             index > point.step && now == end.at.second && services.contains(&end.service)
         }
-        Step::Check { .. } => false,
+        Step::Check { .. } | Step::Rotate { .. } => false,
     })
 }
 
@@ -220,6 +237,6 @@ impl CaseRecord {
 pub(crate) fn last_instant(case: &crate::Case) -> Option<UnixTime> {
     case.steps.iter().rev().find_map(|step| match step {
         Step::Move { to, .. } => Some(*to),
-        Step::Check { .. } | Step::Restart { .. } => None,
+        Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => None,
     })
 }

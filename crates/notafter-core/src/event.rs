@@ -1,7 +1,7 @@
 //! What a run reports while it happens. Renderers of progress and the fold into a record read the same events.
 
 use crate::{
-    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, Restless,
+    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, Restless, Rotated,
     ServiceEnd, ServiceName,
 };
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,13 @@ pub enum Event {
         case: CaseId,
         /// What was seen.
         observation: Observation,
+    },
+    /// A rotation was performed.
+    Rotated {
+        /// In which case.
+        case: CaseId,
+        /// What it came to.
+        rotated: Rotated,
     },
     /// The main process of a service ended.
     ServiceEnded {

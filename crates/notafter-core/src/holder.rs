@@ -40,6 +40,11 @@ fn below(scenario: &Scenario, name: &CredentialName) -> BTreeSet<CredentialName>
                 found.insert(credential.name.clone());
             }
         }
+        for rotation in &scenario.rotations {
+            if found.contains(&rotation.brings) {
+                found.insert(rotation.credential.clone());
+            }
+        }
         if found.len() == before {
             return found;
         }
@@ -165,9 +170,34 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     edges
 }
 
-/// Those of them that change something in (`after`, `through`].
+/// Those of them that change something in (`after`, `through`]. What a rotation brings changes nothing before it is
+/// there; what one has replaced may still be in use.
 pub(crate) fn edges_in(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Edge> {
     let mut edges = relevant_edges(record);
-    edges.retain(|edge| edge.changed_at() > after && edge.changed_at() <= through);
+    edges.retain(|edge| {
+        let at = edge.changed_at();
+        at > after && at <= through && !is_yet_to_come(record, edge)
+    });
     edges
+}
+
+fn is_yet_to_come(record: &RunRecord, edge: &Edge) -> bool {
+    let credential = record.inventory.find(edge.credential);
+    match credential.map(|credential| &credential.origin) {
+        Some(Origin::Declared(name)) => {
+            record.scenario.introduced(name).is_some_and(|from| edge.changed_at() < from)
+        }
+        Some(Origin::Embedded | Origin::Served) | None => false,
+    }
+}
+
+/// Whether something is meant to use `credential` at `at`, as far as rotations decide it.
+pub(crate) fn is_in_use(scenario: &Scenario, credential: &Credential, at: UnixTime) -> bool {
+    match &credential.origin {
+        Origin::Declared(name) => {
+            scenario.introduced(name).is_none_or(|from| at >= from)
+                && scenario.retired(name).is_none_or(|from| at < from)
+        }
+        Origin::Embedded | Origin::Served => true,
+    }
 }

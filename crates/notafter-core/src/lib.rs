@@ -25,6 +25,7 @@ mod record;
 mod reference;
 mod refine;
 mod renewal;
+mod rotation;
 mod scenario;
 mod service;
 mod soundness;
@@ -34,7 +35,8 @@ mod verdict;
 pub use attribute::attribute;
 pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
 pub use check::{
-    Check, Connection, Expectation, ExpectedSpan, HttpMethod, Probe, TlsTerms, TlsTrust, Verify, Works,
+    Check, Connection, Expectation, ExpectedSpan, Greeting, HttpMethod, Probe, StartTls, TlsTerms, TlsTrust,
+    Verify, Works,
 };
 pub use credential::{
     Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
@@ -47,7 +49,8 @@ pub use inventory::{Inventory, OpaqueFile};
 pub use isolation::Isolation;
 pub use judge::judge;
 pub use names::{
-    BuildName, CaseId, CheckName, CredentialName, NameError, ScenarioName, ServiceName, VolumeName,
+    BuildName, CaseId, CheckName, CredentialName, NameError, RotationName, ScenarioName, ServiceName,
+    VolumeName,
 };
 pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Restless, Seen, ServedCertificate,
@@ -57,6 +60,7 @@ pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
 pub use refine::{plan, refine};
+pub use rotation::{Reload, Replacement, Rotated, Rotation, RotationProblem, Served};
 pub use scenario::{
     BackendKind, Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry,
     Scenario, SourceLocation, Start, Transport, Waived, Waiver,

@@ -75,6 +75,8 @@ name!(/// A check of a scenario.
     CheckName);
 name!(/// A credential that a scenario declares.
     CredentialName);
+name!(/// A rotation of a scenario.
+    RotationName);
 name!(/// A scenario.
     ScenarioName);
 name!(/// A service of a scenario; also its host name inside the scenario's network.

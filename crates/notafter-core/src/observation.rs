@@ -1,6 +1,9 @@
 //! What was seen, on whose clock, and what proves that the clock was shifted.
 
-use crate::{CheckName, ClockReading, Connection, Credential, Fingerprint, ServiceName, UnixTime, Works};
+use crate::{
+    CheckName, ClockReading, Connection, Credential, CredentialName, Fingerprint, ServiceName, UnixTime,
+    Works,
+};
 use serde::{Deserialize, Serialize};
 
 /// A TLS alert (RFC 8446 §6), received or sent.
@@ -52,6 +55,11 @@ pub enum Answer {
         /// The end of its output, at most 4 KiB.
         output: String,
     },
+    /// The first question of a protocol was answered as it should be.
+    Greeted {
+        /// What the service said.
+        said: String,
+    },
     /// The TLS handshake came about.
     Handshake,
     /// An HTTP response.
@@ -72,8 +80,15 @@ impl Answer {
     /// Whether the answer is what `works` asks for.
     #[must_use]
     pub fn satisfies(&self, works: &Works) -> bool {
+        let text = self.text();
+        let is_held = |wanted: &String| text.is_some_and(|text| text.contains(wanted.as_str()));
+        if !works.contains.iter().all(is_held) || works.lacks.iter().any(is_held) {
+            return false;
+        }
         match self {
-            Self::Alive | Self::Connected | Self::Handshake | Self::Logged { .. } => true,
+            Self::Alive | Self::Connected | Self::Greeted { .. } | Self::Handshake | Self::Logged { .. } => {
+                true
+            }
             Self::Exited { code, .. } => *code == works.exit.unwrap_or(0),
             Self::Http { status, .. } => {
                 works.status.map_or((200..300).contains(status), |expected| *status == expected)
@@ -81,15 +96,23 @@ impl Answer {
         }
     }
 
+    /// The text that came back.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Alive | Self::Connected | Self::Handshake => None,
+            Self::Exited { output: text, .. }
+            | Self::Greeted { said: text }
+            | Self::Http { body: text, .. }
+            | Self::Logged { line: text } => Some(text),
+        }
+    }
+
     /// What of a text that came back says most: the title of a page, else the last line that is not empty.
     #[must_use]
     pub fn telling_line(&self) -> Option<&str> {
-        let (text, may_be_page) = match self {
-            Self::Alive | Self::Connected | Self::Handshake => return None,
-            Self::Exited { output, .. } => (output, false),
-            Self::Http { body, .. } => (body, true),
-            Self::Logged { line } => (line, false),
-        };
+        let text = self.text()?;
+        let may_be_page = matches!(self, Self::Http { .. });
         let title = text.split_once("<title>").filter(|_| may_be_page);
         let title = title.and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| title.trim());
         let line = || text.lines().map(str::trim).rfind(|line| !line.is_empty());
@@ -102,7 +125,9 @@ impl Answer {
         match self {
             Self::Exited { code, .. } => *code != 0,
             Self::Http { status, .. } => (400..500).contains(status),
-            Self::Alive | Self::Connected | Self::Handshake | Self::Logged { .. } => false,
+            Self::Alive | Self::Connected | Self::Greeted { .. } | Self::Handshake | Self::Logged { .. } => {
+                false
+            }
         }
     }
 }
@@ -129,6 +154,9 @@ pub struct ServedCertificate {
     pub credential: Credential,
     /// Its DER, as base64 without line breaks.
     pub der_base64: String,
+    /// The credential of the scenario that it is, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<CredentialName>,
 }
 
 /// One look at a service.
@@ -148,7 +176,8 @@ pub struct Observation {
     pub end: ClockReading,
     /// When the held connection was opened, on the candidate's clock.
     pub opened: Option<ClockReading>,
-    /// How many looks were needed until it settled; 1 where the first one counted.
+    /// How many looks were needed until it settled; 1 where the first one counted, 0 where none was due and an earlier
+    /// one stands for it.
     pub tries: u32,
     /// What was seen.
     pub seen: Seen,

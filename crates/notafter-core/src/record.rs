@@ -2,7 +2,7 @@
 
 use crate::{
     Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, Observation, Restless,
-    Scenario, ServiceName, UnixTime,
+    Rotated, Scenario, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -91,6 +91,9 @@ pub struct CaseRecord {
     /// Processes that motions of the clock did not wait for, each once, in order. Records of version 1 do not tell.
     #[serde(default)]
     pub restless: Vec<Restless>,
+    /// Rotations that it performed, in order.
+    #[serde(default)]
+    pub rotated: Vec<Rotated>,
     /// How long it took, on the host's clock.
     pub took: Duration,
 }
@@ -166,6 +169,7 @@ impl RunRecord {
                 witnesses: Vec::new(),
                 ready: Vec::new(),
                 restless: Vec::new(),
+                rotated: Vec::new(),
                 took: Duration::ZERO,
             }),
             Event::CaseEnded { case, outcome, error, took } => self.on_case(&case, |record| {
@@ -195,6 +199,7 @@ impl RunRecord {
                 }
                 self.on_case(&case, |record| record.observations.push(observation));
             }
+            Event::Rotated { case, rotated } => self.on_case(&case, |record| record.rotated.push(rotated)),
             Event::ServiceEnded { case, end } => self.on_case(&case, |record| record.ends.push(end)),
             Event::ServiceReady { case, service, at, .. } => {
                 self.on_case(&case, |record| record.ready.push((service, at)));

@@ -2,7 +2,7 @@
 //! inside the window, and nobody restarted it.
 
 use crate::checkpoint::checkpoints;
-use crate::{CaseRecord, Connection, Credential, RunRecord, ServiceName};
+use crate::{CaseRecord, Connection, Credential, RunRecord, Scenario, ServedCertificate, ServiceName};
 use std::collections::BTreeMap;
 
 /// What one service renewed in one case.
@@ -26,12 +26,14 @@ pub(crate) fn renewed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Re
         // A connection that is held shows what was there when it was opened.
         for look in point.looks.iter().filter(|look| look.connection == Connection::Fresh) {
             let Some(leaf) = leaf(&look.observation.served) else { continue };
+            // What a rotation brought was not renewed by the service itself.
+            let by_hand = is_rotated(&record.scenario, &look.observation.served);
             let Ok(service) = ServiceName::new(look.check.probe.target()) else { continue };
             if case.ends.iter().any(|end| end.service == service) {
                 continue;
             }
             match shown.insert(service.clone(), leaf) {
-                Some(old) if is_renewed(old, leaf) && old.not_after < record.scenario.horizon => {
+                Some(old) if !by_hand && is_renewed(old, leaf) && old.not_after < record.scenario.horizon => {
                     found.entry(service).or_default().push(old);
                 }
                 Some(_) | None => {}
@@ -45,7 +47,15 @@ fn is_renewed(old: &Credential, new: &Credential) -> bool {
     old.fingerprint != new.fingerprint && old.subject == new.subject && old.not_after < new.not_after
 }
 
+/// Whether the first of `served` is of the scenario, and has its part in a rotation.
+pub(crate) fn is_rotated(scenario: &Scenario, served: &[ServedCertificate]) -> bool {
+    let declared = served.first().and_then(|first| first.declared.as_ref());
+    declared.is_some_and(|name| {
+        scenario.rotations.iter().any(|rotation| rotation.brings == *name || rotation.replaces == *name)
+    })
+}
+
 /// The certificate of the service itself: servers show it first (RFC 8446 §4.4.2).
-pub(crate) fn leaf(served: &[crate::ServedCertificate]) -> Option<&Credential> {
+pub(crate) fn leaf(served: &[ServedCertificate]) -> Option<&Credential> {
     served.first().map(|first| &first.credential).filter(|credential| !credential.ca)
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, ImageName,
-    MountedFile, ScenarioName, Service, ServiceName, UnixTime,
+    MountedFile, Rotation, ScenarioName, Service, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -312,8 +312,11 @@ pub struct Scenario {
     pub crls: Vec<CrlSpec>,
     /// Services in start order: each comes after what it needs.
     pub services: Vec<Service>,
-    /// Checks, in the order of the file; at least one.
+    /// Checks, in the order of the file; at least one. Those of rotations come last.
     pub checks: Vec<Check>,
+    /// Rotations, in time order; at most one of a credential at any instant.
+    #[serde(default)]
+    pub rotations: Vec<Rotation>,
     /// How strictly to judge.
     pub policy: Policy,
     /// What `replay` expects; `gate` ignores it.

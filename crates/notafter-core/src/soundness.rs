@@ -111,6 +111,25 @@ fn commanded(case: &CaseRecord, scenario: &Scenario, service: &ServiceName) -> b
     })
 }
 
+/// A rotation that a step before `last` asked for and that was not performed, or at another instant.
+fn unrotated(case: &CaseRecord, last: usize) -> Option<Fault> {
+    let mut now = None;
+    for (index, step) in case.case.steps.iter().enumerate().take_while(|(index, _)| *index < last) {
+        match step {
+            Step::Move { to, .. } => now = Some(*to),
+            Step::Rotate { rotation } => {
+                let done = case.rotated.iter().find(|rotated| rotated.step == index);
+                if !done.is_some_and(|done| done.rotation == *rotation && Some(done.at.second) == now) {
+                    let message = format!("case {} did not perform rotation {rotation}", case.case.id);
+                    return Some(Fault::new(FindingCode::PlanIncomplete, message));
+                }
+            }
+            Step::Check { .. } | Step::Restart { .. } => {}
+        }
+    }
+    None
+}
+
 /// A step that looked at nothing, looked at another instant than planned, or could not decide.
 fn unseen(case: &CaseRecord, scenario: &Scenario) -> Option<Fault> {
     let id = &case.case.id;
@@ -124,6 +143,9 @@ fn unseen(case: &CaseRecord, scenario: &Scenario) -> Option<Fault> {
         }
         (None, _) => usize::MAX,
     };
+    if let Some(fault) = unrotated(case, last) {
+        return Some(fault);
+    }
     let down = |at| case.ends.iter().any(|end| counts(end, case, scenario) && end.at.second <= at);
     for point in checkpoints(case, scenario).into_iter().filter(|point| point.step <= last) {
         let Some(Step::Check { checks }) = case.case.steps.get(point.step) else { continue };

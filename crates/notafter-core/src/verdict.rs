@@ -1,7 +1,8 @@
 //! Verdicts and the findings that they rest on.
 
 use crate::{
-    CaseId, CheckName, Connection, Decision, Edge, Fingerprint, ServiceName, SourceLocation, UnixTime,
+    CaseId, CheckName, Connection, Decision, Edge, Fingerprint, RotationName, RotationProblem, ServiceName,
+    SourceLocation, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,6 +25,8 @@ pub enum FindingCode {
     CredentialNotCrossed,
     /// A credential in the files of the candidate ends inside the window, and nothing fails.
     ExpiredEmbeddedCredential,
+    /// The release lets in whom it must refuse, from the beginning on.
+    FailOpen,
     /// The same case came out differently when it ran again.
     Flaky,
     /// The gate itself failed.
@@ -40,6 +43,10 @@ pub enum FindingCode {
     PlanIncomplete,
     /// A service works through the window only because it renews what it shows.
     RenewalNeeded,
+    /// A service works through the window only because somebody rotates what it shows.
+    RotationNeeded,
+    /// A service goes on showing what a rotation has replaced.
+    RotationNotPickedUp,
     /// A process ran without proof that it saw the shifted clock.
     Unshifted,
     /// A waiver has run out.
@@ -58,6 +65,7 @@ impl FindingCode {
             Self::CoverageBelowPolicy => "coverage-below-policy",
             Self::CredentialNotCrossed => "credential-not-crossed",
             Self::ExpiredEmbeddedCredential => "expired-embedded-credential",
+            Self::FailOpen => "fail-open",
             Self::Flaky => "flaky",
             Self::HarnessError => "harness-error",
             Self::Interrupted => "interrupted",
@@ -66,6 +74,8 @@ impl FindingCode {
             Self::NothingChecked => "nothing-checked",
             Self::PlanIncomplete => "plan-incomplete",
             Self::RenewalNeeded => "renewal-needed",
+            Self::RotationNeeded => "rotation-needed",
+            Self::RotationNotPickedUp => "rotation-not-picked-up",
             Self::Unshifted => "unshifted",
             Self::WaiverExpired => "waiver-expired",
         }
@@ -120,6 +130,15 @@ pub enum Evidence {
     Delayed {
         /// The edge.
         edge: Edge,
+    },
+    /// A rotation falls into the time of the break, or comes too late for it.
+    Rotation {
+        /// Which.
+        rotation: RotationName,
+        /// Its instant, on the candidate's clock.
+        at: UnixTime,
+        /// What is wrong with it by its scenario.
+        problems: Vec<RotationProblem>,
     },
     /// The probe refused this certificate by name.
     SeenOnTheWire {

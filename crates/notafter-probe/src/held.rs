@@ -85,7 +85,7 @@ impl Held {
         let (idle, unasked) = match &self.target.question {
             Question::Connect => (line.idle_for_a_moment(deadline), Some(Answer::Connected)),
             Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
-            Question::Http(_) => (line.idle_now()?, None),
+            Question::Greet(_) | Question::Http(_) => (line.idle_now()?, None),
         };
         let (seen, state) = match (idle, unasked) {
             (Idle::Alert(alert), _) => {

@@ -11,11 +11,13 @@
 
 mod connector;
 mod error;
+mod greet;
 mod held;
 mod http;
 mod line;
 mod look;
 mod prober;
+mod starttls;
 mod target;
 mod timing;
 mod tls;

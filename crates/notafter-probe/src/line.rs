@@ -1,12 +1,14 @@
 //! One connection: opened, asked, listened to, closed.
 
+use crate::greet::{self, Heard};
 use crate::http::{self, Exchange};
 use crate::look::{absent, answered, closed_by_service, timed_out};
+use crate::starttls::{self, NoTls};
 use crate::target::{Question, Target};
 use crate::timing::{Deadline, Timed};
 use crate::tls::{self, TlsClient, Trouble};
 use crate::{ConnectFailure, Connector, Error, Handshake, LineState, Look};
-use notafter_core::{Answer, Seen, ServedCertificate, UnixTime};
+use notafter_core::{Answer, Greeting, Refusal, RefusalLayer, Seen, ServedCertificate, UnixTime};
 use rustls::{AlertDescription, ClientConnection};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -42,6 +44,8 @@ pub(crate) enum Idle {
 pub(crate) struct Line {
     stream: TcpStream,
     tls: Option<ClientConnection>,
+    /// Whether a protocol's first question was asked over it.
+    greeted: bool,
 }
 
 pub(crate) enum Opened {
@@ -75,15 +79,27 @@ pub(crate) fn open(
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     let Some(client) = client else {
-        let line = Box::new(Line { stream, tls: None });
+        let line = Box::new(Line { stream, tls: None, greeted: false });
         return Ok(Opened::Line { line, served: Vec::new(), handshake: None });
     };
+    if let Some(protocol) = target.starttls
+        && let Err(trouble) = starttls::negotiate(protocol, &mut Timed::new(&stream, deadline))
+    {
+        let seen = match trouble {
+            NoTls::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                timed_out(&target.place(), &deadline)
+            }
+            NoTls::Io(error) => absent(format!("no TLS with {}: {error}", target.place())),
+            NoTls::Unwilling(reason) => absent(format!("no TLS with {}: {reason}", target.place())),
+        };
+        return Ok(Opened::Failed(Look::plain(seen, LineState::Closed)));
+    }
     let mut session = client.begin(now)?;
     let outcome = tls::handshake(&mut session, &mut Timed::new(&stream, deadline));
     let shown = client.shown();
     let seen = match outcome {
         Ok(handshake) => {
-            let line = Box::new(Line { stream, tls: Some(session) });
+            let line = Box::new(Line { stream, tls: Some(session), greeted: false });
             return Ok(Opened::Line { line, served: shown.chain, handshake: Some(handshake) });
         }
         Err(Trouble::Alert(alert)) => tls::alert_refusal(alert, "within the TLS handshake"),
@@ -109,6 +125,7 @@ impl Line {
     ) -> Result<(Seen, LineState), Error> {
         let (seen, state) = match &target.question {
             Question::Connect => (answered(Answer::Connected), LineState::Open),
+            Question::Greet(protocol) => self.greet(target, *protocol, deadline)?,
             Question::Handshake => self.confirm(target, deadline)?,
             Question::Http(request) => match http::exchange(&mut self.wire(deadline), request, keep) {
                 Exchange::Answered { status, body, reusable } => {
@@ -138,6 +155,35 @@ impl Line {
             self.say_goodbye(deadline);
         }
         Ok((seen, state))
+    }
+
+    fn greet(
+        &mut self,
+        target: &Target,
+        protocol: Greeting,
+        deadline: Deadline<'_>,
+    ) -> Result<(Seen, LineState), Error> {
+        let again = std::mem::replace(&mut self.greeted, true);
+        Ok(match greet::greet(protocol, &mut self.wire(deadline), again) {
+            Heard::Answered(said) => (answered(Answer::Greeted { said }), LineState::Open),
+            Heard::Refused(reason) => {
+                let layer = RefusalLayer::Application;
+                let refusal = Refusal { layer, alert: None, reason, culprit: None };
+                (Seen::Refused(refusal), LineState::Closed)
+            }
+            Heard::Closed if target.tls.is_some() => {
+                let reason = "the service closed the connection instead of answering";
+                (closed_by_service(reason), LineState::ClosedByService)
+            }
+            Heard::Closed => {
+                (absent("the service closed the connection without an answer"), LineState::ClosedByService)
+            }
+            Heard::Nonsense(reason) => {
+                let reason = format!("no {} from {}: {reason}", target.kind, target.place());
+                (absent(reason), LineState::Closed)
+            }
+            Heard::Failed(error) => self.trouble(target, &error, deadline)?,
+        })
     }
 
     /// In TLS 1.3 the client is done before the service has looked at its certificate: waits for a sign.

@@ -3,13 +3,15 @@
 use crate::Error;
 use crate::http::Request;
 use crate::tls::{TlsMaterial, TlsSetup};
-use notafter_core::{Probe, ServiceName};
+use notafter_core::{Greeting, Probe, ServiceName, StartTls};
 
 /// What is asked once the connection stands.
 #[derive(Debug)]
 pub(crate) enum Question {
     /// Nothing: that it stands is the answer.
     Connect,
+    /// The first question of a protocol.
+    Greet(Greeting),
     /// Whether the handshake comes about.
     Handshake,
     /// One exchange.
@@ -25,6 +27,8 @@ pub(crate) struct Target {
     pub(crate) port: u16,
     pub(crate) question: Question,
     pub(crate) tls: Option<TlsSetup>,
+    /// What is said before TLS begins.
+    pub(crate) starttls: Option<StartTls>,
 }
 
 impl Target {
@@ -38,6 +42,7 @@ impl Target {
             Probe::Alive { .. } | Probe::Exec { .. } | Probe::Log { .. } => {
                 return Err(Error::NotOverNetwork { kind });
             }
+            Probe::Greet { protocol, host, port, .. } => (host, port, Question::Greet(*protocol)),
             Probe::Http { host, port, path, method, tls } => {
                 let default_port = if tls.is_some() { 443 } else { 80 };
                 let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
@@ -53,7 +58,8 @@ impl Target {
             }
             None => None,
         };
-        Ok(Self { kind, from: from.cloned(), host: host.clone(), port: *port, question, tls })
+        let starttls = probe.tls().and_then(|terms| terms.starttls);
+        Ok(Self { kind, from: from.cloned(), host: host.clone(), port: *port, question, tls, starttls })
     }
 
     /// `host:port`, for people.

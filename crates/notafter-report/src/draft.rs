@@ -116,17 +116,26 @@ fn check_lines(text: &mut String, check: &Check) -> fmt::Result {
         Some(Expectation::Rejected { control }) => {
             writeln!(text, "    expect: {{ rejected: {{ control: {} }} }}", quoted(control.as_str()))?;
         }
-        Some(Expectation::Works(Works { status: Some(status), .. })) => {
-            writeln!(text, "    expect: {{ works: {{ status: {status} }} }}")?;
+        // No draft holds a rotation, and nothing else asks for this.
+        Some(Expectation::Serves { .. }) => {}
+        Some(Expectation::Works(works)) => {
+            writeln!(text, "    expect: {{ works: {{{}}} }}", self::works(works))?
         }
-        Some(Expectation::Works(Works { exit: Some(exit), .. })) => {
-            writeln!(text, "    expect: {{ works: {{ exit: {exit} }} }}")?;
-        }
-        Some(Expectation::Works(Works { exit: None, status: None })) | None => {
-            writeln!(text, "    expect: {{ works: {{}} }}")?;
-        }
+        None => writeln!(text, "    expect: {{ works: {{}} }}")?,
     }
     writeln!(text, "    within: {}\n    settle: {}", span(check.within), span(check.settle))
+}
+
+fn works(works: &Works) -> String {
+    let Works { contains, lacks, exit, status } = works;
+    let parts = [
+        exit.map(|exit| format!("exit: {exit}")),
+        status.map(|status| format!("status: {status}")),
+        contains.as_ref().map(|text| format!("contains: {}", quoted(text))),
+        lacks.as_ref().map(|text| format!("lacks: {}", quoted(text))),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!(" {} ", parts.join(", ")) }
 }
 
 fn probe(probe: &Probe) -> String {
@@ -140,6 +149,11 @@ fn probe(probe: &Probe) -> String {
         Probe::Exec { service, command } => {
             format!("exec: {{ service: {}, command: {} }}", quoted(service.as_str()), list(command))
         }
+        Probe::Greet { host, port, tls, .. } => {
+            let address = quoted(&format!("{host}:{port}"));
+            let terms = tls.as_ref().map(terms).unwrap_or_default();
+            format!("{}: {{ address: {address}{terms} }}", probe.kind())
+        }
         Probe::Http { host, port, path, method: how, tls } => {
             let (scheme, terms) = match tls {
                 Some(tls) => ("https", self::terms(tls)),
@@ -148,8 +162,9 @@ fn probe(probe: &Probe) -> String {
             let url = quoted(&format!("{scheme}://{host}:{port}{path}"));
             format!("{scheme}: {{ url: {url}{}{terms} }}", method(*how))
         }
-        Probe::Log { service, contains } => {
-            format!("log: {{ service: {}, contains: {} }}", quoted(service.as_str()), quoted(contains))
+        Probe::Log { service, contains, every } => {
+            let every = every.map(|every| format!(", every: {}", span(every))).unwrap_or_default();
+            format!("log: {{ service: {}, contains: {}{every} }}", quoted(service.as_str()), quoted(contains))
         }
         Probe::Tcp { host, port } => format!("tcp: {{ address: {} }}", quoted(&format!("{host}:{port}"))),
         Probe::Tls { host, port, terms } => {
@@ -167,7 +182,8 @@ fn terms(terms: &TlsTerms) -> String {
         Verify::Webpki => "webpki",
     };
     let name = terms.server_name.as_ref().map(|name| format!(", server_name: {}", quoted(name)));
-    format!(", verify: {verify}{}", name.unwrap_or_default())
+    let starttls = terms.starttls.map(|protocol| format!(", starttls: {}", protocol.name()));
+    format!(", verify: {verify}{}{}", name.unwrap_or_default(), starttls.unwrap_or_default())
 }
 
 fn span(span: Duration) -> String {

@@ -83,6 +83,14 @@ explanations! {
         mend: "Remove or renew it, or add a check that exercises it. Policy decides whether it blocks: \
                `present_but_unused: ignore`, `warn`, `doubt` (inconclusive, unless a TLS check saw it end) or `block`.",
     }
+    FailOpen {
+        meaning: "A peer that the release must refuse (its certificate has ended, is not valid yet, or leads to another \
+                  root) was let in, while the valid peer beside it was let in too, as it should be.",
+        why: "Verification is switched off or incomplete. Nobody notices until somebody uses it, and whatever counts on \
+              refusals, such as revoking a device by letting its certificate end, does nothing.",
+        mend: "Turn verification on where the peer is checked, and give it the trust anchors and intermediates that it \
+               needs. The finding names the check and the peer.",
+    }
     Flaky {
         meaning: "The same case came out differently when it ran again.",
         why: "A failure that comes and goes is no evidence, neither for a break nor against one.",
@@ -134,6 +142,21 @@ explanations! {
               an enrolment that has been withdrawn, or suspended over the renewal, it fails at that end.",
         mend: "Nothing, where renewal is part of the design: watch it, and let operators know what it needs. The \
                scenario must hold what it renews from as it is in production, or the gate proves little.",
+    }
+    RotationNeeded {
+        meaning: "A certificate ends inside the support window, and the release works all the same because a rotation \
+                  of the scenario replaces it in time. The walk performed that rotation under the running services.",
+        why: "It rests on somebody, or something, doing the same in the field, in time and in that way.",
+        mend: "Nothing, if the rotation is automated and watched. Else automate it, or ship what lives longer.",
+    }
+    RotationNotPickedUp {
+        meaning: "A rotation replaced the files of a certificate, and after the time that the scenario allows the \
+                  service still showed the old one to whoever connected.",
+        why: "The new certificate lies on the disk, monitoring of files is content, and on the day on which the old \
+              one ends everybody is refused all the same.",
+        mend: "Reload the service after its files are replaced (`then`), have it watch them, or find in its log why it \
+               did not take them: a key that does not belong to the certificate, permissions, a file replaced by \
+               another one while the service watches the old.",
     }
     Unshifted {
         meaning: "A process ran without proof that it saw the shifted clock, or made a call for the time that the \

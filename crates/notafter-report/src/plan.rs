@@ -122,6 +122,7 @@ fn actions(stop: &Stop<'_>) -> String {
             let names: Vec<&str> = services.iter().map(|service| service.as_str()).collect();
             format!("restart {}", list(&names))
         }
+        Step::Rotate { rotation } => format!("rotation {rotation}"),
     }));
     words.join("; ")
 }

@@ -89,6 +89,13 @@ impl Progress {
                 )
             }
             Event::Observed { case, observation } => self.observed(page, case, observation),
+            Event::Rotated { case, rotated } => match (&rotated.failed, self.detail) {
+                (Some(reason), _) => {
+                    line(page, case.as_str(), &format!("rotation {} failed: {reason}", rotated.rotation))
+                }
+                (None, Detail::Full) => line(page, case.as_str(), &format!("rotation {}", rotated.rotation)),
+                (None, _) => Ok(()),
+            },
             Event::ServiceEnded { case, .. } if self.tally(case).point.is_some() => Ok(()),
             Event::ServiceEnded { case, end } => service_ended(page, case, end),
             Event::ServiceReady { case, service, took, .. } if self.detail == Detail::Full => {

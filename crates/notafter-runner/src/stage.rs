@@ -4,10 +4,10 @@ use crate::allowance::Allowance;
 use crate::images::Images;
 use crate::secrets::Secrets;
 use crate::{Error, Options};
-use notafter_backend::{FileSpec, LaunchSpec, VolumeContent, VolumeMount};
+use notafter_backend::{FileLayout, FileSpec, LaunchSpec, VolumeContent, VolumeMount};
 use notafter_core::{
-    EnvValue, ImageRef, MountedFile, MountedSource, ReadyProbe, Scenario, Service, ServiceName, VolumeName,
-    VolumeState,
+    CredentialName, EnvValue, Fingerprint, ImageRef, MountedFile, MountedSource, ReadyProbe, Replacement,
+    Scenario, Service, ServiceName, UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::ImageConfig;
 use notafter_pki::Pki;
@@ -34,6 +34,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) allowance: Allowance,
     /// See [`Options::linger`].
     pub(crate) linger: Duration,
+    /// What the scenario calls the certificates that were made for it.
+    pub(crate) declared: BTreeMap<Fingerprint, CredentialName>,
 }
 
 /// When a service counts as ready.
@@ -72,7 +74,36 @@ impl<'a> Stage<'a> {
             launches.insert(service.name.clone(), launch(scenario, service, images, pki, &secrets)?);
         }
         let allowance = Allowance::new(scenario.budget, options.interrupt.clone());
-        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, linger: options.linger })
+        let declared =
+            pki.iter().map(|(name, issued)| (issued.credential().fingerprint, name.clone())).collect();
+        let linger = options.linger;
+        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, linger, declared })
+    }
+
+    /// What starts `service` at `at`: with the material that rotations have brought by then.
+    ///
+    /// # Errors
+    /// As for [`Self::build`].
+    pub(crate) fn launch_at(&self, service: &Service, at: UnixTime) -> Result<Option<LaunchSpec>, Error> {
+        let Some(mut spec) = self.launches.get(&service.name).cloned() else { return Ok(None) };
+        if self.scenario.rotations.iter().any(|rotation| rotation.at <= at) {
+            let files = service.files.iter().map(|file| self.file(service, file, at));
+            spec.files = files.collect::<Result<_, _>>()?;
+        }
+        Ok(Some(spec))
+    }
+
+    /// A file of `service` as it is at `at`.
+    ///
+    /// # Errors
+    /// As for [`Self::build`].
+    pub(crate) fn file(
+        &self,
+        service: &Service,
+        file: &MountedFile,
+        at: UnixTime,
+    ) -> Result<FileSpec, Error> {
+        file_at(self.scenario, service, file, self.pki, at)
     }
 }
 
@@ -113,8 +144,7 @@ fn launch(
     }
     let mut files = Vec::new();
     for file in &service.files {
-        let contents = contents(scenario, service, file, pki)?;
-        files.push(FileSpec { path: file.path.clone(), contents, mode: file.mode });
+        files.push(file_at(scenario, service, file, pki, scenario.start.instant())?);
     }
     Ok(LaunchSpec {
         service: service.name.clone(),
@@ -191,7 +221,34 @@ fn environment(service: &Service, config: &ImageConfig, secrets: &Secrets) -> BT
     env
 }
 
-/// The bytes of a mounted file.
+fn file_at(
+    scenario: &Scenario,
+    service: &Service,
+    file: &MountedFile,
+    pki: &Pki,
+    at: UnixTime,
+) -> Result<FileSpec, Error> {
+    let contents = contents(scenario, service, file, pki, at)?;
+    let layout = match is_swapped(scenario, service, file) {
+        true => FileLayout::Linked,
+        false => FileLayout::Plain,
+    };
+    Ok(FileSpec { path: file.path.clone(), contents, mode: file.mode, layout })
+}
+
+/// Whether `file` lies in a folder that some rotation exchanges as a whole.
+fn is_swapped(scenario: &Scenario, service: &Service, file: &MountedFile) -> bool {
+    let beside = || service.files.iter().filter(|other| file.folder.is_some() && other.folder == file.folder);
+    scenario.rotations.iter().filter(|rotation| rotation.replacement == Replacement::SymlinkSwap).any(
+        |rotation| {
+            beside().any(|other| {
+                other.source.credential() == Some(&rotation.credential) && rotation.reaches(Some(&other.path))
+            })
+        },
+    )
+}
+
+/// The bytes of a mounted file at `at`.
 ///
 /// # Errors
 /// [`Error::FileUnreadable`], [`Error::FileTooLarge`], or [`Error::Pki`] for a credential that is not declared.
@@ -200,8 +257,12 @@ pub(crate) fn contents(
     service: &Service,
     file: &MountedFile,
     pki: &Pki,
+    at: UnixTime,
 ) -> Result<Vec<u8>, Error> {
-    let issued = |name| pki.issued(name).map_err(Error::Pki);
+    let issued = |name| {
+        let name = scenario.standing_for(name, Some(&file.path), at);
+        pki.issued(name).map_err(Error::Pki)
+    };
     Ok(match &file.source {
         MountedSource::Certificate(name) => issued(name)?.certificate_pem().as_bytes().to_vec(),
         MountedSource::Chain(name) => issued(name)?.chain_pem().as_bytes().to_vec(),

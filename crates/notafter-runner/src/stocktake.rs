@@ -46,8 +46,11 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
         for file in &service.files {
             // A key has no end of its own.
             if !matches!(file.source, MountedSource::Key(_)) {
-                let bytes = stage::contents(scenario, service, file, pki)?;
-                stock.add(scan_bytes(&bytes, &file.path, &service.name));
+                let instants = scenario.rotations.iter().map(|rotation| rotation.at);
+                for at in [scenario.start.instant()].into_iter().chain(instants) {
+                    let bytes = stage::contents(scenario, service, file, pki, at)?;
+                    stock.add(scan_bytes(&bytes, &file.path, &service.name));
+                }
             }
         }
     }

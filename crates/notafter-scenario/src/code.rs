@@ -136,6 +136,8 @@ codes! {
     PathNotPlain => "path-not-plain", "Write the path without `.`, `..` and empty parts.";
     /// Two services listen on the same port.
     PortTaken => "port-taken", "Give one of them another port: services share the addresses of one network.";
+    /// A rotation and what it is to replace do not fit together.
+    RotationMisfit => "rotation-misfit", "Rotate what a service or a probe holds, inside the support window, once at each instant.";
     /// The support window has no length.
     SupportNotPositive => "support-not-positive", "Say how long the release must live, as in `support: 2y`.";
     /// The text is longer than any scenario needs to be.

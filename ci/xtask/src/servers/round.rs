@@ -5,7 +5,8 @@ use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::Backend as _;
 use notafter_backend::{
-    Embedded, ExecOutcome, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState, StopReason,
+    Embedded, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
+    StopReason,
 };
 use notafter_core::{Motion, Pace, ServiceName, UnixTime};
 use std::path::Path;
@@ -89,7 +90,7 @@ fn launch(trial: &Trial<'_>, service: &ServiceName) -> Result<LaunchSpec> {
     let file = |name: &str| -> Result<FileSpec> {
         let path = directory.join(name);
         let contents = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-        Ok(FileSpec { path: format!("{PLACE}/{name}"), contents, mode: 0o644 })
+        Ok(FileSpec { path: format!("{PLACE}/{name}"), contents, mode: 0o644, layout: FileLayout::Plain })
     };
     Ok(LaunchSpec {
         service: service.clone(),

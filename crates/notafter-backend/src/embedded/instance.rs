@@ -6,9 +6,9 @@ use crate::wire::Host;
 use crate::wire::{
     Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, Tree, VolumeHead,
 };
-use crate::{Error, ExecOutcome, LaunchSpec, Log, RootTree, ServiceState};
+use crate::{Error, ExecOutcome, FileSpec, LaunchSpec, Log, RootTree, ServiceState};
 use notafter_clock::{CanaryReport, Ledger, Survey};
-use notafter_core::ServiceName;
+use notafter_core::{Replacement, ServiceName};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
 use std::io;
@@ -53,8 +53,7 @@ impl Instance {
             |source| Error::Sandbox { action: format!("prepare the launch of {}", spec.service), source };
         let (ours, theirs) = Channel::pair().map_err(failed)?;
         let (log, log_end) = LogReader::start().map_err(failed)?;
-        let contents: Vec<u8> = spec.files.iter().flat_map(|file| file.contents.iter().copied()).collect();
-        let files = notafter_sys::memfd::sealed("notafter-files", &contents).map_err(failed)?;
+        let files = in_memory(&spec.files).map_err(failed)?;
         let blueprint = blueprint(spec, hosts);
         let service = spec.service.clone();
         let last = ServiceState::Idle;
@@ -82,6 +81,31 @@ impl Instance {
         match self.ask(&InitRequest::State)? {
             Some(InitReply::State(state)) => Ok(service_state(state)),
             _ => Err(self.confused()),
+        }
+    }
+
+    /// Exchanges files under its processes.
+    pub(super) fn replace(&mut self, replacement: Replacement, files: &[FileSpec]) -> Result<(), Error> {
+        let failed =
+            |source| Error::Sandbox { action: format!("hand over new files for {}", self.service), source };
+        let contents = in_memory(files).map_err(failed)?;
+        self.send(&InitRequest::Replace { replacement, files: heads(files) }, Some(contents))?;
+        match self.receive(PATIENCE)? {
+            InitReply::Replaced => Ok(()),
+            InitReply::Failed(mut failure) => {
+                failure.action = format!("{} of {}", failure.action, self.service);
+                Err(failure.into())
+            }
+            _ => Err(self.confused()),
+        }
+    }
+
+    /// Sends a signal to the main process; how that stood before.
+    pub(super) fn signal(&mut self, number: i32) -> Result<ServiceState, Error> {
+        match self.ask(&InitRequest::Signal { number })? {
+            None => Ok(self.last.clone()),
+            Some(InitReply::State(state)) => Ok(service_state(state)),
+            Some(_) => Err(self.confused()),
         }
     }
 
@@ -202,6 +226,7 @@ impl Instance {
             InitReply::Failed(failure) => return Err(failure.into()),
             InitReply::Canary(_)
             | InitReply::Ledger(_)
+            | InitReply::Replaced
             | InitReply::Started { .. }
             | InitReply::State(_)
             | InitReply::Surveyed(_)
@@ -284,11 +309,7 @@ fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
         user: spec.user.clone(),
         workdir: spec.workdir.clone(),
         stop_signal: spec.stop_signal.unwrap_or(SIGTERM),
-        files: spec
-            .files
-            .iter()
-            .map(|file| FileHead { path: file.path.clone(), mode: file.mode, len_bytes: file.contents.len() })
-            .collect(),
+        files: heads(&spec.files),
         volumes: spec
             .volumes
             .iter()
@@ -301,6 +322,22 @@ fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
             .collect(),
         hosts: hosts.to_vec(),
     }
+}
+
+fn heads(files: &[FileSpec]) -> Vec<FileHead> {
+    let head = |file: &FileSpec| FileHead {
+        path: file.path.clone(),
+        mode: file.mode,
+        layout: file.layout,
+        len_bytes: file.contents.len(),
+    };
+    files.iter().map(head).collect()
+}
+
+/// The bytes of all of them, in memory that nobody can change.
+fn in_memory(files: &[FileSpec]) -> io::Result<OwnedFd> {
+    let contents: Vec<u8> = files.iter().flat_map(|file| file.contents.iter().copied()).collect();
+    notafter_sys::memfd::sealed("notafter-files", &contents)
 }
 
 /// The end of a command's output.

@@ -12,11 +12,13 @@ use crate::docker::Images;
 use crate::traces::raze_abandoned;
 use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, NoConnection, Premises, Tree};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, HostClock, LaunchSpec, Log, Moved, RootTree, Sandbox, SandboxSpec,
-    ServiceState, StopReason, Unproven, WitnessReport,
+    ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, RootTree, Sandbox,
+    SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
-use notafter_core::{ClockReading, ClockWitness, Isolation, Motion, ServiceName, UnixTime, WitnessBasis};
+use notafter_core::{
+    ClockReading, ClockWitness, Isolation, Motion, Replacement, ServiceName, UnixTime, WitnessBasis,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -327,6 +329,19 @@ impl Sandbox for EmbeddedSandbox {
         within: Duration,
     ) -> Result<ExecOutcome, Error> {
         self.known(service)?.exec(command, within)
+    }
+
+    fn replace(
+        &mut self,
+        service: &ServiceName,
+        replacement: Replacement,
+        files: &[FileSpec],
+    ) -> Result<(), Error> {
+        self.known(service)?.replace(replacement, files)
+    }
+
+    fn signal(&mut self, service: &ServiceName, number: i32) -> Result<ServiceState, Error> {
+        self.known(service)?.signal(number)
     }
 
     fn connect(

@@ -4,6 +4,7 @@
 use super::devices::set_mode;
 use super::launch::{self, Ground};
 use super::machine_tree::text_of;
+use super::replace;
 use super::users::{self, User};
 use crate::wire::{Attempt, Blueprint, Failure};
 use notafter_sys::fork::Identity;
@@ -39,6 +40,7 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
         fs::write("/etc/nsswitch.conf", "hosts: files\n").doing(|| "write /etc/nsswitch.conf".to_owned())?;
     }
     for (index, (head, bytes)) in launch::files(&blueprint.files, contents).enumerate() {
+        replace::refuse_linked(head)?;
         let place = Path::new(MEMORY).join(format!("file-{index}"));
         lay_file(&place, bytes, head.mode, (user.uid, user.gid))
             .and_then(|()| link(&place, Path::new(&head.path)))

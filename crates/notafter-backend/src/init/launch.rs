@@ -2,9 +2,9 @@
 
 use super::tree::RootTree;
 use super::users::User;
-use super::{container_tree, copied_tree, copy, devices, machine_tree, own_tree};
-use crate::VolumeContent;
+use super::{container_tree, copied_tree, copy, devices, machine_tree, own_tree, replace};
 use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree, VolumeHead};
+use crate::{FileLayout, VolumeContent};
 use notafter_core::VolumeState;
 use notafter_sys::fork::Identity;
 use rustix::thread::CapabilitySet;
@@ -130,7 +130,10 @@ pub(super) fn lay_in(
         tree.lay_file("/etc/nsswitch.conf", b"hosts: files\n", 0o644, (0, 0))?;
     }
     for (head, bytes) in files(&blueprint.files, contents) {
-        tree.lay_file(&head.path, bytes, head.mode, owner)?;
+        match head.layout {
+            FileLayout::Linked => replace::lay_linked(tree, head, bytes, owner)?,
+            FileLayout::Plain => drop(tree.lay_file(&head.path, bytes, head.mode, owner)?),
+        }
     }
     Ok(())
 }

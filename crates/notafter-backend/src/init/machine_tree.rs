@@ -2,7 +2,7 @@
 //! the sandbox's house, and only where nothing is.
 
 use super::launch::{self, Ground, Site};
-use super::machine_user;
+use super::{machine_user, replace};
 use crate::traces::Journal;
 use crate::wire::{Attempt, Blueprint, Failure};
 use std::fs::{self, File};
@@ -35,6 +35,7 @@ pub(super) fn lay(
     name_hosts(blueprint, &mut journal, &mut remarks)?;
     let mut ground = MachineTree { journal, own: house.join(blueprint.service.as_str()), house };
     for (head, bytes) in launch::files(&blueprint.files, contents) {
+        replace::refuse_linked(head)?;
         ground.file(&head.path, bytes, head.mode, owner)?;
     }
     for (source, inside) in &blueprint.binds {

@@ -20,6 +20,7 @@ mod machine_user;
 mod members;
 mod own_tree;
 mod plain;
+mod replace;
 mod serve;
 mod tree;
 mod users;

@@ -4,10 +4,13 @@ use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
 use super::members::Members;
 use super::plain::plain_words;
+use super::replace;
 use crate::HostClock;
-use crate::wire::{Attempt, Blueprint, Channel, Deadline, Failure, InitReply, InitRequest, MainState, Tree};
+use crate::wire::{
+    Attempt, Blueprint, Channel, Deadline, Failure, FileHead, InitReply, InitRequest, MainState, Tree,
+};
 use notafter_clock::{Ledger, Survey};
-use notafter_core::ClockReading;
+use notafter_core::{ClockReading, Replacement};
 use notafter_sys::fork;
 use rustix::process::{Pid, Signal};
 use std::ffi::CString;
@@ -190,6 +193,21 @@ impl Init {
                 Some(supervisor) => supervisor.audit().map_err(broken)?,
                 None => Ledger::default(),
             }),
+            InitRequest::Replace { replacement, files } => {
+                let contents = fds.pop().ok_or(End::Orphaned)?;
+                match self.replace(replacement, &files, contents) {
+                    Ok(()) => InitReply::Replaced,
+                    Err(failure) => InitReply::Failed(failure),
+                }
+            }
+            InitRequest::Signal { number } => {
+                let before = self.state();
+                if let Some(pid) = self.pid {
+                    // One that ends this moment is told of as one that runs; its end shows at the next look.
+                    let _ = notafter_sys::signals::send(pid.as_raw_nonzero().get(), number);
+                }
+                InitReply::State(before)
+            }
             InitRequest::State => InitReply::State(self.state()),
             InitRequest::Stop { grace } => self.stop(grace)?,
             InitRequest::Survey => InitReply::Surveyed(match self.engine.supervisor() {
@@ -306,6 +324,31 @@ impl Init {
                 InitReply::TimedOut
             }
         })
+    }
+
+    fn replace(
+        &self,
+        replacement: Replacement,
+        files: &[FileHead],
+        contents: OwnedFd,
+    ) -> Result<(), Failure> {
+        let ground = self.ground.as_ref().map_err(|reason| Failure::new("replace files", reason.clone()))?;
+        match self.members {
+            Members::OfNamespace => {}
+            Members::BelowInit | Members::OfContainer => {
+                return Err(Failure::new(
+                    "replace files",
+                    "this works only in namespaces of the gate's own: use the embedded back end",
+                ));
+            }
+        }
+        let contents = notafter_sys::memfd::contents(contents, MAX_FILES_BYTES)
+            .doing(|| "read the new files of the service".to_owned())?;
+        // Where there is one user, everything is that user's.
+        let identity = &ground.identity;
+        let owner = identity.groups.as_ref().map_or((0, 0), |_| (identity.uid, identity.gid));
+        let files: Vec<(&FileHead, &[u8])> = launch::files(files, &contents).collect();
+        replace::replace(replacement, &files, owner)
     }
 
     fn canary(&mut self) -> Result<InitReply, End> {

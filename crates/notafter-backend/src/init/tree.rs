@@ -202,6 +202,24 @@ impl RootTree {
         Ok(within(&self.root, &canonical))
     }
 
+    /// Lays a symbolic link in; one that leads there already stays.
+    pub(super) fn lay_link(&self, inside: &str, points_to: &str) -> Result<(), Failure> {
+        let make = |parent: PathBuf, name: &std::ffi::OsStr| -> io::Result<()> {
+            self.make_ground(&parent)?;
+            let place = self.place_of(&parent.join(name));
+            match fs::read_link(&place) {
+                Ok(known) if known == Path::new(points_to) => Ok(()),
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                Err(_) => symlink(points_to, &place),
+            }
+        };
+        let path = Path::new(inside);
+        let (Some(parent), Some(name)) = (path.parent().and_then(Path::to_str), path.file_name()) else {
+            return Err(Failure::new(format!("lay in {inside}"), "the path names no file"));
+        };
+        make(self.canonical(parent)?, name).doing(|| format!("lay in the link {inside}"))
+    }
+
     /// Whether something is at `inside`.
     pub(super) fn has(&self, inside: &str) -> bool {
         self.canonical(inside).is_ok_and(|path| self.source_of(&path).is_some())

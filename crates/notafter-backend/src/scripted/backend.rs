@@ -3,7 +3,7 @@
 use super::sandbox::ScriptedSandbox;
 use super::script::Script;
 use crate::{Backend, Error, Sandbox, SandboxSpec};
-use notafter_core::{ClockReading, Isolation, Motion, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Isolation, Motion, Replacement, ServiceName, UnixTime};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,22 @@ pub enum Call {
     },
     /// A sandbox was opened, on this clock.
     Open(Option<UnixTime>),
+    /// Files were exchanged.
+    Replace {
+        /// The service.
+        service: ServiceName,
+        /// How.
+        replacement: Replacement,
+        /// Which.
+        paths: Vec<String>,
+    },
+    /// A signal was sent.
+    Signal {
+        /// The service.
+        service: ServiceName,
+        /// Its number.
+        number: i32,
+    },
     /// A service was stopped.
     Stop(ServiceName),
 }

@@ -3,10 +3,12 @@
 use super::backend::{Call, LONGEST_SILENCE};
 use super::script::{Life, Moment, PortAct, Script, Serve};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState,
+    ConnectFailure, Error, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState,
     StopReason, WitnessReport,
 };
-use notafter_core::{ClockReading, ClockWitness, Motion, Restless, ServiceName, UnixTime, WitnessBasis};
+use notafter_core::{
+    ClockReading, ClockWitness, Motion, Replacement, Restless, ServiceName, UnixTime, WitnessBasis,
+};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -193,6 +195,22 @@ impl Sandbox for ScriptedSandbox {
             self.witness(service, pid, command.first().map_or("", String::as_str));
         }
         Ok(outcome)
+    }
+
+    fn replace(
+        &mut self,
+        service: &ServiceName,
+        replacement: Replacement,
+        files: &[FileSpec],
+    ) -> Result<(), Error> {
+        let paths = files.iter().map(|file| file.path.clone()).collect();
+        (self.note)(Call::Replace { service: service.clone(), replacement, paths });
+        self.known(service).map(|_| ())
+    }
+
+    fn signal(&mut self, service: &ServiceName, number: i32) -> Result<ServiceState, Error> {
+        (self.note)(Call::Signal { service: service.clone(), number });
+        self.known(service).map(|launched| launched.state.clone())
     }
 
     fn connect(

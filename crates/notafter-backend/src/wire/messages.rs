@@ -1,9 +1,9 @@
 //! The requests and their answers.
 
 use super::Failure;
-use crate::VolumeContent;
+use crate::{FileLayout, VolumeContent};
 use notafter_clock::{CanaryReport, Ledger, Survey};
-use notafter_core::{ClockReading, ServiceName, VolumeName, VolumeState};
+use notafter_core::{ClockReading, Replacement, ServiceName, VolumeName, VolumeState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,6 +83,7 @@ pub(crate) enum Tree {
 pub(crate) struct FileHead {
     pub(crate) path: String,
     pub(crate) mode: u32,
+    pub(crate) layout: FileLayout,
     pub(crate) len_bytes: usize,
 }
 
@@ -177,6 +178,10 @@ pub(crate) enum InitRequest {
     Jumped,
     /// [`InitReply::Ledger`].
     Ledger,
+    /// Exchanges files: [`InitReply::Replaced`] or [`InitReply::Failed`]. With the memory file of their bytes.
+    Replace { replacement: Replacement, files: Vec<FileHead> },
+    /// Sends a signal to the main process: [`InitReply::State`], as it stood before.
+    Signal { number: i32 },
     /// [`InitReply::State`].
     State,
     /// Asks the main process to end and waits for it, `grace` at most: [`InitReply::State`].
@@ -195,6 +200,7 @@ pub(crate) enum InitReply {
     Failed(Failure),
     /// Empty without a shifted clock.
     Ledger(Ledger),
+    Replaced,
     Started {
         remarks: Vec<String>,
     },

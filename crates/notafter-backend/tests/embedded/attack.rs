@@ -54,6 +54,7 @@ fn an_init_is_out_of_reach_of_what_it_started() {
         path: "/tmp/attack.py".to_owned(),
         contents: std::fs::read(attack).unwrap(),
         mode: 0o644,
+        layout: notafter_backend::FileLayout::Plain,
     }];
     for user in [None, Some("www-data".to_owned())] {
         let mut sandbox = shifted();

@@ -2,10 +2,10 @@
 
 use crate::scene::{LONG, host_clock, idle, name, run, sandbox, server, shell, wait_for_end, wait_for_log};
 use notafter_backend::{
-    Bind, ConnectFailure, Error, ExecOutcome, FileSpec, LaunchSpec, RootTree, ServiceState, StopReason,
-    VolumeContent, VolumeMount,
+    Bind, ConnectFailure, Error, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, ServiceState,
+    StopReason, VolumeContent, VolumeMount,
 };
-use notafter_core::{Motion, VolumeName, VolumeState};
+use notafter_core::{Motion, Replacement, VolumeName, VolumeState};
 use std::io::Read;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(crate) const ALL: &[Behaviour] = &[
     ("a_service_without_command_is_a_place_for_commands", a_service_without_command_is_idle),
     ("an_unpacked_tree_is_never_written_to", an_unpacked_tree_is_never_written_to),
     ("files_are_laid_in_with_mode_and_links_followed", files_are_laid_in),
+    ("files_are_replaced_under_a_service_in_four_ways", files_are_replaced),
     ("long_output_keeps_its_ends", long_output_keeps_its_ends),
     ("names_resolve_between_services", names_resolve_between_services),
     ("unknown_services_are_errors", unknown_services_are_errors),
@@ -203,6 +204,49 @@ fn a_restart_keeps_carried_volumes() {
     assert_eq!(code, 0);
 }
 
+/// Whether the same file is still there, and whether one that was opened before sees the change, tells the ways apart.
+fn files_are_replaced() {
+    let mut sandbox = sandbox(&["a"]);
+    for (replacement, layout, same_file) in [
+        (Replacement::Rename, FileLayout::Plain, false),
+        (Replacement::SymlinkSwap, FileLayout::Linked, false),
+        (Replacement::TruncateWrite, FileLayout::Plain, true),
+        (Replacement::UnlinkCreate, FileLayout::Plain, false),
+    ] {
+        let files = |contents: &str| {
+            ["tls.crt", "tls.key"].map(|name| FileSpec {
+                path: format!("/etc/node/tls/{name}"),
+                contents: format!("{contents} {name}\n").into_bytes(),
+                mode: 0o440,
+                layout,
+            })
+        };
+        let spec = LaunchSpec { files: files("old").to_vec(), user: Some("33:33".to_owned()), ..idle("a") };
+        sandbox.launch(&spec).unwrap();
+        let inode = "stat -L -c %i /etc/node/tls/tls.crt";
+        let before = run(&mut *sandbox, "a", inode).1;
+        for contents in ["new", "newer"] {
+            sandbox.replace(&name("a"), replacement, &files(contents)).unwrap();
+            let (code, shown) = run(
+                &mut *sandbox,
+                "a",
+                "cd /etc/node/tls && cat tls.crt tls.key && stat -L -c '%a %u' tls.key",
+            );
+            let expected = format!("{contents} tls.crt\n{contents} tls.key\n440 33\n");
+            assert_eq!((code, shown), (0, expected), "{replacement}");
+        }
+        assert_eq!(before == run(&mut *sandbox, "a", inode).1, same_file, "{replacement}");
+    }
+    let missing = FileSpec {
+        path: "/etc/node/none".to_owned(),
+        contents: Vec::new(),
+        mode: 0o644,
+        layout: FileLayout::Plain,
+    };
+    let failed = sandbox.replace(&name("a"), Replacement::UnlinkCreate, &[missing]);
+    assert!(matches!(failed, Err(Error::Sandbox { .. })), "{failed:?}");
+}
+
 fn files_are_laid_in() {
     let mut sandbox = sandbox(&["a"]);
     let mut spec = idle("a");
@@ -211,6 +255,7 @@ fn files_are_laid_in() {
             path: path.to_owned(),
             contents: b"#!/bin/sh\necho ran\n".to_vec(),
             mode,
+            layout: FileLayout::Plain,
         });
     }
     spec.user = Some("33:33".to_owned());

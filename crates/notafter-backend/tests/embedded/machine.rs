@@ -40,7 +40,12 @@ fn open(hosts: &[&str], clock: Option<UnixTime>) -> Box<dyn Sandbox> {
 }
 
 fn file(path: &str, contents: &str) -> FileSpec {
-    FileSpec { path: path.to_owned(), contents: contents.into(), mode: 0o640 }
+    FileSpec {
+        path: path.to_owned(),
+        contents: contents.into(),
+        mode: 0o640,
+        layout: notafter_backend::FileLayout::Plain,
+    }
 }
 
 fn volume(path: &str, state: VolumeState) -> VolumeMount {

@@ -70,6 +70,7 @@ pub(crate) fn server(service: &str, port: u16, answer: &str) -> LaunchSpec {
             path: "/tmp/notafter-server.py".to_owned(),
             contents: script.into_bytes(),
             mode: 0o644,
+            layout: notafter_backend::FileLayout::Plain,
         }],
         ..idle(service)
     }

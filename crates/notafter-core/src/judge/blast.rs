@@ -5,8 +5,8 @@ use crate::checkpoint::{Checkpoint, Look, checkpoints, fatal_ends, first_failure
 use crate::holder::{Holders, needs, reach};
 use crate::refine::boundaries;
 use crate::{
-    CaseRecord, Check, CheckName, Connection, Finding, Fingerprint, Purpose, RunRecord, Scenario, Seen,
-    ServiceEnd, ServiceName,
+    CaseRecord, Check, CheckName, Connection, Expectation, Finding, Fingerprint, Purpose, RunRecord,
+    Scenario, Seen, ServiceEnd, ServiceName,
 };
 use std::collections::BTreeSet;
 
@@ -50,14 +50,27 @@ pub(super) fn describe(
     let any = earliest.peek().copied();
     let telling =
         earliest.find(|look| first.is_some_and(|first| look.check.probe.target() == first.as_str())).or(any);
+    let botched = points.iter().flatten().find_map(|point| Some((point.at, point.botched?)));
     match (telling, ends.first()) {
+        (None, None) if botched.is_some() => {
+            let Some((at, (rotation, reason))) = botched else { return };
+            finding.expected = Some(format!("rotation {rotation} ends well"));
+            finding.seen = Some(reason.to_owned());
+            finding.seen_at = Some(at);
+            finding.location = scenario.rotation(rotation).map(|rotation| rotation.location.clone());
+        }
         (Some(look), _) => {
             let at = look.observation.begin.second;
             let span = look.check.expectation_at(at);
             finding.expected =
                 span.map(|span| format!("{} {}", look.check.name, words::expected(&span.expectation)));
             finding.location = Some(span.map_or(&look.check.location, |span| &span.location).clone());
-            finding.seen = Some(words::seen(&look.observation.seen));
+            finding.seen = Some(match span.map(|span| &span.expectation) {
+                Some(Expectation::Serves { .. }) => words::shown(look.observation),
+                Some(Expectation::Rejected { .. } | Expectation::Works(_)) | None => {
+                    words::seen(&look.observation.seen)
+                }
+            });
             finding.seen_at = Some(at);
         }
         (None, Some(end)) => {

@@ -2,7 +2,7 @@
 
 use super::blast::describe;
 use super::finding::finding;
-use super::words;
+use super::{rotation, words};
 use crate::attribute::{attribute, coincides};
 use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
@@ -35,6 +35,11 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         Some(_) | None => {}
     }
     let case = record.case(control)?;
+    match investigation.fails_open {
+        Some(Repeat::Failed) => return Some(of_fail_open(record, case)),
+        Some(Repeat::Passed) => return flaky(record, control),
+        Some(Repeat::Unknown) | None => {}
+    }
     let code = FindingCode::ControlFails;
     let mut found = finding(code, Severity::Inconclusive, String::new());
     describe(record, &mut found, case, None);
@@ -45,6 +50,17 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
     };
     found.help = words::help(code).map(str::to_owned);
     Some(found)
+}
+
+fn of_fail_open(record: &RunRecord, case: &CaseRecord) -> Finding {
+    let code = FindingCode::FailOpen;
+    let mut found = finding(code, Severity::Block, String::new());
+    describe(record, &mut found, case, None);
+    let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    let names: Vec<&str> = found.checks.iter().map(|(name, _)| name.as_str()).collect();
+    found.summary = format!("{what} lets in whom it must refuse: {}", names.join(", "));
+    found.help = words::help(code).map(str::to_owned);
+    found
 }
 
 fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
@@ -71,9 +87,15 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
         Repeat::Unknown => return None,
     }
     let shown = Shown::new(record, motion.last_pass, motion.first_fail, &motion.case)?;
+    if let Some(rotation) = rotation::not_picked_up(record, shown.case) {
+        let mut found = shown.finding(record, FindingCode::RotationNotPickedUp);
+        found.summary = rotation::headline(record, &found, rotation);
+        return Some(found);
+    }
+    let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == motion.first_fail);
     let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &shown.bracket));
     let aged = !motion.restarted.is_empty() || motion.aged_fails;
-    if at_edge || aged || motion.behind.is_some() || motion.by_time_alone {
+    if at_edge || rotates || aged || motion.behind.is_some() || motion.by_time_alone {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
         if let Some(edge) = motion.behind {
             blame_delayed(record, &mut found, edge);
@@ -166,6 +188,8 @@ impl<'a> Shown<'a> {
         let mut found = finding(code, Severity::Block, String::new());
         found.bracket = Some(self.bracket);
         (found.culprit, found.evidence) = attribute(record, Some(self.bracket), &self.case.case.id);
+        found.evidence.extend(rotation::evidence(record, self.bracket, found.culprit));
+        found.evidence.sort();
         describe(record, &mut found, self.case, self.walk);
         found.help = Some(help(record, code, &found));
         found
@@ -178,7 +202,14 @@ impl<'a> Shown<'a> {
             true => format!("at {}", self.bracket.first_fail),
             false => format!("between {} and {}", self.bracket.last_pass, self.bracket.first_fail),
         };
-        format!("{what} breaks {when}: {}", because(record, found))
+        let rotated = rotation::because(record, found);
+        match (found.culprit, rotated) {
+            (_, None) => format!("{what} breaks {when}: {}", because(record, found)),
+            (Some(_), Some(rotated)) => {
+                format!("{what} breaks {when}: {}; {rotated}", because(record, found))
+            }
+            (None, Some(rotated)) => format!("{what} breaks {when}: {rotated}"),
+        }
     }
 }
 
@@ -189,7 +220,7 @@ fn culprit<'a>(record: &'a RunRecord, found: &Finding) -> Option<&'a Credential>
 fn because(record: &RunRecord, found: &Finding) -> String {
     let edges = found.evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
+        Evidence::NamedInLog { .. } | Evidence::Rotation { .. } | Evidence::SeenOnTheWire { .. } => None,
     });
     match culprit(record, found) {
         Some(credential) => {

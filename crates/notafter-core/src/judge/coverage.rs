@@ -3,16 +3,21 @@
 use super::finding::finding;
 use super::words;
 use crate::checkpoint::{Checkpoint, Look, checkpoints};
-use crate::holder::{Holders, edges_in, is_anchor};
+use crate::holder::{Holders, edges_in, is_anchor, is_in_use};
 use crate::refine::believed;
 use crate::{
     Check, Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding,
     FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
 };
 
-/// Edges inside the window, in time order.
+/// Edges inside the window of what is in use then, in time order.
 fn window(record: &RunRecord) -> Vec<Edge> {
-    edges_in(record, record.scenario.start.instant(), record.scenario.horizon)
+    let mut edges = edges_in(record, record.scenario.start.instant(), record.scenario.horizon);
+    edges.retain(|edge| {
+        let credential = record.inventory.find(edge.credential);
+        credential.is_none_or(|credential| is_in_use(&record.scenario, credential, edge.changed_at()))
+    });
+    edges
 }
 
 /// The walks that can be believed, checkpoint by checkpoint.
@@ -83,7 +88,7 @@ fn crosses(
         let looks: Vec<_> = walk
             .iter()
             .flat_map(|point| point.looks.iter().map(move |look| (point.at, look)))
-            .filter(|(_, look)| look.check.name == check.name)
+            .filter(|(_, look)| look.check.name == check.name && look.observation.tries > 0)
             .collect();
         let behind = |at: UnixTime, look: &Look<'_>| {
             at >= changed || (edge.kind == EdgeKind::NotAfter && at == edge.at && look.met == Some(false))
@@ -183,7 +188,9 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
                     Evidence::Coincidence { edge } | Evidence::Delayed { edge } => {
                         edge.credential == credential.fingerprint
                     }
-                    Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => false,
+                    Evidence::NamedInLog { .. }
+                    | Evidence::Rotation { .. }
+                    | Evidence::SeenOnTheWire { .. } => false,
                 })
         })
     };

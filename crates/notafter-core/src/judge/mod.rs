@@ -9,6 +9,7 @@ mod coverage;
 mod finding;
 mod policy;
 mod renewal;
+mod rotation;
 mod soundness;
 #[cfg(test)]
 mod tests;

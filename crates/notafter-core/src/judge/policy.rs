@@ -11,10 +11,13 @@ fn is_waivable(code: FindingCode) -> bool {
         | FindingCode::CoverageBelowPolicy
         | FindingCode::CredentialNotCrossed
         | FindingCode::ExpiredEmbeddedCredential
+        | FindingCode::FailOpen
         | FindingCode::Flaky
         | FindingCode::JumpIntolerant
         | FindingCode::NeverIdle
-        | FindingCode::RenewalNeeded => true,
+        | FindingCode::RenewalNeeded
+        | FindingCode::RotationNeeded
+        | FindingCode::RotationNotPickedUp => true,
         FindingCode::AlreadyBroken
         | FindingCode::BudgetExceeded
         | FindingCode::ControlFails

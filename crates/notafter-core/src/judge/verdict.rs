@@ -1,7 +1,7 @@
 //! The verdict itself.
 
-use super::{breaks, coverage, finding, policy, renewal, soundness};
-use crate::holder::relevant_edges;
+use super::{breaks, coverage, finding, policy, renewal, rotation, soundness};
+use crate::holder::{is_in_use, relevant_edges};
 use crate::refine::investigate;
 use crate::{Decision, Edge, Finding, RunRecord, Severity, Verdict};
 
@@ -19,6 +19,7 @@ pub fn judge(record: &RunRecord) -> Verdict {
     let coverage = coverage::coverage(record);
     findings.extend(coverage::findings(record, &coverage, &findings));
     findings.extend(renewal::findings(record, &investigation));
+    findings.extend(rotation::findings(record, &findings));
     policy::waive(record, &mut findings);
     // A waiver lets a break pass, not what the break hides.
     if broken && !findings.iter().any(|finding| finding.severity == Severity::Block) {
@@ -40,5 +41,27 @@ fn decide(findings: &[Finding]) -> Decision {
 
 fn next_edge(record: &RunRecord) -> Option<Edge> {
     let horizon = record.scenario.horizon;
-    relevant_edges(record).into_iter().find(|edge| edge.changed_at() > horizon)
+    // Whom the release must refuse at any time is no part of how long it lives.
+    let is_stranger = |name: &crate::CredentialName| {
+        let mut used = record
+            .scenario
+            .checks
+            .iter()
+            .filter(|check| check.probe.tls().and_then(|terms| terms.identity.as_ref()) == Some(name));
+        let refused = |check: &crate::Check| {
+            check.expect.iter().all(|span| matches!(span.expectation, crate::Expectation::Rejected { .. }))
+        };
+        used.clone().next().is_some() && used.all(refused)
+    };
+    let in_use = |edge: &Edge| {
+        let credential = record.inventory.find(edge.credential);
+        credential.is_some_and(|credential| {
+            let stranger = match &credential.origin {
+                crate::Origin::Declared(name) => is_stranger(name),
+                crate::Origin::Embedded | crate::Origin::Served => false,
+            };
+            !stranger && is_in_use(&record.scenario, credential, horizon)
+        })
+    };
+    relevant_edges(record).into_iter().find(|edge| edge.changed_at() > horizon && in_use(edge))
 }

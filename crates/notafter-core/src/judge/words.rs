@@ -1,15 +1,29 @@
 //! What findings say in words.
 
-use crate::{Alert, Answer, Expectation, FindingCode, RefusalLayer, Seen, Works};
+use crate::{Alert, Answer, Credential, Expectation, FindingCode, Observation, RefusalLayer, Seen, Works};
 
 /// What a check expects, as a fragment after the name of the check: `works with status 200`.
 pub(super) fn expected(expectation: &Expectation) -> String {
     match expectation {
         Expectation::Rejected { control } => format!("is rejected, while {control} works"),
-        Expectation::Works(Works { exit: Some(code), .. }) => format!("works with exit code {code}"),
-        Expectation::Works(Works { status: Some(status), .. }) => format!("works with status {status}"),
-        Expectation::Works(Works { exit: None, status: None }) => "works".to_owned(),
+        Expectation::Serves { any_of } => {
+            let names: Vec<&str> = any_of.iter().map(|name| name.as_str()).collect();
+            format!("shows the certificate of {}", names.join(" or of "))
+        }
+        Expectation::Works(works) => worked(works),
     }
+}
+
+fn worked(works: &Works) -> String {
+    let Works { contains, lacks, exit, status } = works;
+    let parts = [
+        exit.map(|code| format!("with exit code {code}")),
+        status.map(|status| format!("with status {status}")),
+        contains.as_ref().map(|text| format!("with {text:?} in the answer")),
+        lacks.as_ref().map(|text| format!("without {text:?} in the answer")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("works {}", parts.join(", ")).trim_end().to_owned()
 }
 
 /// What was seen instead, as a fragment.
@@ -29,6 +43,14 @@ pub(super) fn seen(seen: &Seen) -> String {
     }
 }
 
+/// Whose certificate was shown, as a fragment.
+pub(super) fn shown(observation: &Observation) -> String {
+    let Some(leaf) = observation.served.first() else { return seen(&observation.seen) };
+    let Credential { subject, serial, not_after, .. } = &leaf.credential;
+    let name = leaf.declared.as_ref().map_or_else(|| subject.clone(), ToString::to_string);
+    format!("it shows the certificate of {name}, serial {serial}, which ends at {not_after}")
+}
+
 fn alert(alert: &Alert) -> String {
     let from = if alert.from_service { "from the service" } else { "to the service" };
     format!(" (alert {} {from})", alert.name)
@@ -43,6 +65,7 @@ fn answered(answer: &Answer) -> String {
         Answer::Alive => "it runs".to_owned(),
         Answer::Connected => "the connection came about".to_owned(),
         Answer::Exited { code, .. } => with(format!("exit code {code}")),
+        Answer::Greeted { said } => format!("it answered {said:?}"),
         Answer::Handshake => "the TLS handshake came about".to_owned(),
         Answer::Http { status, .. } => with(format!("HTTP status {status}")),
         Answer::Logged { line } => format!("log line {line:?}"),
@@ -78,6 +101,9 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         FindingCode::ExpiredEmbeddedCredential => {
             "remove the credential from the build, or ship one that outlives the support window"
         }
+        FindingCode::FailOpen => {
+            "have it verify its peers: it accepts what has ended, is not valid yet or comes from elsewhere"
+        }
         FindingCode::Flaky => "make the check reliable; both results are in the record",
         FindingCode::HarnessError => "`notafter doctor` says what is missing on this machine",
         FindingCode::Interrupted => "run the gate again and let it end",
@@ -91,6 +117,12 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         FindingCode::PlanIncomplete => "run the gate again; a record without this case cannot be judged",
         FindingCode::RenewalNeeded => {
             "make sure that what it renews from is reachable wherever it runs, and watch the renewal"
+        }
+        FindingCode::RotationNeeded => {
+            "rehearse the rotation where it really runs, and watch that it happens"
+        }
+        FindingCode::RotationNotPickedUp => {
+            "reload the service after its files are replaced, or have it watch them; its log says what it made of them"
         }
         FindingCode::Unshifted => {
             "the process reads time in a way that the engine does not handle; nothing that it did counts"

@@ -1,7 +1,7 @@
 //! Boundaries: where the walk stops.
 
-use crate::holder::{Holders, edges_in};
-use crate::{Edge, RunRecord, UnixTime};
+use crate::holder::{Holders, edges_in, is_in_use};
+use crate::{Edge, Expectation, ExpectedSpan, RunRecord, UnixTime};
 
 /// More stops than this in one walk are grouped.
 pub(crate) const MAX_STOPS: usize = 64;
@@ -49,15 +49,26 @@ pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime)
     let holders = Holders::new(record);
     let edges = edges_in(record, after, through).into_iter().map(|edge| {
         let at = edge.changed_at();
-        let own = record.inventory.find(edge.credential).is_some_and(|credential| holders.is_own(credential));
+        let credential = record.inventory.find(edge.credential);
+        let own = credential.is_some_and(|credential| {
+            holders.is_own(credential) && is_in_use(&record.scenario, credential, at)
+        });
         Boundary { first: at, last: at, edges: vec![edge], own, expected: false }
     });
     let spans = record.scenario.checks.iter().flat_map(|check| &check.expect);
     let changes = spans
-        .filter_map(|span| span.after.map(|after| after.plus_secs(1)))
-        .filter(|at| *at > after && *at <= through)
-        .map(|at| Boundary { first: at, last: at, edges: Vec::new(), own: false, expected: true });
-    let mut all: Vec<Boundary> = edges.chain(changes).collect();
+        .filter_map(|span| span.after.map(|after| (after.plus_secs(1), expects_an_answer(span))))
+        .filter(|(at, _)| *at > after && *at <= through)
+        .map(|(at, expected)| Boundary { first: at, last: at, edges: Vec::new(), own: false, expected });
+    let rotations = record.scenario.rotations.iter().map(|rotation| rotation.at);
+    let rotations = rotations.filter(|at| *at > after && *at <= through).map(|at| Boundary {
+        first: at,
+        last: at,
+        edges: Vec::new(),
+        own: false,
+        expected: false,
+    });
+    let mut all: Vec<Boundary> = edges.chain(changes).chain(rotations).collect();
     all.sort_by_key(|boundary| boundary.first);
     let mut found: Vec<Boundary> = Vec::new();
     for next in all {
@@ -67,6 +78,14 @@ pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime)
         }
     }
     found
+}
+
+/// Whether a span is about what a service answers, and so may be answered early in its last second.
+fn expects_an_answer(span: &ExpectedSpan) -> bool {
+    match span.expectation {
+        Expectation::Rejected { .. } | Expectation::Works(_) => true,
+        Expectation::Serves { .. } => false,
+    }
 }
 
 /// The same in at most [`MAX_STOPS`] groups. The smallest gaps close first, those beside the candidate's own

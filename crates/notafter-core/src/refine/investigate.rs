@@ -2,15 +2,15 @@
 //! answer is missing; refining takes what it asks for, judging what it knows.
 
 use super::boundary::{Boundary, boundaries};
-use super::cold::{self, ColdBreak, Hint, Points, Waiting};
+use super::cold::{self, ColdBreak, Hint, Points, Repeat, Waiting};
 use super::known::{Known, Ran, Wanted, believed};
 use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::renewal::{self, Renewal};
 use crate::attribute::named;
-use crate::checkpoint::{Failure, checkpoints};
-use crate::{Case, CaseClock, CaseError, CaseId, Purpose, RunRecord, Span, UnixTime};
+use crate::checkpoint::{Checkpoint, Failure, Look, checkpoints, counts};
+use crate::{Case, CaseClock, CaseError, CaseId, Expectation, Purpose, RunRecord, Seen, Span, UnixTime};
 use std::collections::BTreeSet;
 
 /// What a record has shown so far.
@@ -22,6 +22,8 @@ pub(crate) struct Investigation {
     pub(crate) capped: bool,
     /// The first case that fails though nothing changes before it.
     pub(crate) control_failure: Option<CaseId>,
+    /// That control fails only in that it lets in whom it must refuse, and how its repetition came out.
+    pub(crate) fails_open: Option<Repeat>,
     /// Whether controls, walk and the start at the horizon all ran and may be believed.
     pub(crate) complete: bool,
     /// The build broke before the scenario begins.
@@ -61,6 +63,14 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
     let Some((control_at, control)) = shifted else { return Ok(()) };
     if let Some(failing) = controls.iter().find(|ran| ran.failure.is_some()) {
         found.control_failure = Some(failing.id().clone());
+        if fails_open(record, failing) {
+            let again = cold::repeat(known, failing.id())?;
+            found.fails_open = again.map(|again| match fails_open(record, &again) {
+                true => Repeat::Failed,
+                false => Repeat::Passed,
+            });
+            return Ok(());
+        }
         if control.failure.is_some() {
             found.past = past::investigate(known, control, control_at)?;
         }
@@ -97,6 +107,26 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
         }
     }
     breaks(known, found, points, &walked, renewal::MAX_ROUNDS + 1).map(|_| ())
+}
+
+/// Whether all that fails in a control are peers that are let in and must not be, beside valid ones that are let in as they
+/// must.
+fn fails_open(record: &RunRecord, ran: &Ran<'_>) -> bool {
+    let points = checkpoints(ran.record, &record.scenario);
+    let ended = ran.record.ends.iter().any(|end| counts(end, ran.record, &record.scenario));
+    let mut looks = points.iter().flat_map(|point| point.looks.iter().map(move |look| (point, look)));
+    let opens = |(point, look): (&Checkpoint<'_>, &Look<'_>)| {
+        let span = look.check.expectation_at(look.observation.begin.second);
+        let Some(Expectation::Rejected { control }) = span.map(|span| &span.expectation) else {
+            return false;
+        };
+        let mut valid = point.looks.iter().filter(|other| other.check.name == *control).peekable();
+        let is_let_in = matches!(look.observation.seen, Seen::Answered(_));
+        is_let_in && valid.peek().is_some() && valid.all(|other| other.met == Some(true))
+    };
+    !ended
+        && ran.failure.is_some()
+        && looks.all(|(point, look)| look.met != Some(false) || opens((point, look)))
 }
 
 /// Every fresh start on record that may be believed. Edges that were learnt meanwhile would lead a search that begins

@@ -105,7 +105,12 @@ fn is_as_planned(wanted: &Case, ran: &Case) -> bool {
                 all.cloned().collect::<Vec<Step>>()
             };
             let every_check = checks(wanted).pop();
+            let rotations = |case: &Case| {
+                let all = case.steps.iter().filter(|step| matches!(step, Step::Rotate { .. }));
+                all.cloned().collect::<Vec<Step>>()
+            };
             wanted.clock == ran.clock
+                && rotations(wanted) == rotations(ran)
                 && end(wanted) == end(ran)
                 && tail(wanted) == tail(ran)
                 && checks(ran).iter().all(|step| Some(step) == every_check.as_ref())

@@ -3,7 +3,7 @@
 use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
-use super::plan::{DWELL_SECS, case_id, check_all, elapse};
+use super::plan::{DWELL_SECS, case_id, check_all, elapse, with_rotations};
 use crate::checkpoint::{checkpoints, first_instant};
 use crate::{Case, CaseId, Pace, Purpose, Scenario, ServiceName, Step, UnixTime};
 use std::collections::BTreeSet;
@@ -147,15 +147,17 @@ fn short_of(walk: &Case, end: UnixTime, scenario: &Scenario) -> Case {
         match original {
             Step::Move { to, .. } if *to >= end => break,
             Step::Move { to, .. } => now = *to,
-            Step::Check { .. } | Step::Restart { .. } => {}
+            Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => {}
         }
         steps.push(original.clone());
     }
     let stretch = end.plus_secs(-DWELL_SECS);
+    let mut last = Vec::new();
     if stretch > now {
-        steps.extend([elapse(Pace::Leap, stretch), check_all(scenario)]);
+        last.extend([elapse(Pace::Leap, stretch), check_all(scenario)]);
     }
-    steps.extend([elapse(Pace::Walk, end), check_all(scenario)]);
+    last.extend([elapse(Pace::Walk, end), check_all(scenario)]);
+    steps.extend(with_rotations(scenario, now, last));
     let reason =
         format!("the motions of {} without its last boundary, to tell its effect from theirs", walk.id);
     Case {
@@ -275,6 +277,7 @@ fn restarting(
         let services = services.to_vec();
         steps.extend([elapse(Pace::Leap, at), Step::Restart { services }, check_all(scenario)]);
     }
+    let steps = with_rotations(scenario, first, steps);
     let reason =
         format!("restarts on aged state at {} instants, to find where they begin to fail", points.len());
     Case { id: case_id(&format!("aged-{round}")), purpose: Purpose::Walk, reason, clock: walk.clock, steps }

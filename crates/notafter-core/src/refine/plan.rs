@@ -102,7 +102,33 @@ pub(super) fn walk(record: &RunRecord, id: CaseId) -> Case {
         }
     };
     let clock = CaseClock::Shifted(start);
-    Case { id, purpose: Purpose::Walk, reason, clock, steps: walk_steps(scenario, &stops) }
+    let steps = with_rotations(scenario, start, walk_steps(scenario, &stops));
+    Case { id, purpose: Purpose::Walk, reason, clock, steps }
+}
+
+/// `steps`, which begin at `begin`, with every rotation at its instant: motions across one are split there.
+pub(super) fn with_rotations(scenario: &Scenario, begin: UnixTime, steps: Vec<Step>) -> Vec<Step> {
+    let mut now = begin;
+    let mut found = Vec::with_capacity(steps.len());
+    for step in steps {
+        let Step::Move { motion, to } = step else {
+            found.push(step);
+            continue;
+        };
+        let from = now;
+        for rotation in scenario.rotations.iter().filter(|rotation| rotation.at > from && rotation.at <= to) {
+            if rotation.at > now {
+                found.push(Step::Move { motion, to: rotation.at });
+                now = rotation.at;
+            }
+            found.push(Step::Rotate { rotation: rotation.name.clone() });
+        }
+        if to > now {
+            found.push(Step::Move { motion, to });
+            now = to;
+        }
+    }
+    found
 }
 
 /// Check, live through each stop, dwell behind it, restart the candidate where the stop is its own; at the horizon
@@ -111,6 +137,7 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
     let horizon = scenario.horizon;
     let mut now = scenario.start.instant();
     let mut steps = vec![check_all(scenario)];
+    let mut restart = false;
     let go = |steps: &mut Vec<Step>, now: &mut UnixTime, pace: Pace, to: UnixTime| {
         if to > *now {
             steps.extend([elapse(pace, to), check_all(scenario)]);
@@ -128,7 +155,10 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
         go(&mut steps, &mut now, across, stop.last);
         // Restarting earlier would hide what only a process that lives on can show.
         go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(DWELL_SECS).min(limit));
-        if stop.own {
+        // A restart would hide that old material is still in use.
+        restart |= stop.own;
+        if restart && !scenario.is_rotating(now) {
+            restart = false;
             let services = vec![scenario.candidate.service.clone()];
             steps.extend([Step::Restart { services }, check_all(scenario)]);
         }

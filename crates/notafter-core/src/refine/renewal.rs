@@ -9,8 +9,8 @@ use super::cold::Waiting;
 use super::known::{Known, Ran, Wanted};
 use super::plan::{DWELL_SECS, case_id, check_all, elapse, walk};
 use crate::checkpoint::{Failure, first_instant};
-use crate::renewal::{leaf, renewed};
-use crate::{Case, Credential, Origin, Pace, RunRecord, Span, Step, UnixTime};
+use crate::renewal::{is_rotated, leaf, renewed};
+use crate::{Case, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime};
 use std::collections::BTreeSet;
 
 /// Where services renew, in days before the end.
@@ -41,9 +41,10 @@ pub(super) fn investigate<'a>(
     failure: &Failure,
     round: usize,
 ) -> Result<Renewal<'a>, Waiting> {
+    let scenario = &known.record.scenario;
     let ended: Vec<&Credential> =
-        shown(walked).into_iter().filter(|credential| credential.not_after < failure.at).collect();
-    let Some(life) = shown(walked).into_iter().map(life).min().filter(|_| !ended.is_empty()) else {
+        shown(walked, scenario).into_iter().filter(|credential| credential.not_after < failure.at).collect();
+    let Some(life) = shown(walked, scenario).into_iter().map(life).min().filter(|_| !ended.is_empty()) else {
         return Ok(Renewal::Irrelevant);
     };
     let window = known.record.scenario.horizon.secs_since(known.record.scenario.start.instant());
@@ -70,8 +71,10 @@ pub(super) fn investigate<'a>(
 }
 
 /// Certificates that services made or got by themselves and showed in a walk.
-fn shown<'a>(walked: &Ran<'a>) -> Vec<&'a Credential> {
-    let leaves = walked.record.observations.iter().filter_map(|observation| leaf(&observation.served));
+fn shown<'a>(walked: &Ran<'a>, scenario: &Scenario) -> Vec<&'a Credential> {
+    let looks = walked.record.observations.iter();
+    let own = looks.filter(|observation| !is_rotated(scenario, &observation.served));
+    let leaves = own.filter_map(|observation| leaf(&observation.served));
     let mut seen = BTreeSet::new();
     leaves
         .filter(|credential| credential.origin == Origin::Served && life(credential) > 0)
@@ -89,7 +92,7 @@ fn life(credential: &Credential) -> i64 {
 fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) -> Case {
     let scenario = &record.scenario;
     let mut windows: BTreeSet<UnixTime> = BTreeSet::new();
-    for credential in shown(walked) {
+    for credential in shown(walked, scenario) {
         let (begin, end) = (credential.not_before, credential.not_after);
         let days = DAYS_BEFORE.iter().map(|days| end.plus_secs(-days * 86_400));
         let thirds = begin.plus_secs(life(credential) / 3 * 2 + 1);

@@ -90,6 +90,7 @@ impl ServerCertVerifier for Judge {
             .map(|der| read::certificate(der).map(|certificate| (certificate, der)))
             .collect();
         let chain = parsed.iter().flatten().map(|(certificate, der)| ServedCertificate {
+            declared: None,
             credential: certificate.clone().into_credential(Origin::Served, Vec::new()),
             der_base64: STANDARD.encode(der),
         });

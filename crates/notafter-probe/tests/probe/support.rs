@@ -56,7 +56,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn terms(verify: Verify) -> TlsTerms {
     let trust = Some(TlsTrust::Credential("root".to_owned().try_into().unwrap()));
-    TlsTerms { trust, identity: None, verify, server_name: None }
+    TlsTerms { trust, identity: None, verify, server_name: None, starttls: None }
 }
 
 pub(crate) fn tls_probe(port: u16, verify: Verify) -> Probe {

@@ -84,7 +84,7 @@ pub(super) fn check(name: &str, connections: &[Connection], line: u32) -> Check 
         expect: vec![ExpectedSpan {
             after: None,
             through: None,
-            expectation: Expectation::Works(Works { exit: Some(0), status: None }),
+            expectation: Expectation::Works(Works { exit: Some(0), ..Works::default() }),
             location: location(line),
         }],
         location: location(line),
@@ -129,6 +129,7 @@ pub(crate) fn scenario(build: &str) -> Scenario {
             check(CHECKS[3], &[Connection::Fresh], 45),
         ],
         policy: Policy::default(),
+        rotations: Vec::new(),
         replay: vec![blocked("1.14"), blocked("1.15"), allowed("1.15.1", &[]), allowed("1.16", &[NOTE])],
         remarks: Vec::new(),
         backend: None,

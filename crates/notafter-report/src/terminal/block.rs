@@ -163,7 +163,7 @@ fn certificate(
 fn edge_of(finding: &Finding) -> Option<&Edge> {
     finding.evidence.iter().find_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::NamedInLog { .. } | Evidence::SeenOnTheWire { .. } => None,
+        Evidence::NamedInLog { .. } | Evidence::Rotation { .. } | Evidence::SeenOnTheWire { .. } => None,
     })
 }
 
@@ -193,6 +193,12 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
                 format!("{} of {}", edge.kind, credential(&record.inventory, edge.credential))
             };
             format!("the same motions that stop short of {whose}, {}, do no harm", edge.at)
+        }
+        Evidence::Rotation { rotation, at, problems } => {
+            let told = record.scenario.rotation(rotation).map_or_else(String::new, |rotation| {
+                problems.iter().map(|problem| format!("; {}", problem.told(rotation))).collect()
+            });
+            format!("rotation {rotation} is at {at}{told}")
         }
         Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
         Evidence::NamedInLog { service, line } => {

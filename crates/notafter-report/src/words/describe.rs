@@ -157,6 +157,7 @@ fn answered(answer: &Answer) -> String {
         Answer::Alive => "the process runs".to_owned(),
         Answer::Connected => "the connection came about".to_owned(),
         Answer::Exited { code, output } => with(exit_code(*code), output),
+        Answer::Greeted { said } => with("answered".to_owned(), said),
         Answer::Handshake => "the handshake came about".to_owned(),
         Answer::Http { status, .. } => {
             with(format!("status {status}"), answer.telling_line().unwrap_or_default())

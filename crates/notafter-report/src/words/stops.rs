@@ -23,7 +23,7 @@ pub(crate) fn stops(case: &Case) -> Vec<Stop<'_>> {
     let mut stops = Vec::new();
     for step in &case.steps {
         match step {
-            Step::Check { .. } | Step::Restart { .. } => current.steps.push(step),
+            Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => current.steps.push(step),
             Step::Move { motion, to } => {
                 let next = Stop { at: Some(*to), arrived: Some(*motion), steps: Vec::new() };
                 stops.push(std::mem::replace(&mut current, next));

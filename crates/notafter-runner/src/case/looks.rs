@@ -6,8 +6,8 @@ use crate::host_clock::Patience;
 use crate::tail::tail;
 use notafter_backend::{ExecOutcome, Log, ServiceState};
 use notafter_core::{
-    Answer, CaseError, Check, CheckName, ClockReading, Connection, Event, Observation, Probe, Restart, Seen,
-    ServedCertificate, ServiceName,
+    Answer, CaseError, Check, CheckName, ClockReading, Connection, Event, Expectation, Observation, Probe,
+    Restart, Seen, ServedCertificate, ServiceName, UnixTime,
 };
 use std::time::Duration;
 
@@ -22,6 +22,17 @@ pub(super) struct Look {
     pub(super) served: Vec<ServedCertificate>,
     /// When the held connection was opened, on the candidate's clock.
     pub(super) opened: Option<ClockReading>,
+}
+
+/// How a stream of lines that must go on stands.
+#[derive(Debug, Clone)]
+pub(super) struct Rate {
+    /// When it was last looked at, on the candidate's clock.
+    since: UnixTime,
+    /// How much of the log had been written by then, in bytes.
+    mark: u64,
+    /// What was seen.
+    last: Seen,
 }
 
 impl From<Seen> for Look {
@@ -47,7 +58,9 @@ impl CaseRun<'_> {
     }
 
     fn observe(&mut self, check: &Check, connection: Connection) -> Result<(), CaseError> {
-        let mut patience = Patience::new(check.settle, Duration::from_millis(10), Duration::from_millis(250));
+        // What a service had time to show and did not, it will not show for being asked again.
+        let settle = if self.stale.contains(&check.name) { Duration::ZERO } else { check.settle };
+        let mut patience = Patience::new(settle, Duration::from_millis(10), Duration::from_millis(250));
         let mut tries = 0;
         let (observation, met) = loop {
             self.stage.allowance.ask()?;
@@ -65,6 +78,9 @@ impl CaseRun<'_> {
         };
         if met == Some(false) {
             self.unmet = true;
+            if check.expect.iter().any(|span| matches!(span.expectation, Expectation::Serves { .. })) {
+                self.stale.insert(check.name.clone());
+            }
             // So that the record tells the end of a service before what failed because of it.
             self.note_ends()?;
         }
@@ -83,7 +99,7 @@ impl CaseRun<'_> {
         &mut self,
         check: &Check,
         connection: Connection,
-        tries: u32,
+        mut tries: u32,
     ) -> Result<Observation, CaseError> {
         let begin = self.sandbox.now();
         let look = match self.missing(check) {
@@ -91,12 +107,23 @@ impl CaseRun<'_> {
             None => match &check.probe {
                 Probe::Alive { service } => self.look_alive(service)?.into(),
                 Probe::Exec { service, command } => self.look_exec(service, command, check.within)?.into(),
-                Probe::Log { service, contains } => self.look_log(service, contains, check.within)?.into(),
-                Probe::Http { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => {
+                Probe::Log { service, contains, every: None } => {
+                    let mark = self.log_marks.get(service).copied().unwrap_or(0);
+                    self.look_log(service, contains, mark, check.within)?.into()
+                }
+                Probe::Log { service, contains, every: Some(every) } => {
+                    let (seen, is_due) = self.look_rate(check, (service, contains), *every)?;
+                    if !is_due {
+                        tries = 0;
+                    }
+                    seen.into()
+                }
+                Probe::Greet { .. } | Probe::Http { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => {
                     self.look_network(check, connection)?
                 }
             },
         };
+        let served = look.served.into_iter().map(|served| self.recognised(served)).collect();
         let end = self.sandbox.now();
         Ok(Observation {
             check: check.name.clone(),
@@ -108,8 +135,14 @@ impl CaseRun<'_> {
             opened: look.opened,
             tries,
             seen: self.redact(look.seen),
-            served: look.served,
+            served,
         })
+    }
+
+    /// A certificate with the name that the scenario has for it.
+    fn recognised(&self, served: ServedCertificate) -> ServedCertificate {
+        let declared = self.stage.declared.get(&served.credential.fingerprint).cloned();
+        ServedCertificate { declared, ..served }
     }
 
     /// Why there is nothing to look at: the service of the probe, or the place it looks from, was never started.
@@ -190,10 +223,10 @@ impl CaseRun<'_> {
         &mut self,
         service: &ServiceName,
         contains: &str,
+        mark: u64,
         within: Duration,
     ) -> Result<Seen, CaseError> {
         let mut patience = Patience::new(within, Duration::from_millis(5), Duration::from_millis(50));
-        let mark = self.log_marks.get(service).copied().unwrap_or(0);
         loop {
             self.stage.allowance.ask()?;
             // In this order: what a process wrote before it ended is all there once it has ended.
@@ -209,6 +242,39 @@ impl CaseRun<'_> {
                 return Ok(Seen::Absent { reason });
             }
         }
+    }
+
+    /// Waits for a line that was written in the last stretch of `every`, where one has gone by; whether it has.
+    fn look_rate(
+        &mut self,
+        check: &Check,
+        (service, contains): (&ServiceName, &str),
+        every: Duration,
+    ) -> Result<(Seen, bool), CaseError> {
+        let now = self.sandbox.now().second;
+        let written = self.sandbox.log(service).map_err(|error| harness(&error))?.written;
+        let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
+        let rate = match self.rates.get(&check.name) {
+            // A service that was started anew has a log of its own.
+            Some(rate) if rate.mark <= written => rate.clone(),
+            Some(rate) => Rate { since: now, mark: 0, last: rate.last.clone() },
+            None => {
+                let line = "not due yet".to_owned();
+                Rate { since: now, mark: written, last: Seen::Answered(Answer::Logged { line }) }
+            }
+        };
+        let is_due = now.secs_since(rate.since) >= every;
+        let rate = match is_due {
+            false => rate,
+            true => {
+                let last = self.look_log(service, contains, rate.mark, check.within)?;
+                let mark = self.sandbox.log(service).map_err(|error| harness(&error))?.written;
+                Rate { since: now, mark, last }
+            }
+        };
+        let last = rate.last.clone();
+        self.rates.insert(check.name.clone(), rate);
+        Ok((last, is_due))
     }
 
     /// What was written up to here belongs to this checkpoint.
@@ -235,6 +301,9 @@ impl CaseRun<'_> {
             }
             Seen::Answered(Answer::Http { status, body }) => {
                 Seen::Answered(Answer::Http { status, body: redact(body) })
+            }
+            Seen::Answered(Answer::Greeted { said }) => {
+                Seen::Answered(Answer::Greeted { said: redact(said) })
             }
             Seen::Answered(Answer::Logged { line }) => Seen::Answered(Answer::Logged { line: redact(line) }),
             Seen::Answered(answer @ (Answer::Alive | Answer::Connected | Answer::Handshake)) => {

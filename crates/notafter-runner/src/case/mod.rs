@@ -2,6 +2,7 @@
 
 mod looks;
 mod network;
+mod rotation;
 mod run;
 mod services;
 

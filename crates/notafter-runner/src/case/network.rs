@@ -3,9 +3,11 @@
 use super::looks::Look;
 use super::run::{CaseRun, harness};
 use crate::host_clock::Stopwatch;
+use crate::stage::Stage;
 use notafter_backend::Sandbox;
 use notafter_core::{
-    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, ServiceName, TlsTerms, TlsTrust,
+    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, Rotation, Scenario, ServiceName,
+    TlsTerms, TlsTrust, UnixTime,
 };
 use notafter_pki::Pki;
 use notafter_probe::{ConnectFailure, Connector, Held, Identity, Prober, Resumed, Timing, TlsMaterial};
@@ -23,6 +25,8 @@ struct Session {
     prober: Prober,
     held: Option<Held>,
     resumed: Option<Resumed>,
+    /// Whether its prober has material from before a rotation.
+    is_outdated: bool,
 }
 
 impl Sessions {
@@ -43,6 +47,25 @@ impl Sessions {
         over.is_some_and(|session| session.held.take().is_some())
     }
 
+    /// Lets the checks begin anew in whose hands `rotation` has put other material. Connections that they hold stay.
+    pub(super) fn renew(&mut self, scenario: &Scenario, rotation: &Rotation) {
+        if !rotation.reaches(None) {
+            return;
+        }
+        let concerned = scenario.checks.iter().filter(|check| {
+            let terms = check.probe.tls();
+            let trusted = terms.and_then(|terms| terms.trust.as_ref());
+            let trusted = trusted.map(|TlsTrust::Credential(name)| name);
+            let identity = terms.and_then(|terms| terms.identity.as_ref());
+            identity.into_iter().chain(trusted).any(|name| *name == rotation.credential)
+        });
+        for check in concerned {
+            if let Some(session) = self.0.get_mut(&check.name) {
+                session.is_outdated = true;
+            }
+        }
+    }
+
     /// Whether the connection that `check` holds is over, so that another look over it cannot end otherwise.
     pub(super) fn is_over(&self, check: &CheckName) -> bool {
         self.0.get(check).and_then(|session| session.held.as_ref()).is_some_and(is_over)
@@ -56,13 +79,17 @@ fn is_over(held: &Held) -> bool {
 impl CaseRun<'_> {
     pub(super) fn look_network(&mut self, check: &Check, connection: Connection) -> Result<Look, CaseError> {
         if !self.sessions.0.contains_key(&check.name) {
-            let session = Session::new(check, self.stage.pki)?;
+            let session = Session::new(check, self.stage, self.planned)?;
             self.sessions.0.insert(check.name.clone(), session);
         }
         let Some(session) = self.sessions.0.get_mut(&check.name) else {
             let message = format!("check {} has no prober", check.name);
             return Err(CaseError::Harness { message });
         };
+        if session.is_outdated {
+            let anew = Session::new(check, self.stage, self.planned)?;
+            (session.prober, session.resumed, session.is_outdated) = (anew.prober, None, false);
+        }
         let watch = Stopwatch::start();
         let timing = Timing {
             now: self.sandbox.now().second,
@@ -76,16 +103,16 @@ impl CaseRun<'_> {
 }
 
 impl Session {
-    fn new(check: &Check, pki: &Pki) -> Result<Self, CaseError> {
+    fn new(check: &Check, stage: &Stage<'_>, at: UnixTime) -> Result<Self, CaseError> {
         let material = match check.probe.tls() {
-            Some(terms) => material(terms, pki).map_err(|error| harness(&error))?,
+            Some(terms) => material(terms, stage, at).map_err(|error| harness(&error))?,
             None => TlsMaterial::default(),
         };
         let prober =
             Prober::new(&check.probe, check.from.as_ref(), material).map_err(|error| harness(&error))?;
         let from = check.from.iter().map(ToString::to_string);
         let ends = from.chain([check.probe.target().to_owned()]).collect();
-        Ok(Self { ends, prober, held: None, resumed: None })
+        Ok(Self { ends, prober, held: None, resumed: None, is_outdated: false })
     }
 
     fn look(
@@ -117,12 +144,15 @@ impl Session {
     }
 }
 
-fn material(terms: &TlsTerms, pki: &Pki) -> Result<TlsMaterial, notafter_pki::Error> {
+fn material(terms: &TlsTerms, stage: &Stage<'_>, at: UnixTime) -> Result<TlsMaterial, notafter_pki::Error> {
+    let standing = |name| stage.scenario.standing_for(name, None, at);
     let trust_anchors = match &terms.trust {
-        Some(TlsTrust::Credential(name)) => vec![pki.issued(name)?.certificate_der().clone()],
+        Some(TlsTrust::Credential(name)) => {
+            vec![stage.pki.issued(standing(name))?.certificate_der().clone()]
+        }
         None => Vec::new(),
     };
-    let identity = terms.identity.as_ref().map(|name| identity(name, pki)).transpose()?;
+    let identity = terms.identity.as_ref().map(|name| identity(standing(name), stage.pki)).transpose()?;
     Ok(TlsMaterial { trust_anchors, identity })
 }
 

@@ -1,12 +1,15 @@
 //! A case from its first launch to the end of its sandbox.
 
+use super::looks::Rate;
 use super::network::Sessions;
 use super::services::Standing;
 use crate::host_clock::{Patience, Stopwatch};
 use crate::keep::Keep;
 use crate::stage::Stage;
 use notafter_backend::{Backend, Sandbox, SandboxSpec};
-use notafter_core::{Case, CaseClock, CaseError, ClockWitness, Event, Motion, ServiceName, Step, UnixTime};
+use notafter_core::{
+    Case, CaseClock, CaseError, CheckName, ClockWitness, Event, Motion, ServiceName, Step, UnixTime,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -41,6 +44,10 @@ pub(super) struct CaseRun<'a> {
     pub(super) launched: Stopwatch,
     /// Whether a check was not met since the last launch.
     pub(super) unmet: bool,
+    /// Streams of lines that must go on, by check.
+    pub(super) rates: BTreeMap<CheckName, Rate>,
+    /// Checks that were shown an old certificate after a rotation.
+    pub(super) stale: BTreeSet<CheckName>,
     witnessed: BTreeSet<ClockWitness>,
     emit: &'a mut dyn FnMut(Event),
 }
@@ -83,6 +90,8 @@ pub(crate) fn run(
         keep,
         launched: Stopwatch::start(),
         unmet: false,
+        rates: BTreeMap::new(),
+        stale: BTreeSet::new(),
         witnessed: BTreeSet::new(),
         emit,
     };
@@ -110,6 +119,7 @@ impl CaseRun<'_> {
                     self.linger()?;
                     self.shift(*motion, *to)?;
                 }
+                Step::Rotate { rotation } => self.rotate(rotation)?,
                 Step::Restart { services } => {
                     self.linger()?;
                     self.restart(services)?;

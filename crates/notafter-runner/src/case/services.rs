@@ -145,7 +145,7 @@ impl CaseRun<'_> {
     /// Launches one service and waits until it is ready; one that runs always is launched again while its time to
     /// get ready lasts.
     fn launch(&mut self, service: &Service) -> Result<(), CaseError> {
-        let Some(spec) = self.stage.launches.get(&service.name) else {
+        let Some(spec) = self.stage.launch_at(service, self.planned).map_err(|error| harness(&error))? else {
             let message = format!("there is nothing to launch for {}", service.name);
             return Err(CaseError::Harness { message });
         };
@@ -155,7 +155,7 @@ impl CaseRun<'_> {
         loop {
             self.stage.allowance.ask()?;
             self.log_marks.remove(&service.name);
-            self.sandbox.launch(spec).map_err(|error| harness(&error))?;
+            self.sandbox.launch(&spec).map_err(|error| harness(&error))?;
             (self.launched, self.unmet) = (Stopwatch::start(), false);
             let (standing, code, at, reason) = match self.wait_ready(service, &readiness, patience.left())? {
                 Ok(standing) => {

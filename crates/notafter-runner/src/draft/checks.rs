@@ -192,7 +192,7 @@ fn ask(name: &ServiceName, port: u16, speaks: Speaks, remarks: &mut Vec<String>)
 
 fn works(status: Option<u16>) -> Expectation {
     let status = status.filter(|status| !(200..300).contains(status));
-    Expectation::Works(Works { exit: None, status })
+    Expectation::Works(Works { status, ..Works::default() })
 }
 
 /// None where the name is none, which those given here are not.

@@ -204,5 +204,5 @@ impl Surveyor<'_> {
 }
 
 pub(super) fn terms(verify: Verify, server_name: Option<String>) -> TlsTerms {
-    TlsTerms { trust: None, identity: None, verify, server_name }
+    TlsTerms { trust: None, identity: None, verify, server_name, starttls: None }
 }

@@ -7,12 +7,12 @@ use super::scene::{
 use crate::{Blame, Error, Interrupt, Options};
 use notafter_backend::scripted::{Call, Script, Scripted};
 use notafter_backend::{
-    Backend, ExecOutcome, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
-    WitnessReport,
+    Backend, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState, StopReason,
+    Unproven, WitnessReport,
 };
 use notafter_core::{
     CaseClock, CaseError, CaseId, Check, ClockReading, Connection, Event, Isolation, Motion, Outcome, Probe,
-    ServiceName, Start, UnixTime,
+    Replacement, ServiceName, Start, UnixTime,
 };
 use std::net::TcpStream;
 use std::time::Duration;
@@ -76,6 +76,23 @@ impl Sandbox for ForgetfulSandbox {
         within: Duration,
     ) -> Result<ExecOutcome, notafter_backend::Error> {
         self.0.exec(service, command, within)
+    }
+
+    fn replace(
+        &mut self,
+        service: &ServiceName,
+        replacement: Replacement,
+        files: &[FileSpec],
+    ) -> Result<(), notafter_backend::Error> {
+        self.0.replace(service, replacement, files)
+    }
+
+    fn signal(
+        &mut self,
+        service: &ServiceName,
+        number: i32,
+    ) -> Result<ServiceState, notafter_backend::Error> {
+        self.0.signal(service, number)
     }
 
     fn connect(

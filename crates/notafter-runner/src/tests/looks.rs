@@ -55,7 +55,8 @@ fn a_service_that_stays_down_is_not_waited_for() {
 
 #[test]
 fn a_log_check_sees_only_what_is_new_since_the_checkpoint_before() {
-    let warns = check("warns", Probe::Log { service: name("node"), contains: "warning".to_owned() });
+    let warns =
+        check("warns", Probe::Log { service: name("node"), every: None, contains: "warning".to_owned() });
     let script = with_node(|node| {
         node.says.insert(edge(), "warning: ends today".to_owned());
     });
@@ -78,6 +79,38 @@ fn a_log_check_sees_only_what_is_new_since_the_checkpoint_before() {
             format!("2018-12-06T04:30:00Z fresh {nothing}"),
         ]
     );
+}
+
+/// Between two looks an hour apart nothing is due, and the earlier one stands; then a stream that has stopped is missed.
+#[test]
+fn a_stream_that_must_go_on_is_looked_at_when_it_is_due() {
+    let every = Some(Duration::from_secs(3_600));
+    let mut inspects =
+        check("inspects", Probe::Log { service: name("node"), every, contains: "inspected".to_owned() });
+    inspects.within = Duration::from_millis(20);
+    let hour = |hours: i64| start().plus_secs(hours * 3_600);
+    let script = with_node(|node| {
+        node.says.insert(hour(1), "inspected".to_owned());
+    });
+    let ask = || look(&["inspects"]);
+    let steps = vec![
+        ask(),
+        elapse(hour(1).plus_secs(-1)),
+        ask(),
+        elapse(hour(1)),
+        ask(),
+        elapse(hour(1).plus_secs(1)),
+        ask(),
+        elapse(hour(2)),
+        ask(),
+    ];
+    let ran = run_case(&scenario(vec![inspects]), script, steps);
+    let looks = &ran.case("walk").observations;
+    assert_eq!(looks.iter().map(|look| look.tries).collect::<Vec<_>>(), [0, 0, 1, 0, 1]);
+    let seen = ran.seen("walk");
+    assert_eq!(seen[2], "2018-11-01T01:00:00Z fresh logged: inspected");
+    assert_eq!(seen[3], "2018-11-01T01:00:01Z fresh logged: inspected");
+    assert!(seen[4].contains("absent: no line with \"inspected\""), "{seen:?}");
 }
 
 #[test]

@@ -113,6 +113,7 @@ pub(super) fn scenario(checks: Vec<Check>) -> Scenario {
         services: vec![register, node, phone],
         checks,
         policy: Policy::default(),
+        rotations: Vec::new(),
         replay: Vec::new(),
         remarks: Vec::new(),
         backend: None,
@@ -195,6 +196,7 @@ fn in_words(observation: &Observation) -> String {
         Seen::Answered(Answer::Logged { line }) => format!("logged: {line}"),
         Seen::Answered(Answer::Alive) => "alive".to_owned(),
         Seen::Answered(Answer::Connected) => "connected".to_owned(),
+        Seen::Answered(Answer::Greeted { said }) => format!("greeted: {said}"),
         Seen::Answered(Answer::Handshake) => "handshake".to_owned(),
         Seen::Refused(refusal) => format!("refused: {}", refusal.reason),
     };

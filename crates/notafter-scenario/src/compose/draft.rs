@@ -121,7 +121,7 @@ fn checks(service: &ComposeService) -> Vec<DraftedCheck> {
         add(
             "healthy",
             probe,
-            Works { exit: Some(0), status: None },
+            Works { exit: Some(0), ..Works::default() },
             "the command of its health check succeeds",
         );
     }

@@ -20,8 +20,36 @@ pub(crate) struct RawCheck {
     pub(crate) within: Option<Located<String>>,
     /// How long a failure may last before it counts; `0s` where nothing is said.
     pub(crate) settle: Option<Located<String>>,
+    /// Peers that must be turned away whenever this check's own `identity` is let in, each with a check of its own.
+    pub(crate) refuses: Option<Located<Vec<Located<Stranger>>>>,
     /// What must be seen: once, or one entry per span of time.
     pub(crate) expect: Located<OneOrMany<RawExpectation>>,
+}
+
+/// A peer that nobody may let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename = "stranger", rename_all = "kebab-case")]
+pub(crate) enum Stranger {
+    /// Its certificate has ended.
+    Expired,
+    /// Its certificate is in force, and the intermediate above it has ended.
+    ExpiredIntermediate,
+    /// Its certificate is not valid yet.
+    NotYetValid,
+    /// Its certificate leads to a root that nobody trusts.
+    UnknownIssuer,
+}
+
+impl Stranger {
+    /// The word for it in scenario files.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::ExpiredIntermediate => "expired-intermediate",
+            Self::NotYetValid => "not-yet-valid",
+            Self::UnknownIssuer => "unknown-issuer",
+        }
+    }
 }
 
 /// What must be seen, as one of two, and when.
@@ -42,6 +70,10 @@ pub(crate) struct RawExpectation {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "works", deny_unknown_fields)]
 pub(crate) struct RawWorks {
+    /// Text that the answer must contain: the first kibibyte of a body, the last four of a command's output.
+    pub(crate) contains: Option<Located<String>>,
+    /// Text that the same must not contain.
+    pub(crate) lacks: Option<Located<String>>,
     /// Exit code of an `exec` probe; 0 where none is given.
     pub(crate) exit: Option<Located<i64>>,
     /// Status of an HTTP probe; any of 200 to 299 where none is given.

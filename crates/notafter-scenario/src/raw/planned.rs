@@ -1,12 +1,11 @@
 //! Keys that the design of the format has and this version has not.
 
 /// Keys that the design of the format has and this version has not. They are refused by a message of their own.
-const PLANNED: [(&str, &[&str]); 7] = [
-    ("scenario", &["rotations"]),
+const PLANNED: [(&str, &[&str]); 6] = [
     ("credential", &["env", "file", "jks", "jwt", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
     ("service", &["clock", "health", "job", "resources", "skew"]),
     ("file", &["jwks", "store"]),
-    ("probe", &["grpc", "postgres", "redis"]),
+    ("probe", &["grpc", "postgres"]),
     ("expectation", &["served", "warns"]),
     ("trust", &["system", "file"]),
 ];

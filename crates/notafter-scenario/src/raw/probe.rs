@@ -1,7 +1,7 @@
 //! Ways to look at a service.
 
 use crate::decode::{Keyword, Located};
-use notafter_core::{HttpMethod, Verify};
+use notafter_core::{HttpMethod, StartTls, Verify};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -19,6 +19,10 @@ pub(crate) enum RawProbe {
     Https(RawHttps),
     /// A line in the output of a service.
     Log(RawLog),
+    /// CONNECT of MQTT 3.1.1.
+    Mqtt(RawGreet),
+    /// PING of Redis.
+    Redis(RawGreet),
     /// A TCP connection.
     Tcp(RawTcp),
     /// A TLS handshake.
@@ -51,6 +55,8 @@ pub(crate) struct RawLog {
     pub(crate) service: Option<Located<String>>,
     /// Text that a line written since the previous checkpoint must contain.
     pub(crate) contains: Located<String>,
+    /// For what must go on: such a line must come in every stretch of so long, on the service's own clock.
+    pub(crate) every: Option<Located<String>>,
 }
 
 /// A TCP connection.
@@ -65,6 +71,24 @@ pub(crate) struct RawTcp {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "tls probe", deny_unknown_fields)]
 pub(crate) struct RawTls {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+    /// The CA to start from.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+    /// What is said before TLS begins; nothing where TLS comes first.
+    pub(crate) starttls: Option<Located<Keyword<StartTls>>>,
+}
+
+/// The first question of a protocol; over TLS where `trust`, `identity`, `verify` or `server_name` is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "protocol probe", deny_unknown_fields)]
+pub(crate) struct RawGreet {
     /// `SERVICE:PORT`.
     pub(crate) address: Located<String>,
     /// The CA to start from.

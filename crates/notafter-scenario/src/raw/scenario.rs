@@ -1,6 +1,6 @@
 //! The whole file.
 
-use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawService};
+use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawRotation, RawService};
 use crate::decode::{Entries, Keyword, Located, OneOrMany, TextOr};
 use notafter_core::BackendKind;
 use schemars::JsonSchema;
@@ -39,6 +39,8 @@ pub(crate) struct RawScenario {
     /// What is asked of it at every planned instant.
     #[schemars(required)]
     pub(crate) checks: Option<Located<Entries<RawCheck>>>,
+    /// Material that is replaced while services run.
+    pub(crate) rotations: Option<Located<Entries<RawRotation>>>,
     /// How strictly to judge.
     pub(crate) policy: Option<Located<RawPolicy>>,
     /// For scenarios that retell an incident: what each build must come to. `gate` ignores it.

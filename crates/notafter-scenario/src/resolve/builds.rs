@@ -8,7 +8,7 @@ use crate::raw::{RawBuild, RawScenario, RawService};
 use crate::{CandidateChoice, Code};
 use notafter_core::{
     Build, BuildName, Candidate, Check, CredentialName, CredentialSpec, CrlSpec, ImageRef, MountedFile,
-    Service, TlsTrust, X509Issuer,
+    Rotation, Service, TlsTrust, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -188,7 +188,7 @@ pub(super) fn keep_own(
     candidate: &Candidate,
     (builds, displaced): (&[Build], &[MountedFile]),
     services: &[Service],
-    checks: &[Check],
+    (checks, rotations): (&[Check], &[Rotation]),
 ) {
     let Some(chosen) = &candidate.build else { return };
     let others = builds.iter().filter(|build| build.name != chosen.name);
@@ -201,7 +201,8 @@ pub(super) fn keep_own(
         let trust = terms.trust.iter().map(|TlsTrust::Credential(anchor)| anchor);
         trust.chain(&terms.identity)
     });
-    let own = with_issuers((credentials, crls), mounted.chain(asked));
+    let brought = rotations.iter().map(|rotation| &rotation.brings);
+    let own = with_issuers((credentials, crls), mounted.chain(asked).chain(brought));
     let is_kept = |name: &CredentialName| own.contains(name) || !foreign.contains(name);
     credentials.retain(|credential| is_kept(&credential.name));
     crls.retain(|crl| is_kept(&crl.name));

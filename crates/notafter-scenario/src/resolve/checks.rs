@@ -193,7 +193,18 @@ impl Scope<'_> {
             Some(status) => Some(self.number(status, 100, 599, Code::OutOfRange)?),
             None => None,
         };
-        Some(Works { exit, status })
+        let mut texts = [None, None];
+        for ((key, text), found) in
+            [("contains", &raw.contains), ("lacks", &raw.lacks)].into_iter().zip(&mut texts)
+        {
+            let Some(text) = text else { continue };
+            if !answers_in_words(probe) {
+                return misfit(text.span, key);
+            }
+            *found = Some(self.needle(text)?);
+        }
+        let [contains, lacks] = texts;
+        Some(Works { contains, lacks, exit, status })
     }
 
     fn rejected(&self, rejected: &Located<RawRejected>) -> Option<Expectation> {
@@ -218,6 +229,14 @@ impl Scope<'_> {
                 self.report(Draft::new(Code::ControlNeverWorks, span, message).help(help));
             }
         }
+    }
+}
+
+/// Whether what comes back has a text.
+fn answers_in_words(probe: &Probe) -> bool {
+    match probe {
+        Probe::Exec { .. } | Probe::Greet { .. } | Probe::Http { .. } | Probe::Log { .. } => true,
+        Probe::Alive { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => false,
     }
 }
 

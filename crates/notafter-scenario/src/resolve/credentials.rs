@@ -247,6 +247,17 @@ impl Scope<'_> {
         }
     }
 
+    /// The validity of a credential that is issued anew at `at`.
+    pub(super) fn reissued(
+        &self,
+        raw: &Located<RawValidity>,
+        at: UnixTime,
+        timeline: &Timeline,
+    ) -> Option<(UnixTime, UnixTime)> {
+        let text = self.validity_text(raw)?;
+        self.validity(&text, &Timeline { issued: at, ..timeline.clone() })
+    }
+
     fn validity_text<'r>(&self, raw: &'r Located<RawValidity>) -> Option<ValidityText<'r>> {
         let (validity, span) = raw.get()?;
         let from = self.instant_text(&validity.from);

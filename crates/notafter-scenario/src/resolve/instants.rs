@@ -9,10 +9,12 @@ use notafter_core::{EdgeKind, UnixTime};
 use std::collections::HashMap;
 
 /// Every instant that another one may refer to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     pub(crate) now: UnixTime,
     pub(crate) start: UnixTime,
+    /// When credentials are made: as the scenario begins, or at a rotation.
+    pub(crate) issued: UnixTime,
     pub(crate) horizon: UnixTime,
     /// First and last second of each declared credential that could be resolved.
     pub(crate) validity: HashMap<String, (UnixTime, UnixTime)>,
@@ -71,8 +73,7 @@ impl Scope<'_> {
                 return meaningless("support.end");
             }
             Base::SupportEnd => timeline.horizon,
-            // Nothing is reissued yet, so every credential is made when the scenario begins.
-            Base::Issued if place == Place::Validity => timeline.start,
+            Base::Issued if place == Place::Validity => timeline.issued,
             Base::Issued => return meaningless("issued"),
             Base::Edge { credential, .. } if matches!(place, Place::Start | Place::Support) => {
                 return meaningless(credential);

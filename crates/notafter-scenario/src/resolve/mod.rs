@@ -8,9 +8,11 @@ mod images;
 mod instants;
 mod policy;
 mod probes;
+mod rotations;
 mod scenario;
 mod scope;
 mod services;
+mod strangers;
 
 pub use scenario::parse;
 pub(crate) use services::is_user;

@@ -4,8 +4,10 @@ use super::scope::{Scope, Target};
 use crate::Code;
 use crate::decode::{Keyword, Located};
 use crate::diagnostic::{Draft, Span};
-use crate::raw::{RawHttps, RawProbe, RawTls};
-use notafter_core::{CredentialName, HttpMethod, Probe, ServiceName, TlsTerms, TlsTrust, Verify};
+use crate::raw::{RawGreet, RawHttps, RawProbe, RawTls};
+use notafter_core::{
+    CredentialName, Greeting, HttpMethod, Probe, ServiceName, StartTls, TlsTerms, TlsTrust, Verify,
+};
 
 /// The keys of the TLS side, which two kinds of probe share.
 struct RawTerms<'r> {
@@ -13,6 +15,7 @@ struct RawTerms<'r> {
     identity: Option<&'r Located<String>>,
     verify: Option<&'r Located<Keyword<Verify>>>,
     server_name: Option<&'r Located<String>>,
+    starttls: Option<&'r Located<Keyword<StartTls>>>,
 }
 
 impl<'r> From<&'r RawTls> for RawTerms<'r> {
@@ -22,6 +25,7 @@ impl<'r> From<&'r RawTls> for RawTerms<'r> {
             identity: raw.identity.as_ref(),
             verify: raw.verify.as_ref(),
             server_name: raw.server_name.as_ref(),
+            starttls: raw.starttls.as_ref(),
         }
     }
 }
@@ -33,11 +37,40 @@ impl<'r> From<&'r RawHttps> for RawTerms<'r> {
             identity: raw.identity.as_ref(),
             verify: raw.verify.as_ref(),
             server_name: raw.server_name.as_ref(),
+            starttls: None,
         }
     }
 }
 
+impl<'r> From<&'r RawGreet> for RawTerms<'r> {
+    fn from(raw: &'r RawGreet) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+            starttls: None,
+        }
+    }
+}
+
+impl RawTerms<'_> {
+    fn is_given(&self) -> bool {
+        self.trust.or(self.identity).or(self.server_name).is_some() || self.verify.is_some()
+    }
+}
+
 impl Scope<'_> {
+    fn greet(&self, raw: &RawGreet, protocol: Greeting, span: Span) -> Option<Probe> {
+        let terms = RawTerms::from(raw);
+        let tls = match terms.is_given() {
+            true => Some(self.terms(&terms, span)?),
+            false => None,
+        };
+        let (host, port) = self.address(&raw.address)?;
+        Some(Probe::Greet { protocol, host, port, tls })
+    }
+
     pub(super) fn probe(&self, probe: &Located<RawProbe>, from: Option<&ServiceName>) -> Option<Probe> {
         let (raw, span) = probe.get()?;
         let inside = |service: &Option<Located<String>>| self.inside(service.as_ref(), from, span);
@@ -58,8 +91,14 @@ impl Scope<'_> {
             }
             RawProbe::Log(raw) => {
                 let (service, contains) = (inside(&raw.service), self.needle(&raw.contains));
-                Probe::Log { service: service?, contains: contains? }
+                let every = match &raw.every {
+                    None => None,
+                    Some(every) => Some(self.positive_duration(every, Code::DurationNotPositive)?),
+                };
+                Probe::Log { service: service?, contains: contains?, every }
             }
+            RawProbe::Mqtt(raw) => self.greet(raw, Greeting::Mqtt, span)?,
+            RawProbe::Redis(raw) => self.greet(raw, Greeting::Redis, span)?,
             RawProbe::Tcp(raw) => {
                 let (text, span) = raw.address.get()?;
                 let (host, port) = self.authority(text, span, None)?;
@@ -128,7 +167,8 @@ impl Scope<'_> {
             Some(name) => Some(self.dns_name(name)?),
             None => None,
         };
-        Some(TlsTerms { trust, identity, verify, server_name })
+        let starttls = raw.starttls.and_then(|starttls| starttls.value).map(|keyword| keyword.0);
+        Some(TlsTerms { trust, identity, verify, server_name, starttls })
     }
 
     fn trust_anchor(&self, trust: &Located<String>) -> Option<CredentialName> {
@@ -166,6 +206,12 @@ impl Scope<'_> {
         let (host, port) = self.authority(authority, span, Some((default_port, scheme)))?;
         let slash = if path.starts_with('/') { "" } else { "/" };
         Some((host, port, format!("{slash}{path}")))
+    }
+
+    /// Host and port of `SERVICE:PORT`.
+    pub(super) fn address(&self, address: &Located<String>) -> Option<(String, u16)> {
+        let (text, span) = address.get()?;
+        self.authority(text, span, None)
     }
 
     /// Host and port of `HOST:PORT`, the host a service; a URL brings its default port.

@@ -93,31 +93,54 @@ impl Scope<'_> {
             Some(_) => raw.services.as_ref(),
             None => self.required(raw.services.as_ref(), "services", whole),
         };
-        let services = self.services(own, named);
+        let mut services = self.services(own, named);
         let builds = self.builds(raw, services.as_deref());
         let candidate = self.candidate(raw, whole, &builds, context.candidate.as_ref());
+        let displaced = match (&candidate, &mut services) {
+            (Some(candidate), Some(services)) => builds::apply(candidate, services),
+            (None, _) | (_, None) => Vec::new(),
+        };
         let checks = self.required(raw.checks.as_ref(), "checks", whole);
-        let checks = self.checks(checks, &timeline);
+        let mut checks = self.checks(checks, &timeline);
+        let mut strangers = self.strangers(raw.checks.as_ref(), &credentials, &checks, &timeline);
+        let resolved = services.as_deref().unwrap_or_default();
+        let raw_credentials = raw.credentials.as_ref();
+        let mut rotated = self.rotations(
+            raw.rotations.as_ref(),
+            raw_credentials,
+            &credentials,
+            resolved,
+            &checks,
+            &timeline,
+        );
+        if let Some(candidate) = &candidate {
+            let foreign = (builds.as_slice(), displaced.as_slice());
+            let rotations = rotated.rotations.as_slice();
+            let declared = (&mut credentials, &mut crls);
+            builds::keep_own(declared, candidate, foreign, resolved, (&checks, rotations));
+        }
+        credentials.append(&mut strangers.credentials);
+        credentials.append(&mut rotated.credentials);
+        checks.append(&mut strangers.checks);
+        checks.append(&mut rotated.checks);
+        let rotations = rotated.rotations;
         let policy = self.policy(raw.policy.as_ref(), &timeline);
         let replay = self.replay(raw.replay.as_ref(), &timeline);
         let budget = raw.budget.as_ref();
         let budget = budget.and_then(|budget| self.positive_duration(budget, Code::BudgetNotPositive));
-        let (candidate, mut services) = (candidate?, services?);
-        let displaced = builds::apply(&candidate, &mut services);
-        let foreign = (builds.as_slice(), displaced.as_slice());
-        builds::keep_own((&mut credentials, &mut crls), &candidate, foreign, &services, &checks);
         Some(Scenario {
             name: name?,
             directory: self.directory(),
             start: start?,
             horizon: timeline.horizon,
-            candidate,
+            candidate: candidate?,
             budget,
             builds,
             credentials,
             crls,
-            services,
+            services: services?,
             checks,
+            rotations,
             policy,
             replay,
             backend: raw.backend.as_ref().and_then(|backend| backend.value).map(|backend| backend.0),
@@ -149,12 +172,13 @@ impl Scope<'_> {
     /// Start and end of the support window. What cannot be told is replaced by a guess, so that the reading can go
     /// on; it has been reported then, and no scenario will come out.
     fn window(&self, raw: &RawScenario, whole: Span, now: UnixTime) -> (Option<Start>, Timeline) {
-        let mut timeline = Timeline { now, start: now, horizon: now, validity: HashMap::new() };
+        let mut timeline = Timeline { now, start: now, issued: now, horizon: now, validity: HashMap::new() };
         let start = match &raw.start {
             None => Some(Start::Now(now)),
             Some(text) => self.start(text, &timeline),
         };
         timeline.start = start.map_or(now, Start::instant);
+        timeline.issued = timeline.start;
         let horizon = self
             .required(raw.support.as_ref(), "support", whole)
             .and_then(|support| self.horizon(support, start.is_some(), &timeline));

@@ -3,9 +3,9 @@
 use crate::base::{NOW, at, variable};
 use notafter_core::{
     Cause, Connection, Decision, EnvValue, Expectation, ImageRef, MountedSource, Probe, Scenario, Start,
-    Verify, VolumeState,
+    UnixTime, Verify, VolumeState,
 };
-use notafter_scenario::{CandidateChoice, Code, Context, Disk, Palette, load, parse};
+use notafter_scenario::{CandidateChoice, Code, Context, Diagnostics, Disk, Palette, load, parse};
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,13 +82,99 @@ fn nginx_with_client_certificates() {
     assert_eq!(scenario.policy.require_coverage, Some(100));
 }
 
-#[test]
-fn rotations_are_refused_and_not_ignored() {
+/// The rotation of `nginx-mtls.yaml`, written beneath it.
+fn rotated(text: &str) -> Result<Scenario, Diagnostics> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nginx-mtls.yaml");
     let mut source = load(&path).unwrap();
-    source.text.push_str("\nrotations: { site-renewal: { credential: site, every: 60d } }\n");
+    source.text.push_str(&format!("\nrotations:\n  site-renewal: {{ {text} }}\n"));
+    parse(&source, &Context { now: at(NOW), variables: &variable, candidate: None, files: &Disk })
+}
+
+#[test]
+fn a_rotation_issues_its_credential_anew_each_time() {
+    let scenario = rotated(
+        "credential: site, every: 60d, replace: symlink-swap, then: { signal: { service: front, name: HUP } }, \
+         served: { by: \"front:8443\", within: 30s }",
+    );
+    let scenario = scenario.unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(Palette::Plain)));
+    let start = at(NOW);
+    let told: Vec<(&str, i64, &str, &str)> = scenario
+        .rotations
+        .iter()
+        .map(|it| {
+            let days = it.at.secs_since(start) / 86_400;
+            (it.name.as_str(), days, it.replaces.as_str(), it.brings.as_str())
+        })
+        .collect();
+    assert_eq!(told[0], ("site-renewal", 60, "site", "site.2"));
+    assert_eq!(told[5], ("site-renewal.6", 360, "site.6", "site.7"));
+    assert_eq!(told.len(), 6);
+    let third = scenario.credential(&scenario.rotations[1].brings).unwrap();
+    assert_eq!(third.x509.not_before, start.plus_secs(120 * 86_400 - 3_600), "it counts from its own issue");
+    assert_eq!(third.x509.not_after, third.x509.not_before.plus_secs(90 * 86_400));
+
+    let check = scenario.checks.last().unwrap();
+    assert_eq!(check.name.as_str(), "site-renewal-served");
+    let shown = |at: UnixTime| match &check.expectation_at(at).unwrap().expectation {
+        Expectation::Serves { any_of } => any_of.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let first = scenario.rotations[0].at;
+    assert_eq!(shown(first.plus_secs(-1)), ["site"]);
+    assert_eq!(shown(first), ["site", "site.2"]);
+    assert_eq!(shown(first.plus_secs(30)), ["site", "site.2"]);
+    assert_eq!(shown(first.plus_secs(31)), ["site.2"]);
+    assert_eq!(shown(scenario.horizon), ["site.7"]);
+}
+
+#[test]
+fn a_rotation_that_cannot_be_meant_is_refused() {
+    for (text, code) in [
+        ("credential: site, replace: rename", Code::MissingKey),
+        ("credential: site, at: +1d, every: 2d, replace: rename", Code::ConflictingKeys),
+        ("credential: old-partner, at: now, replace: rename", Code::RotationMisfit),
+        ("credential: site, every: 1h, replace: rename", Code::RotationMisfit),
+        ("credential: site, at: +1d, to: site, replace: rename", Code::RotationMisfit),
+        ("credential: site, at: +1d, replace: rename, files: [/etc/other]", Code::RotationMisfit),
+        ("credential: root, at: +1d, replace: symlink-swap", Code::RotationMisfit),
+        ("credential: site, at: +1d, replace: rename, served: { by: \"other:1\" }", Code::UnknownHost),
+        (
+            "credential: site, at: +1d, replace: rename, then: { signal: { service: front, name: KILL } }",
+            Code::UnknownValue,
+        ),
+    ] {
+        let diagnostics = rotated(text).unwrap_err();
+        assert!(diagnostics.iter().any(|diagnostic| diagnostic.code == code), "{text}: {diagnostics:?}");
+    }
+}
+
+#[test]
+fn strangers_are_made_beside_the_peer_that_is_let_in() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/nginx-mtls.yaml");
+    let mut source = load(&path).unwrap();
+    let settle = "    settle: 5s\n";
+    assert!(source.text.contains(settle));
+    source.text =
+        source.text.replacen(settle, &format!("{settle}    refuses: [expired, unknown-issuer]\n"), 1);
+    let scenario =
+        parse(&source, &Context { now: at(NOW), variables: &variable, candidate: None, files: &Disk });
+    let scenario = scenario.unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(Palette::Plain)));
+    let check = scenario.checks.iter().find(|check| check.name.as_str() == "partner-let-in-refuses-expired");
+    let check = check.unwrap();
+    let Expectation::Rejected { control } = &check.expect[0].expectation else { panic!("{check:?}") };
+    assert_eq!(control.as_str(), "partner-let-in");
+    let identity = check.probe.tls().unwrap().identity.as_ref().unwrap();
+    assert_eq!(identity.as_str(), "partner.expired");
+    let expired = &scenario.credential(identity).unwrap().x509;
+    assert!(expired.not_after < at(NOW) && expired.usage == scenario.credentials[2].x509.usage);
+    let [.., root, stranger] = scenario.credentials.as_slice() else { panic!() };
+    assert_eq!(stranger.x509.issuer, notafter_core::X509Issuer::IssuedBy(root.name.clone()));
+
+    source.text = source.text.replacen("refuses: [expired,", "refuses: [expired-intermediate,", 1);
     let context = Context { now: at(NOW), variables: &variable, candidate: None, files: &Disk };
     let diagnostics = parse(&source, &context).unwrap_err();
-    let codes: Vec<Code> = diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
-    assert_eq!(codes, [Code::NotBuilt]);
+    assert!(
+        diagnostics.iter().all(|diagnostic| diagnostic.code == Code::ExpectationMisfit),
+        "{diagnostics:?}"
+    );
 }

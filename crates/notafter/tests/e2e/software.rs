@@ -57,6 +57,22 @@ const POSTGRES: Software = Software {
     candidate: "db",
     refuses: Refuses::AtIt,
 };
+const REDIS: Software = Software {
+    scenario: "redis-tls",
+    programs: &["redis-server"],
+    life: "CACHE_LIFE",
+    credential: "cache",
+    candidate: "cache",
+    refuses: Refuses::AfterIt,
+};
+const MOSQUITTO: Software = Software {
+    scenario: "mosquitto-mtls",
+    programs: &["mosquitto"],
+    life: "DEVICE_LIFE",
+    credential: "device",
+    candidate: "broker",
+    refuses: Refuses::AtIt,
+};
 const JVM: Software = shop("jvm-tls", &["nginx", "java", "javac"], Refuses::AfterIt);
 const NODE: Software = shop("node-tls", &["nginx", "node"], Refuses::AtIt);
 const PYTHON: Software = shop("python-tls", &["nginx", "python3"], Refuses::AtIt);
@@ -280,4 +296,27 @@ fn go_blocks() {
 #[test]
 fn go_allows() {
     allows(&GO);
+}
+
+/// PING goes on being answered over a connection from before.
+#[test]
+fn redis_blocks_on_new_connections_alone() {
+    let Some(gated) = blocks(&REDIS) else { return };
+    assert_eq!(gated.worst().checks, [(check("pong"), vec![Connection::Fresh])], "{}", gated.text);
+}
+
+#[test]
+fn redis_allows() {
+    allows(&REDIS);
+}
+
+/// The broker lets the device in to the end, and strangers at no time.
+#[test]
+fn mosquitto_blocks_where_its_device_ends_and_allows_where_it_does_not() {
+    let (Some(_), Some(allowed)) = (blocks(&MOSQUITTO), allows(&MOSQUITTO)) else { return };
+    let looks = allowed.record.cases.iter().flat_map(|case| &case.observations);
+    let strangers: Vec<&Seen> =
+        looks.filter(|look| look.check.as_str().contains("-refuses-")).map(|look| &look.seen).collect();
+    assert!(strangers.len() >= 9, "{}", allowed.text);
+    assert!(strangers.iter().all(|seen| matches!(seen, Seen::Refused(_))), "{strangers:?}");
 }

@@ -3,4 +3,5 @@
 mod breaks;
 mod fail_closed;
 mod policy;
+mod rotations;
 mod shared;

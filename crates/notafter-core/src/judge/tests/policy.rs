@@ -34,7 +34,7 @@ fn a_look_that_cannot_tell_exercises_nothing() {
         }
         other => other,
     };
-    let log = Probe::Log { service: name("hss"), contains: "served".to_owned() };
+    let log = Probe::Log { service: name("hss"), contains: "served".to_owned(), every: None };
     for (probe, exercises) in [
         (Probe::Alive { service: name("hss") }, false),
         (Probe::Tcp { host: "hss".to_owned(), port: 443 }, false),

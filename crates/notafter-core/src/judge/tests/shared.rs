@@ -25,6 +25,7 @@ pub(super) fn is_case(event: &Event, wanted: &str) -> bool {
         Event::CaseEnded { case, .. }
         | Event::Moved { case, .. }
         | Event::Observed { case, .. }
+        | Event::Rotated { case, .. }
         | Event::ServiceEnded { case, .. }
         | Event::ServiceReady { case, .. }
         | Event::Witnessed { case, .. } => case,

@@ -271,6 +271,7 @@ fn the_plan_says_what_runs_and_why() {
                 Step::Check { checks } => format!("  check {}\n", checks.len()),
                 Step::Move { motion, to } => format!("  {motion:?} to {to}\n"),
                 Step::Restart { services } => format!("  restart {}\n", services.len()),
+                Step::Rotate { rotation } => format!("  rotate {rotation}\n"),
             };
         }
     }

@@ -119,7 +119,8 @@ pub(crate) fn check(text: &str, probe: Probe, connections: &[Connection], line: 
 }
 
 pub(crate) fn tls(host: &str) -> Probe {
-    let terms = TlsTerms { trust: None, identity: None, verify: Verify::Strict, server_name: None };
+    let terms =
+        TlsTerms { trust: None, identity: None, verify: Verify::Strict, server_name: None, starttls: None };
     Probe::Tls { host: host.to_owned(), port: 443, terms }
 }
 
@@ -174,6 +175,7 @@ impl World {
                 check("portal-answers", tls("portal"), &[Connection::Fresh], 60),
             ],
             policy: Policy::default(),
+            rotations: Vec::new(),
             replay: Vec::new(),
             remarks: Vec::new(),
             backend: None,
@@ -294,6 +296,11 @@ impl<'a> Play<'a> {
                 Step::Check { checks } => checks.iter().for_each(|check| self.look(index, check)),
                 Step::Move { motion, to } => self.motion(*motion, *to),
                 Step::Restart { services } => self.begin(services),
+                Step::Rotate { rotation } => {
+                    let (rotation, at) = (rotation.clone(), ClockReading::at(self.now));
+                    let rotated = Rotated { rotation, step: index, at, failed: None };
+                    self.events.push(Event::Rotated { case: self.case.id.clone(), rotated });
+                }
             }
         }
         let case = self.case.id.clone();
@@ -475,7 +482,7 @@ impl<'a> Play<'a> {
             let reading = ClockReading::at(self.now);
             let served = served
                 .into_iter()
-                .map(|credential| ServedCertificate { credential, der_base64: String::new() })
+                .map(|credential| ServedCertificate { credential, der_base64: String::new(), declared: None })
                 .collect();
             let observation = Observation {
                 check: asked.clone(),

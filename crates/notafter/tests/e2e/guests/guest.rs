@@ -94,7 +94,15 @@ impl Built {
             let script = format!("mkdir /tmp/b; busybox --install -s /tmp/b; PATH=/tmp/b exec {words}");
             command = ["sh", "-c", &script].map(str::to_owned).to_vec();
         }
-        (command, FileSpec { path, contents: std::fs::read(file).unwrap(), mode: 0o755 })
+        (
+            command,
+            FileSpec {
+                path,
+                contents: std::fs::read(file).unwrap(),
+                mode: 0o755,
+                layout: notafter_backend::FileLayout::Plain,
+            },
+        )
     }
 }
 

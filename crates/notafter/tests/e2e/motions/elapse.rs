@@ -133,8 +133,18 @@ impl Running {
             workdir: "/".to_owned(),
             stop_signal: None,
             files: vec![
-                FileSpec { path: inside.to_owned(), contents: program, mode: 0o755 },
-                FileSpec { path: timed.certificate.to_owned(), contents: certificate(), mode: 0o644 },
+                FileSpec {
+                    path: inside.to_owned(),
+                    contents: program,
+                    mode: 0o755,
+                    layout: notafter_backend::FileLayout::Plain,
+                },
+                FileSpec {
+                    path: timed.certificate.to_owned(),
+                    contents: certificate(),
+                    mode: 0o644,
+                    layout: notafter_backend::FileLayout::Plain,
+                },
             ],
             volumes: Vec::new(),
         };
