@@ -8,6 +8,7 @@ use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::renewal::{self, Renewal};
+use super::unattended::{restarts_hide, unattended};
 use crate::attribute::named;
 use crate::checkpoint::{Checkpoint, Failure, Look, checkpoints, counts};
 use crate::{Case, CaseClock, CaseError, CaseId, Expectation, Purpose, RunRecord, Seen, Span, UnixTime};
@@ -87,6 +88,13 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
                 known.next.iter_mut().for_each(|case| case.reason += ", those now that it served itself");
                 return Err(Waiting);
             }
+            Wanted::Lost => return Ok(()),
+            Wanted::Ran(ran) => walked = *ran,
+        }
+    }
+    if walked.failure.is_none() && restarts_hide(record, walked.record) {
+        match known.want(unattended(record, case_id("walk-unattended"))) {
+            Wanted::Missing => return Err(Waiting),
             Wanted::Lost => return Ok(()),
             Wanted::Ran(ran) => walked = *ran,
         }

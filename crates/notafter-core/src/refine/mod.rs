@@ -15,6 +15,7 @@ mod plan;
 mod renewal;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unattended;
 
 pub(crate) use boundary::boundaries;
 pub(crate) use cold::{ColdBreak, Repeat};

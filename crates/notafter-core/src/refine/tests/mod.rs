@@ -3,5 +3,6 @@
 mod bounds;
 mod expected;
 mod renewals;
+mod unattended;
 mod verdicts;
 pub(crate) mod world;
