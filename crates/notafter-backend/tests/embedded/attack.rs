@@ -84,6 +84,8 @@ fn time_passes_for_what_is_stopped() {
     let mut sandbox = shifted();
     sandbox.launch(&shell("a", "echo up; sleep 3600; date -u +woken-%FT%H; exec sleep 1000000")).unwrap();
     wait_for_log(&mut *sandbox, "a", "up");
+    // Stopped before its sleep, it would begin that only when it goes on.
+    run(&mut *sandbox, "a", "until grep -qsx sleep /proc/[0-9]*/comm; do :; done; exec sleep 0.3");
     run(&mut *sandbox, "a", "kill -STOP -1");
     sandbox.move_clock(Motion::Elapse(Pace::Walk), start().plus_secs(7_200), LONG).unwrap();
     assert_eq!(sandbox.log(&name("a")).unwrap().text, "up\n");
