@@ -254,11 +254,15 @@ impl Scenario {
             let trusted = terms.trust.as_ref().map(|crate::TlsTrust::Credential(name)| name);
             terms.identity.iter().chain(trusted).any(|name| name == credential)
         });
-        let issues = self.credentials.iter().any(|other| match &other.x509.issuer {
+        mounted || probed || self.issues(credential)
+    }
+
+    /// Whether it signed another credential of the scenario.
+    fn issues(&self, credential: &CredentialName) -> bool {
+        self.credentials.iter().any(|other| match &other.x509.issuer {
             X509Issuer::Intermediate(issuer) | X509Issuer::IssuedBy(issuer) => issuer == credential,
             X509Issuer::Root | X509Issuer::SelfSigned => false,
-        });
-        mounted || probed || issues
+        })
     }
 
     /// The first second in which anything uses `credential`; none where it is in use from the beginning.
@@ -268,20 +272,27 @@ impl Scenario {
     }
 
     /// The first second in which nothing is meant to use `credential` any more; none where something does to the end, and
-    /// none where nobody looks at the wire: what took its place is then known only once its end has gone by.
+    /// none where nobody looks at the wire of each service that holds it: what took its place is then known only once its
+    /// end has gone by.
     pub(crate) fn retired(&self, credential: &CredentialName) -> Option<UnixTime> {
         let replaced = |rotation: &&Rotation| {
-            rotation.replaces == *credential && rotation.files.is_empty() && rotation.served.is_some()
+            rotation.replaces == *credential && rotation.files.is_empty() && self.is_seen_everywhere(rotation)
         };
         let rotation = self.rotations.iter().find(replaced)?;
         let again = self.rotations.iter().any(|r| r.brings == *credential && r.at >= rotation.at);
         // The first generation is named as all of them are.
         let only_so = rotation.credential == *credential || !self.is_named(credential);
-        let issues = self.credentials.iter().any(|other| match &other.x509.issuer {
-            X509Issuer::Intermediate(issuer) | X509Issuer::IssuedBy(issuer) => issuer == credential,
-            X509Issuer::Root | X509Issuer::SelfSigned => false,
-        });
-        (only_so && !again && !issues).then_some(rotation.at)
+        (only_so && !again && !self.issues(credential)).then_some(rotation.at)
+    }
+
+    /// Whether the check of `rotation` looks at the wire of every service whose files it replaces.
+    fn is_seen_everywhere(&self, rotation: &Rotation) -> bool {
+        rotation.served.as_ref().is_some_and(|served| {
+            let mut others = self.services.iter().filter(|service| service.name != served.by);
+            !others.any(|other| {
+                other.files.iter().any(|file| file.source.credential() == Some(&rotation.credential))
+            })
+        })
     }
 
     /// Whether `at` lies between a rotation and the end of what it replaced: while it does, a restart would hide that

@@ -8,7 +8,7 @@ use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::renewal::{self, Renewal};
-use super::unattended::{restarts_hide, unattended};
+use super::unattended::without_restarts;
 use crate::attribute::named;
 use crate::checkpoint::{Checkpoint, Failure, Look, checkpoints, counts};
 use crate::{Case, CaseClock, CaseError, CaseId, Expectation, Purpose, RunRecord, Seen, Span, UnixTime};
@@ -92,13 +92,7 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
             Wanted::Ran(ran) => walked = *ran,
         }
     }
-    if walked.failure.is_none() && restarts_hide(record, walked.record) {
-        match known.want(unattended(record, case_id("walk-unattended"))) {
-            Wanted::Missing => return Err(Waiting),
-            Wanted::Lost => return Ok(()),
-            Wanted::Ran(ran) => walked = *ran,
-        }
-    }
+    let Some(mut walked) = without_restarts(known, walked)? else { return Ok(()) };
     found.complete = true;
     let mut points = fresh_starts(record);
     points.extend([
@@ -110,7 +104,11 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
             None => return Ok(()),
             Some(unhurried) => {
                 found.hurried.get_or_insert(walked.id().clone());
-                walked = unhurried;
+                let Some(unattended) = without_restarts(known, unhurried)? else {
+                    found.complete = false;
+                    return Ok(());
+                };
+                walked = unattended;
             }
         }
     }

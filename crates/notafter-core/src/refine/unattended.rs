@@ -1,16 +1,32 @@
 //! Restarts on the way: behind each boundary of its own a walk restarts the candidate. What it made or got by itself is
 //! made anew there, and an end that would come later without the restart is never lived through.
 
-use super::plan::walk;
+use super::cold::Waiting;
+use super::known::{Known, Ran, Wanted};
+use super::plan::case_id;
 use crate::checkpoint::first_instant;
-use crate::{Case, CaseId, CaseRecord, Credential, Fingerprint, Origin, RunRecord, Step, UnixTime};
+use crate::{Case, CaseRecord, Credential, Fingerprint, Origin, RunRecord, Step, UnixTime};
 
-/// The walk without a restart before its end.
-pub(super) fn unattended(record: &RunRecord, id: CaseId) -> Case {
-    let mut case = walk(record, id);
-    let last = case.steps.len().saturating_sub(2);
+/// `walked` as it is to be believed where it passed: made again without a restart before its end, where its restarts made
+/// anew what would have ended later. None where that walk is lost.
+pub(super) fn without_restarts<'a>(
+    known: &mut Known<'a>,
+    walked: Ran<'a>,
+) -> Result<Option<Ran<'a>>, Waiting> {
+    if walked.failure.is_some() || !restarts_hide(known.record, walked.record) {
+        return Ok(Some(walked));
+    }
+    match known.want(unattended(walked.record.case.clone())) {
+        Wanted::Missing => Err(Waiting),
+        Wanted::Lost => Ok(None),
+        Wanted::Ran(ran) => Ok(Some(*ran)),
+    }
+}
+
+fn unattended(walk: Case) -> Case {
+    let last = walk.steps.len().saturating_sub(2);
     let mut steps = Vec::new();
-    for (index, step) in case.steps.into_iter().enumerate() {
+    for (index, step) in walk.steps.into_iter().enumerate() {
         match (&step, steps.last()) {
             (Step::Restart { .. }, _) if index < last => {}
             // The look that followed the restart.
@@ -18,14 +34,14 @@ pub(super) fn unattended(record: &RunRecord, id: CaseId) -> Case {
             _ => steps.push(step),
         }
     }
-    case.steps = steps;
-    case.reason += ", with no restart, because those of the other walk made anew what ends later";
-    case
+    let reason =
+        format!("{}, with no restart, because those of {} made anew what ends later", walk.reason, walk.id);
+    Case { id: case_id(&format!("{}-unattended", walk.id)), reason, steps, ..walk }
 }
 
 /// Whether a restart on the way of `walk` made anew what would have ended later in the window: certificates that a
 /// service made or got by itself and showed before.
-pub(super) fn restarts_hide(record: &RunRecord, walk: &CaseRecord) -> bool {
+fn restarts_hide(record: &RunRecord, walk: &CaseRecord) -> bool {
     let horizon = record.scenario.horizon;
     let mut now = first_instant(walk.case.clock, &record.scenario);
     let mut restarts: Vec<(usize, UnixTime)> = Vec::new();
