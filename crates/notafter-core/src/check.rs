@@ -235,6 +235,15 @@ impl Probe {
         }
     }
 
+    /// In every stretch of how many seconds what it waits for must come, on the candidate's clock; none where it need not go on.
+    #[must_use]
+    pub fn stretch(&self) -> Option<i64> {
+        match self {
+            Self::Log { every: Some(every), .. } => Some(i64::try_from(every.as_secs()).unwrap_or(i64::MAX)),
+            _ => None,
+        }
+    }
+
     /// The same look by somebody who shows the certificate of `identity`; as it is where there is no TLS.
     #[must_use]
     pub fn with_identity(mut self, identity: CredentialName) -> Self {

@@ -33,7 +33,12 @@ pub(crate) struct Checkpoint<'a> {
 
 impl Checkpoint<'_> {
     pub(crate) fn failed(&self) -> bool {
-        self.botched.is_some() || self.looks.iter().any(|look| look.met == Some(false))
+        self.botched.is_some() || self.failing().next().is_some()
+    }
+
+    /// Looks that were made and were not as expected. One that was not due stands for an earlier failure.
+    fn failing(&self) -> impl Iterator<Item = &Look<'_>> {
+        self.looks.iter().filter(|look| look.met == Some(false) && look.observation.tries > 0)
     }
 }
 
@@ -153,7 +158,7 @@ pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Fa
     let ends: Vec<&ServiceEnd> = case.ends.iter().filter(|end| counts(end, case, scenario)).collect();
     let mut last_pass = None;
     let points = checkpoints(case, scenario);
-    for point in &points {
+    for (index, point) in points.iter().enumerate() {
         let ended = ends.iter().any(|end| {
             // The record does not order ends and looks within a second. Where the service is restarted in that
             // second and nothing failed before, its end belongs to the restart.
@@ -161,6 +166,9 @@ pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Fa
         });
         if point.failed() || ended {
             let restarted = point.restarted.clone();
+            if !ended && point.failing().next().is_some() && point.failing().all(is_stream) {
+                last_pass = point.failing().filter_map(|look| last_seen_going(&points[..index], look)).min();
+            }
             return Some(Failure { step: point.step, at: point.at, last_pass, restarted });
         }
         if !point.looks.is_empty() && point.looks.iter().all(|look| look.met == Some(true)) {
@@ -173,6 +181,20 @@ pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Fa
         last_pass,
         restarted: points.last().map(|point| point.restarted.clone()).unwrap_or_default(),
     })
+}
+
+fn is_stream(look: &Look<'_>) -> bool {
+    look.check.probe.stretch().is_some()
+}
+
+/// When what had ceased at `look` certainly still went on: at the look before the last one that saw a line, which may have
+/// been written right behind it.
+fn last_seen_going(before: &[Checkpoint<'_>], look: &Look<'_>) -> Option<UnixTime> {
+    let due = |point: &&Checkpoint<'_>| {
+        point.looks.iter().any(|other| other.check.name == look.check.name && other.observation.tries > 0)
+    };
+    let begun = before.first().map(|point| point.at);
+    before.iter().filter(due).rev().nth(1).map(|point| point.at).or(begun)
 }
 
 /// Ends that count and belong to the first failure of a case.

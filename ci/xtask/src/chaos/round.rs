@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How long anything may be left.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the way out of a run takes on which it can no longer hear a signal.
+const EXITS: Duration = Duration::from_millis(20);
 /// How long a run may go on that has lost a part of itself.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -110,8 +112,13 @@ impl Round<'_> {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
+        let (keepers, inits) = traces.note(runner);
+        let nothing_runs = keepers.is_empty() && inits.is_empty();
         let status = self.wait(child, kill, hit)?;
         let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
+        if code == 0 && nothing_runs && hit.elapsed() < EXITS {
+            return Ok(Ended::TooLate);
+        }
         if code == 0 {
             return Ok(Ended::Wrong(format!("it ended with 0 after {} of {:?}", kill, after)));
         }

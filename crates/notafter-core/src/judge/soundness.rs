@@ -3,7 +3,7 @@
 use super::finding::finding;
 use crate::refine::{Investigation, MAX_LAUNCHES};
 use crate::soundness::{Fault, fault};
-use crate::{CaseRecord, Finding, FindingCode, RunRecord, ServiceName, Severity, Step};
+use crate::{CaseRecord, Check, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity, Step};
 use std::collections::BTreeSet;
 
 /// Every reason why the record does not support an allow. `broken` is whether a break that may be believed is
@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 pub(super) fn findings(record: &RunRecord, investigation: &Investigation, broken: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(nothing_checked(record));
+    found.extend(never_due(record));
     for case in &record.cases {
         if let Some(fault) = fault(case, record) {
             found.push(of_fault(fault, case, record));
@@ -64,6 +65,25 @@ fn nothing_checked(record: &RunRecord) -> Option<Finding> {
         format!("case {} looks at nothing", case.case.id)
     };
     Some(inconclusive(FindingCode::NothingChecked, summary))
+}
+
+/// What must go on, and was looked at by no walk, because so long a stretch did not go by between two checkpoints.
+fn never_due(record: &RunRecord) -> Vec<Finding> {
+    let walks = || record.cases.iter().filter(|case| case.case.purpose == Purpose::Walk);
+    let missed = |check: &&Check| {
+        let mut looks = walks().flat_map(|walk| &walk.observations);
+        check.probe.stretch().is_some() && !looks.any(|look| look.check == check.name && look.tries > 0)
+    };
+    let missed = record.scenario.checks.iter().filter(missed).filter(|_| walks().next().is_some());
+    missed
+        .map(|check| {
+            let summary = format!("no walk came to look at check {}: its `every` never went by", check.name);
+            let mut found = inconclusive(FindingCode::NothingChecked, summary);
+            found.location = Some(check.location.clone());
+            found.help = Some("let `every` be shorter than the support window".to_owned());
+            found
+        })
+        .collect()
 }
 
 /// Services for which time did not wait, each once. What was seen to break in their cases breaks all the same; that

@@ -15,6 +15,8 @@ use std::time::Duration;
 const OUTPUT_BYTES: usize = 4096;
 /// How often a look is repeated that straddled a change of expectation, as it can on a running clock.
 const STRADDLES: u32 = 3;
+/// How long a line may take, on the host's clock, from the service that wrote it in time to its log.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// What one look brought.
 pub(super) struct Look {
@@ -59,7 +61,8 @@ impl CaseRun<'_> {
 
     fn observe(&mut self, check: &Check, connection: Connection) -> Result<(), CaseError> {
         // What a service had time to show and did not, it will not show for being asked again.
-        let settle = if self.stale.contains(&check.name) { Duration::ZERO } else { check.settle };
+        let is_final = self.stale.contains(&check.name) || check.probe.stretch().is_some();
+        let settle = if is_final { Duration::ZERO } else { check.settle };
         let mut patience = Patience::new(settle, Duration::from_millis(10), Duration::from_millis(250));
         let mut tries = 0;
         let (observation, met) = loop {
@@ -267,7 +270,7 @@ impl CaseRun<'_> {
         let rate = match is_due {
             false => rate,
             true => {
-                let last = self.look_log(service, contains, rate.mark, check.within)?;
+                let last = self.look_log(service, contains, rate.mark, check.within.min(ON_ITS_WAY))?;
                 let mark = self.sandbox.log(service).map_err(|error| harness(&error))?.written;
                 Rate { since: now, mark, last }
             }

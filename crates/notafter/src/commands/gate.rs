@@ -70,8 +70,12 @@ impl Gate<'_> {
     pub(super) fn run(self, args: &RunArgs, printer: &mut Printer) -> Result<Exit, Error> {
         let Self { source, scenario, images, backend, only, interrupt } = self;
         let attesting = Attesting::prepare(args, source, scenario, images)?;
-        let options =
-            Options { only: only.cloned(), keep: args.keep.clone(), interrupt, ..Options::default() };
+        let options = Options {
+            only: only.cloned(),
+            keep: args.keep.clone(),
+            interrupt: interrupt.clone(),
+            ..Options::default()
+        };
         // A case that runs alone is run to be looked at.
         let verbose = args.volume.verbose || (only.is_some() && !args.volume.quiet);
         let mut live = Live::new(printer, scenario, Volume { verbose, ..args.volume });
@@ -87,13 +91,16 @@ impl Gate<'_> {
         let told = tell(args, only, &record, &verdict, printer);
         let told =
             told.and_then(|()| attesting.map_or(Ok(()), |attesting| attesting.write(&record, &verdict)));
-        Ok(told.map_or_else(
-            |error| {
-                printer.error(&error);
-                exit.or_inconclusive()
-            },
-            |()| exit,
-        ))
+        if let Err(error) = told {
+            printer.error(&error);
+            return Ok(exit.or_inconclusive());
+        }
+        if exit == Exit::Allow && interrupt.is_raised() {
+            // Who stops a gate wants no rollout, however far the gate had come.
+            printer.note("inconclusive: interrupted before it ended; the verdict above does not count\n");
+            return Ok(exit.or_inconclusive());
+        }
+        Ok(exit)
     }
 }
 

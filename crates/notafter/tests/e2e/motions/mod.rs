@@ -8,3 +8,4 @@ mod restless;
 mod shell;
 mod state;
 mod steered;
+mod stream;
