@@ -157,6 +157,9 @@ pub struct Log {
     pub written: u64,
 }
 
+/// How much of a command's output is kept.
+pub const KEPT_OUTPUT_BYTES: usize = 64 << 10;
+
 /// How a command inside a service ended.
 #[derive(Debug, Clone)]
 pub enum ExecOutcome {
@@ -164,7 +167,7 @@ pub enum ExecOutcome {
     Exited {
         /// Exit code; 128 + the signal's number where a signal ended it.
         code: i32,
-        /// What it wrote to standard output and error, the last 64 KiB.
+        /// What it wrote to standard output and error, the last [`KEPT_OUTPUT_BYTES`].
         output: String,
     },
     /// It was killed when its time was up (host's clock).

@@ -21,8 +21,8 @@ mod traces;
 mod wire;
 
 pub use contract::{
-    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec,
-    ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
+    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, Moved,
+    Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Docker, EngineImages};
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};

@@ -1,6 +1,9 @@
 //! Checks: what is asked of the services at every planned instant, and what must come back.
 
-use crate::{CheckName, CredentialName, Observation, Seen, ServiceName, SourceLocation, UnixTime};
+use crate::{
+    Assertion, CheckName, CredentialName, Observation, Reading, Seen, ServiceName, SourceLocation, Test,
+    UnixTime,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -275,7 +278,10 @@ impl Probe {
 /// What "works" means for a check, beside that the probe got its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Works {
-    /// Text that the answer must contain: the body of a response, the output of a command, as far as it is recorded.
+    /// What else must be true of the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Assertion>,
+    /// Text that the answer must contain: the body of a response, the output of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
     /// Text that it must not contain.
@@ -285,6 +291,23 @@ pub struct Works {
     pub exit: Option<i32>,
     /// Status of an HTTP probe; any of 200 to 299 where none is given.
     pub status: Option<u16>,
+}
+
+impl Works {
+    /// All that has to be read of an answer while it is whole.
+    #[must_use]
+    pub fn to_read(&self) -> Vec<Assertion> {
+        let contains = self.contains.iter().map(|text| Assertion::of_text(Test::Contains(text.clone())));
+        let lacks = self.lacks.iter().map(|text| Assertion::of_text(Test::Lacks(text.clone())));
+        contains.chain(lacks).chain(self.assertions.iter().cloned()).collect()
+    }
+
+    /// The first reading among `readings` that is not as it must be.
+    #[must_use]
+    pub fn unmet<'a>(&self, readings: &'a [Reading]) -> Option<&'a Reading> {
+        let asked = self.to_read();
+        readings.iter().find(|reading| !reading.holds() && asked.contains(&reading.assertion))
+    }
 }
 
 /// What must be seen.
@@ -315,7 +338,7 @@ impl Expectation {
                 shown.is_some_and(|shown| any_of.contains(shown))
             }
             (Self::Rejected { .. }, Seen::Refused(_)) => true,
-            (Self::Works(works), Seen::Answered(answer)) => answer.satisfies(works),
+            (Self::Works(works), Seen::Answered(answer)) => answer.satisfies(works, &observation.readings),
             (Self::Rejected { .. }, Seen::Answered(answer)) => answer.is_refusal(),
             (Self::Works(_), Seen::Refused(_)) | (_, Seen::Absent { .. }) => false,
         }
@@ -357,6 +380,23 @@ pub struct Check {
 }
 
 impl Check {
+    /// All that has to be read of an answer while it is whole, whenever it comes.
+    #[must_use]
+    pub fn to_read(&self) -> Vec<Assertion> {
+        let mut found: Vec<Assertion> = Vec::new();
+        for span in &self.expect {
+            let Expectation::Works(works) = &span.expectation else { continue };
+            found.extend(works.to_read());
+        }
+        let mut distinct: Vec<Assertion> = Vec::new();
+        for assertion in found {
+            if !distinct.contains(&assertion) {
+                distinct.push(assertion);
+            }
+        }
+        distinct
+    }
+
     /// What must be seen at `at`.
     #[must_use]
     pub fn expectation_at(&self, at: UnixTime) -> Option<&ExpectedSpan> {

@@ -7,6 +7,7 @@
 //! What must never happen here: I/O, async, reading a clock.
 #![forbid(unsafe_code)]
 
+mod assertion;
 mod attribute;
 mod case;
 mod check;
@@ -32,6 +33,7 @@ mod soundness;
 mod time;
 mod verdict;
 
+pub use assertion::{Assertion, Reading, Subject, Test};
 pub use attribute::attribute;
 pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
 pub use check::{

@@ -1,8 +1,8 @@
 //! What was seen, on whose clock, and what proves that the clock was shifted.
 
 use crate::{
-    CheckName, ClockReading, Connection, Credential, CredentialName, Fingerprint, ServiceName, UnixTime,
-    Works,
+    Assertion, CheckName, ClockReading, Connection, Credential, CredentialName, Fingerprint, Reading,
+    ServiceName, Test, UnixTime, Works,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,12 +77,10 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether the answer is what `works` asks for.
+    /// Whether the answer is what `works` asks for; `readings` is what was read of it while it was whole.
     #[must_use]
-    pub fn satisfies(&self, works: &Works) -> bool {
-        let text = self.text();
-        let is_held = |wanted: &String| text.is_some_and(|text| text.contains(wanted.as_str()));
-        if !works.contains.iter().all(is_held) || works.lacks.iter().any(is_held) {
+    pub fn satisfies(&self, works: &Works, readings: &[Reading]) -> bool {
+        if !works.to_read().iter().all(|assertion| self.bears_out(assertion, readings)) {
             return false;
         }
         match self {
@@ -93,6 +91,20 @@ impl Answer {
             Self::Http { status, .. } => {
                 works.status.map_or((200..300).contains(status), |expected| *status == expected)
             }
+        }
+    }
+
+    /// Whether `assertion` is true of the answer. What nobody has read is not, but for a text in what is recorded.
+    fn bears_out(&self, assertion: &Assertion, readings: &[Reading]) -> bool {
+        if let Some(reading) = readings.iter().find(|reading| reading.assertion == *assertion) {
+            return reading.holds();
+        }
+        // Records of earlier versions have no readings.
+        let is_held = |wanted: &str| self.text().is_some_and(|text| text.contains(wanted));
+        match &assertion.test {
+            Test::Contains(text) => is_held(text),
+            Test::Lacks(text) => !is_held(text),
+            Test::Equals(_) | Test::Matches(_) | Test::SameAsControl { .. } => false,
         }
     }
 
@@ -181,6 +193,9 @@ pub struct Observation {
     pub tries: u32,
     /// What was seen.
     pub seen: Seen,
+    /// What was read of the answer for the assertions of the check.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readings: Vec<Reading>,
     /// The chain that the service showed, leaf first.
     pub served: Vec<ServedCertificate>,
 }

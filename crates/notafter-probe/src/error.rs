@@ -34,6 +34,15 @@ pub enum Error {
     /// A certificate is to be verified, but against nothing.
     #[error("a probe that verifies needs a trust anchor")]
     NoTrust,
+    /// A regular expression that is none, or that is too large.
+    #[error("`{pattern}` is no regular expression, or too large a one")]
+    Pattern {
+        /// The text.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: Box<regex::Error>,
+    },
     /// A path or host name that cannot stand in an HTTP request.
     #[error("`{text}` cannot stand in an HTTP request: it holds blanks, control or non-ASCII characters")]
     Request {

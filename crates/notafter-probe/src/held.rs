@@ -1,6 +1,6 @@
 //! Looks over one connection that stays open.
 
-use crate::line::{self, Idle, KeepOpen, Line, Opened};
+use crate::line::{self, Asked, Idle, KeepOpen, Line, Opened};
 use crate::look::{absent, answered};
 use crate::target::{Question, Target};
 use crate::tls::{Sessions, TlsClient, alert_refusal};
@@ -69,12 +69,12 @@ impl Held {
         match line::open(&self.target, self.client.as_ref(), connector, timing.now, deadline)? {
             Opened::Failed(look) => Ok(look),
             Opened::Line { mut line, served, handshake } => {
-                let (seen, state) = line.ask(&self.target, KeepOpen::Yes, deadline)?;
+                let Asked { seen, readings, state } = line.ask(&self.target, KeepOpen::Yes, deadline)?;
                 if matches!(seen, Seen::Answered(_)) {
                     self.opened = Some(timing.now);
                     self.keep(line, state, &seen);
                 }
-                Ok(Look { seen, served, handshake, line: state })
+                Ok(Look { seen, readings, served, handshake, line: state })
             }
         }
     }
@@ -87,22 +87,23 @@ impl Held {
             Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
             Question::Greet(_) | Question::Http(_) => (line.idle_now()?, None),
         };
-        let (seen, state) = match (idle, unasked) {
+        let plain = |(seen, state)| Asked { seen, readings: Vec::new(), state };
+        let Asked { seen, readings, state } = match (idle, unasked) {
             (Idle::Alert(alert), _) => {
-                (alert_refusal(alert, "on the held connection"), LineState::ClosedByService)
+                plain((alert_refusal(alert, "on the held connection"), LineState::ClosedByService))
             }
             (Idle::Closed, _) => {
-                (absent("the service has closed the held connection"), LineState::ClosedByService)
+                plain((absent("the service has closed the held connection"), LineState::ClosedByService))
             }
-            (Idle::Open | Idle::Spoke, Some(answer)) => (answered(answer), LineState::Open),
+            (Idle::Open | Idle::Spoke, Some(answer)) => plain((answered(answer), LineState::Open)),
             (Idle::Open, None) => line.ask(&self.target, KeepOpen::Yes, deadline)?,
             (Idle::Spoke, None) => {
                 let reason = "the service wrote to the idle held connection, as one does that gives it up";
-                (absent(reason), LineState::ClosedByService)
+                plain((absent(reason), LineState::ClosedByService))
             }
         };
         self.keep(line, state, &seen);
-        Ok(Look::plain(seen, state))
+        Ok(Look { readings, ..Look::plain(seen, state) })
     }
 
     fn keep(&mut self, line: Box<Line>, state: LineState, seen: &Seen) {

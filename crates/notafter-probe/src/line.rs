@@ -1,14 +1,15 @@
 //! One connection: opened, asked, listened to, closed.
 
 use crate::greet::{self, Heard};
-use crate::http::{self, Exchange};
+use crate::http::{self, Exchange, Response};
 use crate::look::{absent, answered, closed_by_service, timed_out};
+use crate::reading::Whole;
 use crate::starttls::{self, NoTls};
 use crate::target::{Question, Target};
 use crate::timing::{Deadline, Timed};
 use crate::tls::{self, TlsClient, Trouble};
 use crate::{ConnectFailure, Connector, Error, Handshake, LineState, Look};
-use notafter_core::{Answer, Greeting, Refusal, RefusalLayer, Seen, ServedCertificate, UnixTime};
+use notafter_core::{Answer, Greeting, Reading, Refusal, RefusalLayer, Seen, ServedCertificate, UnixTime};
 use rustls::{AlertDescription, ClientConnection};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -46,6 +47,13 @@ pub(crate) struct Line {
     tls: Option<ClientConnection>,
     /// Whether a protocol's first question was asked over it.
     greeted: bool,
+}
+
+/// What came of a question.
+pub(crate) struct Asked {
+    pub(crate) seen: Seen,
+    pub(crate) readings: Vec<Reading>,
+    pub(crate) state: LineState,
 }
 
 pub(crate) enum Opened {
@@ -112,7 +120,7 @@ pub(crate) fn open(
         Err(Trouble::TimedOut) => timed_out(&target.place(), &deadline),
         Err(Trouble::Unacceptable(error)) => tls::verifier_refusal(&error, shown.rejection),
     };
-    Ok(Opened::Failed(Look { seen, served: shown.chain, handshake: None, line: LineState::Closed }))
+    Ok(Opened::Failed(Look { served: shown.chain, ..Look::plain(seen, LineState::Closed) }))
 }
 
 impl Line {
@@ -122,13 +130,22 @@ impl Line {
         target: &Target,
         keep: KeepOpen,
         deadline: Deadline<'_>,
-    ) -> Result<(Seen, LineState), Error> {
+    ) -> Result<Asked, Error> {
+        let mut readings = Vec::new();
         let (seen, state) = match &target.question {
             Question::Connect => (answered(Answer::Connected), LineState::Open),
-            Question::Greet(protocol) => self.greet(target, *protocol, deadline)?,
+            Question::Greet(protocol) => {
+                let (seen, state) = self.greet(target, *protocol, deadline)?;
+                if let Seen::Answered(Answer::Greeted { said }) = &seen {
+                    readings = target.reader.read(&Whole::of_text(said));
+                }
+                (seen, state)
+            }
             Question::Handshake => self.confirm(target, deadline)?,
             Question::Http(request) => match http::exchange(&mut self.wire(deadline), request, keep) {
-                Exchange::Answered { status, body, reusable } => {
+                Exchange::Answered(response) => {
+                    let Response { status, headers, body, whole, is_cut, reusable } = *response;
+                    readings = target.reader.read(&Whole { headers: &headers, text: &whole, is_cut });
                     let state = if reusable { LineState::Open } else { LineState::ClosedByService };
                     (answered(Answer::Http { status, body }), state)
                 }
@@ -154,7 +171,7 @@ impl Line {
         if state != LineState::Open {
             self.say_goodbye(deadline);
         }
-        Ok((seen, state))
+        Ok(Asked { seen, readings, state })
     }
 
     fn greet(

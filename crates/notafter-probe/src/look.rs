@@ -1,7 +1,7 @@
 //! What one look comes to.
 
 use crate::timing::Deadline;
-use notafter_core::{Answer, Refusal, RefusalLayer, Seen, ServedCertificate};
+use notafter_core::{Answer, Reading, Refusal, RefusalLayer, Seen, ServedCertificate};
 use std::time::Duration;
 
 /// How a TLS connection came about.
@@ -29,6 +29,8 @@ pub enum LineState {
 pub struct Look {
     /// What was seen.
     pub seen: Seen,
+    /// What was read of the answer; see [`crate::Reader`].
+    pub readings: Vec<Reading>,
     /// The chain that the service showed during this look, leaf first: also when it was refused, empty when the look
     /// went over a connection or session from before.
     pub served: Vec<ServedCertificate>,
@@ -41,7 +43,7 @@ pub struct Look {
 impl Look {
     /// A look that has seen nothing of TLS.
     pub(crate) fn plain(seen: Seen, line: LineState) -> Self {
-        Self { seen, served: Vec::new(), handshake: None, line }
+        Self { seen, readings: Vec::new(), served: Vec::new(), handshake: None, line }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Looks over new connections: fresh ones, and ones that resume a TLS session.
 
 use crate::held::Held;
-use crate::line::{self, KeepOpen, Opened};
+use crate::line::{self, Asked, KeepOpen, Opened};
 use crate::look::absent;
+use crate::reading::Reader;
 use crate::target::Target;
 use crate::tls::{Sessions, TlsClient, TlsMaterial};
 use crate::{Connector, Error, Handshake, Look, Timing};
-use notafter_core::{Probe, Seen, ServiceName};
+use notafter_core::{Assertion, Probe, Seen, ServiceName};
 use std::sync::Arc;
 
 /// One check's way to look at a service over the network.
@@ -24,7 +25,20 @@ impl Prober {
     /// Any variant but [`Error::Connector`], [`Error::NoSession`] and [`Error::Stream`]: the scenario or its
     /// credentials do not make a probe.
     pub fn new(probe: &Probe, from: Option<&ServiceName>, material: TlsMaterial) -> Result<Self, Error> {
-        let target = Arc::new(Target::new(probe, from, material)?);
+        Self::reading(probe, from, material, Vec::new())
+    }
+
+    /// The same, which reads of every answer what `assertions` are about.
+    ///
+    /// # Errors
+    /// As [`Prober::new`]; [`Error::Pattern`].
+    pub fn reading(
+        probe: &Probe,
+        from: Option<&ServiceName>,
+        material: TlsMaterial,
+        assertions: Vec<Assertion>,
+    ) -> Result<Self, Error> {
+        let target = Arc::new(Target::new(probe, from, material, Reader::new(assertions)?)?);
         let client = target.tls.as_ref().map(|setup| setup.client(Sessions::Forgotten)).transpose()?;
         Ok(Self { target, client })
     }
@@ -95,8 +109,8 @@ fn look_once(
     match line::open(target, client, connector, timing.now, deadline)? {
         Opened::Failed(look) => Ok(look),
         Opened::Line { mut line, served, handshake } => {
-            let (seen, state) = line.ask(target, KeepOpen::No, deadline)?;
-            Ok(Look { seen, served, handshake, line: state })
+            let Asked { seen, readings, state } = line.ask(target, KeepOpen::No, deadline)?;
+            Ok(Look { seen, readings, served, handshake, line: state })
         }
     }
 }

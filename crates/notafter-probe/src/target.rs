@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::http::Request;
+use crate::reading::Reader;
 use crate::tls::{TlsMaterial, TlsSetup};
 use notafter_core::{Greeting, Probe, ServiceName, StartTls};
 
@@ -26,6 +27,8 @@ pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) question: Question,
+    /// Reads what assertions are about.
+    pub(crate) reader: Reader,
     pub(crate) tls: Option<TlsSetup>,
     /// What is said before TLS begins.
     pub(crate) starttls: Option<StartTls>,
@@ -36,6 +39,7 @@ impl Target {
         probe: &Probe,
         from: Option<&ServiceName>,
         material: TlsMaterial,
+        reader: Reader,
     ) -> Result<Self, Error> {
         let kind = probe.kind();
         let (host, port, question) = match probe {
@@ -59,7 +63,8 @@ impl Target {
             None => None,
         };
         let starttls = probe.tls().and_then(|terms| terms.starttls);
-        Ok(Self { kind, from: from.cloned(), host: host.clone(), port: *port, question, tls, starttls })
+        let (from, host, port) = (from.cloned(), host.clone(), *port);
+        Ok(Self { kind, from, host, port, question, reader, tls, starttls })
     }
 
     /// `host:port`, for people.

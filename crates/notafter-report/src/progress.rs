@@ -4,7 +4,7 @@
 //! on: the first one is told, the others are counted. So are the points of a search for the second of a break.
 
 use crate::page::Page;
-use crate::words::{Search, case_error, count, duration, ended, is_point, last_line, seen};
+use crate::words::{Search, case_error, count, duration, ended, is_point, last_line, looked, seen};
 use crate::{Detail, StyleSheet};
 use notafter_core::{
     Case, CaseError, CaseId, CheckName, ClockReading, Connection, Event, Inventory, Observation, Outcome,
@@ -232,7 +232,8 @@ impl Progress {
             tally.unmet += usize::from(met == Some(Some(false)));
             return Ok(());
         }
-        let (check, at, over, seen) = (&look.check, look.planned, look.connection, seen(&look.seen));
+        let (check, at, over) = (&look.check, look.planned, look.connection);
+        let seen = if met == Some(Some(false)) { looked(look) } else { seen(&look.seen) };
         let text = match met {
             Some(Some(true)) if tally.failing.remove(&key) => {
                 format!("{check} works again at {at} ({over}): {seen}")

@@ -15,6 +15,7 @@ mod host_clock;
 mod images;
 mod interrupt;
 mod keep;
+mod references;
 mod run;
 mod secrets;
 mod single;

@@ -2,6 +2,7 @@
 
 use crate::allowance::Allowance;
 use crate::images::Images;
+use crate::references::References;
 use crate::secrets::Secrets;
 use crate::{Error, Options};
 use notafter_backend::{FileLayout, FileSpec, LaunchSpec, VolumeContent, VolumeMount};
@@ -32,6 +33,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) pki: &'a Pki,
     pub(crate) secrets: Secrets,
     pub(crate) allowance: Allowance,
+    /// What first looks came to.
+    pub(crate) references: References,
     /// See [`Options::linger`].
     pub(crate) linger: Duration,
     /// What the scenario calls the certificates that were made for it.
@@ -77,7 +80,8 @@ impl<'a> Stage<'a> {
         let declared =
             pki.iter().map(|(name, issued)| (issued.credential().fingerprint, name.clone())).collect();
         let linger = options.linger;
-        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, linger, declared })
+        let references = References::default();
+        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, references, linger, declared })
     }
 
     /// What starts `service` at `at`: with the material that rotations have brought by then.

@@ -56,6 +56,10 @@ codes! {
     BadName => "bad-name", "Use letters, digits, `.`, `_` and `-`, at most 63, and begin with a letter or a digit.";
     /// A text that should be a share from `0%` to `100%` is none.
     BadPercentage => "bad-percentage", "Write a whole number and a percent sign, as in `100%`.";
+    /// A text that should be a regular expression is none.
+    BadPattern => "bad-pattern", "Write a regular expression of the Rust crate `regex`, in single quotes: `'^ok \\d+$'`.";
+    /// A text is no JSON Pointer.
+    BadPointer => "bad-pointer", "Write `/` before each name or number on the way to the value, as in `/items/0/name`; in a name `~1` is a slash and `~0` a tilde.";
     /// A number is no TCP port.
     BadPort => "bad-port", "Write a number from 1 to 65535.";
     /// A text is no subject of a certificate.

@@ -6,7 +6,7 @@ use crate::wire::Host;
 use crate::wire::{
     Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, Tree, VolumeHead,
 };
-use crate::{Error, ExecOutcome, FileSpec, LaunchSpec, Log, RootTree, ServiceState};
+use crate::{Error, ExecOutcome, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, RootTree, ServiceState};
 use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{Replacement, ServiceName};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -19,8 +19,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What asks a main process to end where its image names no other signal.
 const SIGTERM: i32 = 15;
-/// How much of a command's output is kept.
-const KEPT_OUTPUT_BYTES: usize = 64 << 10;
 
 /// One launch of a service. Ending it is the keeper's business.
 #[derive(Debug)]

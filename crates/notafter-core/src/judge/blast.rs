@@ -67,9 +67,8 @@ pub(super) fn describe(
             finding.location = Some(span.map_or(&look.check.location, |span| &span.location).clone());
             finding.seen = Some(match span.map(|span| &span.expectation) {
                 Some(Expectation::Serves { .. }) => words::shown(look.observation),
-                Some(Expectation::Rejected { .. } | Expectation::Works(_)) | None => {
-                    words::seen(&look.observation.seen)
-                }
+                Some(Expectation::Works(works)) => words::looked(look.observation, works),
+                Some(Expectation::Rejected { .. }) | None => words::seen(&look.observation.seen),
             });
             finding.seen_at = Some(at);
         }

@@ -15,14 +15,15 @@ pub(super) fn expected(expectation: &Expectation) -> String {
 }
 
 fn worked(works: &Works) -> String {
-    let Works { contains, lacks, exit, status } = works;
+    let Works { assertions, contains, lacks, exit, status } = works;
     let parts = [
         exit.map(|code| format!("with exit code {code}")),
         status.map(|status| format!("with status {status}")),
         contains.as_ref().map(|text| format!("with {text:?} in the answer")),
         lacks.as_ref().map(|text| format!("without {text:?} in the answer")),
     ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let assertions = assertions.iter().map(ToString::to_string);
+    let parts: Vec<String> = parts.into_iter().flatten().chain(assertions).collect();
     format!("works {}", parts.join(", ")).trim_end().to_owned()
 }
 
@@ -40,6 +41,17 @@ pub(super) fn seen(seen: &Seen) -> String {
             let alert = refusal.alert.as_ref().map_or_else(String::new, alert);
             format!("{by}: {}{alert}", refusal.reason)
         }
+    }
+}
+
+/// The same of a whole look, with what was read of the answer and is not as `works` asks.
+pub(super) fn looked(observation: &Observation, works: &Works) -> String {
+    let seen = seen(&observation.seen);
+    match works.unmet(&observation.readings) {
+        Some(reading) if matches!(observation.seen, Seen::Answered(_)) => {
+            format!("{seen}; {}", reading.instead())
+        }
+        _ => seen,
     }
 }
 

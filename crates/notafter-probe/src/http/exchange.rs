@@ -8,8 +8,8 @@ use std::io::{self, Read, Write};
 /// What one exchange comes to.
 #[derive(Debug)]
 pub(crate) enum Exchange {
-    /// A response; `reusable` tells whether the connection can carry another exchange.
-    Answered { status: u16, body: String, reusable: bool },
+    /// A response.
+    Answered(Box<Response>),
     /// The service closed the connection before the first byte of a response.
     Closed,
     /// Reading or writing failed.
@@ -22,7 +22,7 @@ pub(crate) enum Exchange {
 pub(crate) fn exchange(wire: &mut (impl Read + Write), request: &Request, keep: KeepOpen) -> Exchange {
     let sent = wire.write_all(&request.to_bytes(keep)).and_then(|()| wire.flush());
     match read_response(wire, request.method) {
-        Ok(Response { status, body, reusable }) => Exchange::Answered { status, body, reusable },
+        Ok(response) => Exchange::Answered(Box::new(response)),
         // A service may answer and close before it has read the request; only without an answer does it matter that
         // the request could not be sent.
         Err(Failure::Closed) => sent.map_or_else(Exchange::Failed, |()| Exchange::Closed),

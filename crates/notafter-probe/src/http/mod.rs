@@ -8,3 +8,4 @@ mod tests;
 
 pub(crate) use exchange::{Exchange, exchange};
 pub(crate) use request::Request;
+pub(crate) use response::Response;

@@ -20,12 +20,18 @@ const MAX_CHUNK_LINE_BYTES: usize = 4 * 1024;
 
 /// A final response.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Response {
-    pub(super) status: u16,
-    /// At most [`KEPT_BODY_BYTES`], cut between characters.
-    pub(super) body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// Names and values of its fields, in their order.
+    pub(crate) headers: Vec<(String, String)>,
+    /// At most `KEPT_BODY_BYTES`, cut between characters.
+    pub(crate) body: String,
+    /// All of the body that was read.
+    pub(crate) whole: String,
+    /// Whether there may be more of it.
+    pub(crate) is_cut: bool,
     /// Whether the connection stands at the end of the response and stays open.
-    pub(super) reusable: bool,
+    pub(crate) reusable: bool,
 }
 
 #[derive(Debug)]
@@ -47,13 +53,13 @@ pub(super) fn read_response(wire: &mut dyn Read, method: HttpMethod) -> Result<R
     for _ in 0..=MAX_INTERIM {
         let head = source.head()?;
         if !(100..200).contains(&head.status) || head.status == 101 {
-            return finish(&mut source, &head, method);
+            return finish(&mut source, head, method);
         }
     }
     Err(Failure::nonsense("it sends one interim response after the other"))
 }
 
-fn finish(source: &mut Source<'_>, head: &Head, method: HttpMethod) -> Result<Response, Failure> {
+fn finish(source: &mut Source<'_>, head: Head, method: HttpMethod) -> Result<Response, Failure> {
     let mut body = Body::default();
     let framing = match (head.status, method) {
         (101 | 204 | 304, _) | (_, HttpMethod::Head) => Framing::Length(0),
@@ -69,7 +75,9 @@ fn finish(source: &mut Source<'_>, head: &Head, method: HttpMethod) -> Result<Re
     };
     // Bytes behind the end of the response answer nothing that was asked.
     let reusable = complete && head.keep_alive && head.status != 101 && source.pending().is_empty();
-    Ok(Response { status: head.status, body: body.into_text(), reusable })
+    let is_cut = body.is_full();
+    let (body, whole) = (body.to_text(), String::from_utf8_lossy(&body.read).into_owned());
+    Ok(Response { status: head.status, headers: head.fields, body, whole, is_cut, reusable })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +89,7 @@ enum Framing {
 
 struct Head {
     status: u16,
+    fields: Vec<(String, String)>,
     framing: Framing,
     keep_alive: bool,
 }
@@ -125,7 +134,9 @@ fn parse_head(bytes: &[u8]) -> Result<Head, Failure> {
         (None, Some(length)) => Framing::Length(length),
         (Some(_), _) | (None, None) => Framing::UntilClosed,
     };
-    Ok(Head { status, framing, keep_alive })
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let fields = response.headers.iter().map(|field| (field.name.to_owned(), text(field.value))).collect();
+    Ok(Head { status, fields, framing, keep_alive })
 }
 
 /// `u64::from_str` would take a sign, too.
@@ -133,31 +144,30 @@ fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// The beginning of a body, and how much of it has been read.
+/// What of a body has been read.
 #[derive(Default)]
 struct Body {
-    kept: Vec<u8>,
-    read: usize,
+    read: Vec<u8>,
 }
 
 impl Body {
     fn add(&mut self, bytes: &[u8]) {
-        let room = KEPT_BODY_BYTES.saturating_sub(self.kept.len());
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.read = self.read.saturating_add(bytes.len());
+        self.read.extend_from_slice(bytes);
     }
 
     fn is_full(&self) -> bool {
-        self.read >= MAX_BODY_BYTES
+        self.read.len() >= MAX_BODY_BYTES
     }
 
-    fn into_text(self) -> String {
+    /// Its beginning.
+    fn to_text(&self) -> String {
+        let kept = &self.read[..self.read.len().min(KEPT_BODY_BYTES)];
         // A character cut in two would otherwise grow: its replacement takes three bytes.
-        let cut = match std::str::from_utf8(&self.kept) {
+        let cut = match std::str::from_utf8(kept) {
             Err(error) if error.error_len().is_none() => error.valid_up_to(),
-            _ => self.kept.len(),
+            _ => kept.len(),
         };
-        let mut text = String::from_utf8_lossy(&self.kept[..cut]).into_owned();
+        let mut text = String::from_utf8_lossy(&kept[..cut]).into_owned();
         let end = (0..=text.len().min(KEPT_BODY_BYTES)).rev().find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or_default());
         text

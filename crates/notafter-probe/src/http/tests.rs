@@ -23,7 +23,7 @@ fn read(method: HttpMethod, text: &str) -> Result<(u16, String, bool), String> {
     let results: Vec<_> = [1, 2, 7, usize::MAX]
         .into_iter()
         .map(|step| match read_response(&mut Wire { bytes: text.as_bytes(), step }, method) {
-            Ok(Response { status, body, reusable }) => Ok((status, body, reusable)),
+            Ok(Response { status, body, reusable, .. }) => Ok((status, body, reusable)),
             Err(Failure::Closed) => Err("closed".to_owned()),
             Err(Failure::Io(error)) => Err(error.to_string()),
             Err(Failure::Nonsense(reason)) => Err(reason),

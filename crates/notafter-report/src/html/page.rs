@@ -7,8 +7,8 @@ use crate::explain::explain;
 use crate::page::{clip, escape, log_line};
 use crate::terminal::{repeating, told};
 use crate::words::{
-    boundaries, candidate, case_error, connections, count, credential, distance, duration, ended, place,
-    purpose, seen, stands_for, subject,
+    boundaries, candidate, case_error, connections, count, credential, distance, duration, ended, looked,
+    place, purpose, seen, stands_for, subject,
 };
 use notafter_core::{
     CaseRecord, CoverageEntry, Credential, Decision, Finding, Outcome, RunRecord, Severity, Span, Touch,
@@ -342,7 +342,7 @@ impl CaseView {
                         Some(false) => "not as expected",
                         None => "decides nothing",
                     },
-                    seen: safe(&seen(&look.seen)),
+                    seen: safe(&if met == Some(false) { looked(look) } else { seen(&look.seen) }),
                 })
                 .collect(),
             more_looks: if more == 0 { String::new() } else { count(more, "more look") },

@@ -57,6 +57,7 @@ pub(crate) fn look(check: &str, connection: Connection, at: UnixTime, works: boo
         opened: None,
         tries: 1,
         seen: Seen::Answered(Answer::Exited { code, output: output.to_owned() }),
+        readings: Vec::new(),
         served: Vec::new(),
     }
 }

@@ -3,9 +3,9 @@
 use super::{count, list};
 use crate::page::{clip, log_line};
 use notafter_core::{
-    Answer, CaseError, Connection, Container, Credential, Edge, EdgeKind, Fingerprint, Inventory, Origin,
-    Place, Purpose, Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service, ServiceEnd, Span, Start,
-    UnixTime,
+    Answer, CaseError, Connection, Container, Credential, Edge, EdgeKind, Fingerprint, Inventory,
+    Observation, Origin, Place, Purpose, Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service,
+    ServiceEnd, Span, Start, UnixTime,
 };
 use std::time::Duration;
 
@@ -137,6 +137,17 @@ pub(crate) fn last_line(output: &str) -> Option<String> {
         .map(log_line)
         .rfind(|line| !line.trim().is_empty())
         .map(|line| clip(&line, MAX_TEXT).into_owned())
+}
+
+/// What came back in a look that was not met, with what was read of the answer and is not as asked.
+pub(crate) fn looked(look: &Observation) -> String {
+    let text = seen(&look.seen);
+    match look.readings.iter().find(|reading| !reading.holds()) {
+        Some(reading) if matches!(look.seen, Seen::Answered(_)) => {
+            format!("{text}; {}", clip(&reading.instead(), MAX_TEXT))
+        }
+        _ => text,
+    }
 }
 
 /// What came back, on one line.

@@ -7,7 +7,7 @@ mod stops;
 
 pub(crate) use describe::{
     boundaries, candidate, case_error, connections, credential, distance, duration, edges_changing, ended,
-    last_line, path_chain, place, place_short, purpose, seen, stands_for, subject, survivor,
+    last_line, looked, path_chain, place, place_short, purpose, seen, stands_for, subject, survivor,
 };
 pub(crate) use plural::{count, list};
 pub(crate) use search::{Search, is_point};

@@ -4,11 +4,12 @@ use super::run::{CaseRun, harness};
 use super::services::Standing;
 use crate::host_clock::Patience;
 use crate::tail::tail;
-use notafter_backend::{ExecOutcome, Log, ServiceState};
+use notafter_backend::{ExecOutcome, KEPT_OUTPUT_BYTES, Log, ServiceState};
 use notafter_core::{
     Answer, CaseError, Check, CheckName, ClockReading, Connection, Event, Expectation, Observation, Probe,
-    Restart, Seen, ServedCertificate, ServiceName, UnixTime,
+    Reading, Restart, Seen, ServedCertificate, ServiceName, UnixTime,
 };
+use notafter_probe::{Reader, Whole};
 use std::time::Duration;
 
 /// How much of a command's output goes into the record.
@@ -21,6 +22,7 @@ const ON_ITS_WAY: Duration = Duration::from_millis(500);
 /// What one look brought.
 pub(super) struct Look {
     pub(super) seen: Seen,
+    pub(super) readings: Vec<Reading>,
     pub(super) served: Vec<ServedCertificate>,
     /// When the held connection was opened, on the candidate's clock.
     pub(super) opened: Option<ClockReading>,
@@ -39,7 +41,7 @@ pub(super) struct Rate {
 
 impl From<Seen> for Look {
     fn from(seen: Seen) -> Self {
-        Self { seen, served: Vec::new(), opened: None }
+        Self { seen, readings: Vec::new(), served: Vec::new(), opened: None }
     }
 }
 
@@ -79,6 +81,9 @@ impl CaseRun<'_> {
                 break (observation, met);
             }
         };
+        if met == Some(true) {
+            self.stage.references.keep(&check.name, &observation.readings);
+        }
         if met == Some(false) {
             self.unmet = true;
             if check.expect.iter().any(|span| matches!(span.expectation, Expectation::Serves { .. })) {
@@ -126,6 +131,7 @@ impl CaseRun<'_> {
                 }
             },
         };
+        let readings = self.readings(check, &look.seen, look.readings)?;
         let served = look.served.into_iter().map(|served| self.recognised(served)).collect();
         let end = self.sandbox.now();
         Ok(Observation {
@@ -138,8 +144,30 @@ impl CaseRun<'_> {
             opened: look.opened,
             tries,
             seen: self.redact(look.seen),
+            readings,
             served,
         })
+    }
+
+    /// What the check asks of an answer: what its probe has read, or else what is read of the text; with what was read
+    /// at the first look of the run beside it.
+    fn readings(
+        &self,
+        check: &Check,
+        seen: &Seen,
+        by_probe: Vec<Reading>,
+    ) -> Result<Vec<Reading>, CaseError> {
+        let mut readings = by_probe;
+        if let Seen::Answered(answer @ (Answer::Exited { .. } | Answer::Logged { .. })) = seen {
+            let text = answer.text().unwrap_or_default();
+            let whole = Whole { headers: &[], text, is_cut: text.len() >= KEPT_OUTPUT_BYTES };
+            readings = Reader::new(check.to_read()).map_err(|error| harness(&error))?.read(&whole);
+        }
+        for reading in &mut readings {
+            reading.saw = reading.saw.take().map(|saw| self.stage.secrets.redact(&saw));
+            reading.control = self.stage.references.of(&check.name, reading);
+        }
+        Ok(readings)
     }
 
     /// A certificate with the name that the scenario has for it.

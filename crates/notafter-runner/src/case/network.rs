@@ -108,8 +108,8 @@ impl Session {
             Some(terms) => material(terms, stage, at).map_err(|error| harness(&error))?,
             None => TlsMaterial::default(),
         };
-        let prober =
-            Prober::new(&check.probe, check.from.as_ref(), material).map_err(|error| harness(&error))?;
+        let prober = Prober::reading(&check.probe, check.from.as_ref(), material, check.to_read())
+            .map_err(|error| harness(&error))?;
         let from = check.from.iter().map(ToString::to_string);
         let ends = from.chain([check.probe.target().to_owned()]).collect();
         Ok(Self { ends, prober, held: None, resumed: None, is_outdated: false })
@@ -140,7 +140,7 @@ impl Session {
             Connection::Held => self.held.as_ref().and_then(Held::opened).map(ClockReading::at),
             Connection::Fresh | Connection::Resumed => None,
         };
-        Ok(Look { seen: look.seen, served: look.served, opened })
+        Ok(Look { seen: look.seen, readings: look.readings, served: look.served, opened })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::failure::{Failure, did_you_mean};
 use super::node::{Key, Kind, Node};
-use super::values::{BUILD, LOCATED, ONE_OR_MANY, TEXT_OR};
+use super::values::{BUILD, LITERAL_OR, LOCATED, ONE_OR_MANY, TEXT_OR};
 use crate::Code;
 use crate::diagnostic::{Draft, Sink, Span};
 use crate::nearest::nearest;
@@ -43,6 +43,19 @@ impl<'a> Decoder<'a> {
         match &self.node.kind {
             Kind::Text { value, .. } => Ok(value),
             _ => Err(self.expected("a text")),
+        }
+    }
+
+    /// A scalar as JSON; none where JSON has no such.
+    fn literal(self) -> Option<String> {
+        match &self.node.kind {
+            Kind::Bool(value) => Some(value.to_string()),
+            Kind::Null => Some("null".to_owned()),
+            Kind::Number(text) => {
+                serde_json::from_str::<serde_json::Number>(text).ok().map(|number| number.to_string())
+            }
+            Kind::Text { value, .. } => Some(serde_json::Value::from(value.as_str()).to_string()),
+            Kind::List(_) | Kind::Map(_) => None,
         }
     }
 
@@ -168,6 +181,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             BUILD => match is_build(self.map("an image or a build")?) {
                 true => visitor.visit_newtype_struct(self),
                 false => visitor.visit_some(self),
+            },
+            LITERAL_OR => match (&self.node.kind, self.literal()) {
+                (Kind::Map(_), _) => visitor.visit_newtype_struct(self),
+                (_, Some(json)) => visitor.visit_str(&json),
+                (_, None) => Err(self.expected("a text, a number, `true`, `false` or `null`")),
             },
             TEXT_OR => match &self.node.kind {
                 Kind::Text { value, .. } => visitor.visit_str(value),

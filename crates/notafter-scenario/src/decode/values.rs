@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 /// A build: asks for `visit_newtype_struct` where a map says what changes with it, for `visit_some` where it is an
 /// image.
 pub(crate) const BUILD: &str = "notafter::Build";
+pub(super) const LITERAL_OR: &str = "notafter::LiteralOr";
 pub(super) const LOCATED: &str = "notafter::Located";
 pub(super) const ONE_OR_MANY: &str = "notafter::OneOrMany";
 pub(super) const TEXT_OR: &str = "notafter::TextOr";
@@ -153,6 +154,38 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for TextOr<T> {
     }
 }
 
+/// A value of JSON that is neither a list nor an object, or something with a structure.
+#[derive(Debug, Clone)]
+pub(crate) enum LiteralOr<T> {
+    /// As compact JSON.
+    Literal(String),
+    Structure(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for LiteralOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LiteralOrVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for LiteralOrVisitor<T> {
+            type Value = LiteralOr<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a text, a number, `true`, `false`, `null` or a map")
+            }
+
+            fn visit_str<E>(self, json: &str) -> Result<LiteralOr<T>, E> {
+                Ok(LiteralOr::Literal(json.to_owned()))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<LiteralOr<T>, D::Error> {
+                T::deserialize(inner).map(LiteralOr::Structure)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(LITERAL_OR, LiteralOrVisitor(PhantomData))
+    }
+}
+
 /// One of the fixed words of an enum of core, which knows serde but no schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Keyword<T>(pub(crate) T);
@@ -250,6 +283,21 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for LiteralOr<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("literal or {}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let literal = json_schema!({ "type": ["string", "number", "boolean", "null"] });
+        json_schema!({ "anyOf": [literal, generator.subschema_for::<T>()] })
     }
 }
 

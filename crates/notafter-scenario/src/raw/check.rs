@@ -1,7 +1,7 @@
 //! Questions to the services, and their answers.
 
 use super::RawProbe;
-use crate::decode::{Keyword, Located, OneOrMany};
+use crate::decode::{Entries, Keyword, LiteralOr, Located, OneOrMany, TextOr};
 use notafter_core::Connection;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,12 +70,22 @@ pub(crate) struct RawExpectation {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "works", deny_unknown_fields)]
 pub(crate) struct RawWorks {
-    /// Text that the answer must contain: the first kibibyte of a body, the last four of a command's output.
+    /// Text that the answer must contain: the first mebibyte of a body, the last 64 KiB of a command's output.
     pub(crate) contains: Option<Located<String>>,
     /// Text that the same must not contain.
     pub(crate) lacks: Option<Located<String>>,
     /// Exit code of an `exec` probe; 0 where none is given.
     pub(crate) exit: Option<Located<i64>>,
+    /// The whole answer, but for blanks and line breaks at its end.
+    pub(crate) equals: Option<Located<String>>,
+    /// What the fields of an HTTP response must be, by name.
+    pub(crate) headers: Option<Located<Entries<TextOr<RawMatches>>>>,
+    /// What the values in the JSON of the answer must be, by JSON Pointer (RFC 6901).
+    pub(crate) json: Option<Located<Entries<LiteralOr<RawMatches>>>>,
+    /// Regular expressions, each of which must match somewhere in the answer.
+    pub(crate) matches: Option<Located<OneOrMany<String>>>,
+    /// The answer must be what it was in the control, before anything ended.
+    pub(crate) same_as_control: Option<Located<RawSameAsControl>>,
     /// Status of an HTTP probe; any of 200 to 299 where none is given.
     pub(crate) status: Option<Located<i64>>,
 }
@@ -86,4 +96,20 @@ pub(crate) struct RawWorks {
 pub(crate) struct RawRejected {
     /// The check that must work meanwhile, so that refusing everybody does not pass.
     pub(crate) control: Located<String>,
+}
+
+/// A pattern instead of a value.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "pattern", deny_unknown_fields)]
+pub(crate) struct RawMatches {
+    /// A regular expression that must match somewhere in it.
+    pub(crate) matches: Located<String>,
+}
+
+/// A comparison with the control.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "same as control", deny_unknown_fields)]
+pub(crate) struct RawSameAsControl {
+    /// Regular expressions; what they match may differ, such as a date.
+    pub(crate) mask: Option<Located<OneOrMany<String>>>,
 }

@@ -179,10 +179,7 @@ impl Scope<'_> {
 
     fn works(&self, works: &Located<RawWorks>, probe: &Probe) -> Option<Works> {
         let (raw, _) = works.get()?;
-        let misfit = |span, key: &str| {
-            let message = format!("`{key}` says nothing about {} probe", article(probe.kind()));
-            self.fail(Draft::new(Code::ExpectationMisfit, span, message))
-        };
+        let misfit = |span, key: &str| self.misfit(span, key, probe);
         let exit = match &raw.exit {
             Some(exit) if !matches!(probe, Probe::Exec { .. }) => return misfit(exit.span, "exit"),
             Some(exit) => Some(self.number(exit, 0, 255, Code::OutOfRange)?),
@@ -204,7 +201,14 @@ impl Scope<'_> {
             *found = Some(self.needle(text)?);
         }
         let [contains, lacks] = texts;
-        Some(Works { contains, lacks, exit, status })
+        let assertions = self.assertions(raw, probe)?;
+        Some(Works { assertions, contains, lacks, exit, status })
+    }
+
+    /// An expectation of something that `probe` does not see.
+    pub(super) fn misfit<T>(&self, span: Span, key: &str, probe: &Probe) -> Option<T> {
+        let message = format!("`{key}` says nothing about {} probe", article(probe.kind()));
+        self.fail(Draft::new(Code::ExpectationMisfit, span, message))
     }
 
     fn rejected(&self, rejected: &Located<RawRejected>) -> Option<Expectation> {
@@ -233,7 +237,7 @@ impl Scope<'_> {
 }
 
 /// Whether what comes back has a text.
-fn answers_in_words(probe: &Probe) -> bool {
+pub(super) fn answers_in_words(probe: &Probe) -> bool {
     match probe {
         Probe::Exec { .. } | Probe::Greet { .. } | Probe::Http { .. } | Probe::Log { .. } => true,
         Probe::Alive { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => false,

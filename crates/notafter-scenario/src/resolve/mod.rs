@@ -1,5 +1,6 @@
 //! Raw structs → core's types: names that are declared, instants that are fixed, values within bounds.
 
+mod assertions;
 mod builds;
 mod checks;
 mod credentials;

@@ -13,6 +13,8 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::BadInstant, "start: 2018-11-01T00:00:00Z", "start: 2018-11-01"),
     (Code::BadName, "name: base", "name: \"the base\""),
     (Code::BadPercentage, "100%", "101%"),
+    (Code::BadPattern, "status: 200", "matches: '('"),
+    (Code::BadPointer, "status: 200", "json: { \"$.items[0].name\": up }"),
     (Code::BadPort, "port: 5432", "port: 65536"),
     (Code::BadSubject, "CN=node", "node"),
     (Code::BadText, "reason: known", "reason: \" \""),

@@ -494,6 +494,7 @@ impl<'a> Play<'a> {
                 opened,
                 tries: 1,
                 seen,
+                readings: Vec::new(),
                 served,
             };
             self.events.push(Event::Observed { case: self.case.id.clone(), observation });
