@@ -6,8 +6,8 @@
 use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, relevant_edges};
 use crate::{
-    Bracket, CaseId, CaseRecord, Credential, Edge, EdgeKind, Evidence, Fingerprint, Origin, RunRecord, Seen,
-    ServiceName,
+    Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
+    RunRecord, Seen, ServiceName,
 };
 use std::collections::BTreeSet;
 
@@ -84,6 +84,8 @@ fn is_there(record: &RunRecord, case: &CaseRecord, fingerprint: Fingerprint) -> 
     let credential = record.inventory.find(fingerprint);
     credential.is_some_and(|credential| match credential.origin {
         Origin::Declared(_) | Origin::Embedded => true,
+        // Who is refused is not told when the role ends, and it was told with that end before.
+        Origin::Served if credential.kind == CredentialKind::SqlRole => true,
         Origin::Served => case
             .observations
             .iter()

@@ -1,8 +1,8 @@
 //! Checks: what is asked of the services at every planned instant, and what must come back.
 
 use crate::{
-    Assertion, CheckName, CredentialName, Observation, Reading, Seen, ServiceName, SourceLocation, Test,
-    UnixTime,
+    Assertion, CheckName, Credential, CredentialKind, CredentialName, EnvValue, Observation, Reading, Seen,
+    ServiceName, SourceLocation, Test, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -125,6 +125,37 @@ pub enum Greeting {
     Redis,
 }
 
+/// A kind of database server, by its protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SqlServer {
+    /// PostgreSQL's protocol, version 3.
+    Postgres,
+}
+
+impl SqlServer {
+    /// The name under which scenario files know it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// Who logs in to a database, and what is asked there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlTerms {
+    /// The role.
+    pub user: String,
+    /// Its password, where it has one; never [`EnvValue::Plain`].
+    pub password: Option<EnvValue>,
+    /// The database.
+    pub database: String,
+    /// One statement.
+    pub query: String,
+}
+
 /// One way to look at a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -176,6 +207,19 @@ pub enum Probe {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         every: Option<Duration>,
     },
+    /// A login to a database and a query there, over TLS where `tls` is given.
+    Sql {
+        /// Which protocol.
+        server: SqlServer,
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Who asks what.
+        terms: SqlTerms,
+        /// The TLS side.
+        tls: Option<TlsTerms>,
+    },
     /// A TCP connection.
     Tcp {
         /// Host name inside the scenario's network.
@@ -200,9 +244,13 @@ impl Probe {
     #[must_use]
     pub fn exercises(&self) -> bool {
         match self {
-            Self::Alive { .. } | Self::Greet { tls: None, .. } | Self::Tcp { .. } => false,
+            Self::Alive { .. }
+            | Self::Greet { tls: None, .. }
+            | Self::Sql { tls: None, .. }
+            | Self::Tcp { .. } => false,
             Self::Greet { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
+            | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.verify != Verify::Off,
             Self::Exec { .. } | Self::Http { tls: None, .. } | Self::Log { .. } => true,
         }
@@ -219,6 +267,7 @@ impl Probe {
             Self::Http { tls: None, .. } => "http",
             Self::Http { tls: Some(_), .. } => "https",
             Self::Log { .. } => "log",
+            Self::Sql { server, .. } => server.name(),
             Self::Tcp { .. } => "tcp",
             Self::Tls { .. } => "tls",
         }
@@ -233,6 +282,7 @@ impl Probe {
             }
             Self::Greet { host, .. }
             | Self::Http { host, .. }
+            | Self::Sql { host, .. }
             | Self::Tcp { host, .. }
             | Self::Tls { host, .. } => host,
         }
@@ -253,22 +303,42 @@ impl Probe {
         match &mut self {
             Self::Greet { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
+            | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.identity = Some(identity),
             Self::Alive { .. }
             | Self::Exec { .. }
             | Self::Greet { tls: None, .. }
             | Self::Http { tls: None, .. }
             | Self::Log { .. }
+            | Self::Sql { tls: None, .. }
             | Self::Tcp { .. } => {}
         }
         self
+    }
+
+    /// Whether it logs in as the SQL role that `credential` is.
+    #[must_use]
+    pub fn is_role(&self, credential: &Credential) -> bool {
+        match self {
+            Self::Sql { host, port, terms, .. } => {
+                credential.kind == CredentialKind::SqlRole
+                    && credential.subject == Credential::role_subject(&terms.user, host, *port)
+            }
+            Self::Alive { .. }
+            | Self::Exec { .. }
+            | Self::Greet { .. }
+            | Self::Http { .. }
+            | Self::Log { .. }
+            | Self::Tcp { .. }
+            | Self::Tls { .. } => false,
+        }
     }
 
     /// The TLS side, where there is one.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsTerms> {
         match self {
-            Self::Greet { tls, .. } | Self::Http { tls, .. } => tls.as_ref(),
+            Self::Greet { tls, .. } | Self::Http { tls, .. } | Self::Sql { tls, .. } => tls.as_ref(),
             Self::Tls { terms, .. } => Some(terms),
             Self::Alive { .. } | Self::Exec { .. } | Self::Log { .. } | Self::Tcp { .. } => None,
         }
@@ -421,5 +491,43 @@ impl Check {
         let next = self.expectation_at(begin.plus_secs(1)).filter(|_| last_second);
         let accepts = |span: &ExpectedSpan| span.expectation.accepts(observation);
         Some(accepts(span) || next.is_some_and(accepts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(user: &str, tls: Option<Verify>) -> Probe {
+        let terms = SqlTerms {
+            user: user.to_owned(),
+            password: None,
+            database: "shop".to_owned(),
+            query: "select 1".to_owned(),
+        };
+        let tls = tls.map(|verify| TlsTerms {
+            trust: None,
+            identity: None,
+            verify,
+            server_name: None,
+            starttls: Some(StartTls::Postgres),
+        });
+        Probe::Sql { server: SqlServer::Postgres, host: "db".to_owned(), port: 5432, terms, tls }
+    }
+
+    /// A login in plain sees nothing of the certificate that the server shows others.
+    #[test]
+    fn a_login_sees_its_own_role_and_certificates_only_where_it_verifies_them() {
+        for (tls, exercises) in [(None, false), (Some(Verify::Off), false), (Some(Verify::Dates), true)] {
+            assert_eq!(login("app", tls).exercises(), exercises, "{tls:?}");
+        }
+        let role = Credential {
+            subject: Credential::role_subject("app", "db", 5432),
+            ..Credential::found(CredentialKind::SqlRole, crate::Fingerprint::from_bytes([1; 32]))
+        };
+        assert!(login("app", None).is_role(&role));
+        assert!(!login("reports", None).is_role(&role));
+        let namesake = Credential { kind: CredentialKind::X509, ..role };
+        assert!(!login("app", None).is_role(&namesake));
     }
 }

@@ -111,6 +111,8 @@ pub enum CredentialKind {
     Ocsp,
     /// An OpenPGP key or subkey (RFC 9580).
     OpenPgpKey,
+    /// A role of a database whose password ends (PostgreSQL's VALID UNTIL), as the server tells it.
+    SqlRole,
     /// An OpenSSH certificate.
     SshCertificate,
     /// Metadata of The Update Framework.
@@ -128,6 +130,7 @@ impl CredentialKind {
             Self::Crl | Self::Ocsp => "nextUpdate",
             Self::Jwt => "exp",
             Self::LeapSeconds | Self::OpenPgpKey | Self::TufMetadata => "expires",
+            Self::SqlRole => "VALID UNTIL",
             Self::SshCertificate => "valid before",
             Self::X509 => "notAfter",
         }
@@ -138,7 +141,7 @@ impl CredentialKind {
     #[must_use]
     pub const fn end_lag_secs(self) -> i64 {
         match self {
-            Self::Crl | Self::LeapSeconds | Self::Ocsp | Self::X509 => 0,
+            Self::Crl | Self::LeapSeconds | Self::Ocsp | Self::SqlRole | Self::X509 => 0,
             Self::Jwt | Self::OpenPgpKey | Self::SshCertificate | Self::TufMetadata => 1,
         }
     }
@@ -152,6 +155,7 @@ impl CredentialKind {
             Self::LeapSeconds => "leap-second list",
             Self::Ocsp => "OCSP response",
             Self::OpenPgpKey => "OpenPGP key",
+            Self::SqlRole => "SQL role",
             Self::SshCertificate => "SSH certificate",
             Self::TufMetadata => "TUF metadata",
             Self::X509 => "certificate",
@@ -230,6 +234,12 @@ impl Credential {
             origin: Origin::Embedded,
             places: Vec::new(),
         }
+    }
+
+    /// What the role `user` of the database at `host:port` is known by.
+    #[must_use]
+    pub fn role_subject(user: &str, host: &str, port: u16) -> String {
+        format!("{user}@{host}:{port}")
     }
 
     /// The ends of its validity, in time order; none for an end that never comes.

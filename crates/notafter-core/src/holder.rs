@@ -20,6 +20,7 @@ pub fn is_anchor(credential: &Credential) -> bool {
         | CredentialKind::Jwt
         | CredentialKind::LeapSeconds
         | CredentialKind::Ocsp
+        | CredentialKind::SqlRole
         | CredentialKind::SshCertificate
         | CredentialKind::TufMetadata => false,
     };
@@ -105,6 +106,9 @@ impl<'a> Holders<'a> {
 
     /// Whether `check` meets `credential`, at a service that holds it or in its own hands, and could tell.
     pub(crate) fn meets(&self, check: &Check, credential: &Credential) -> bool {
+        if credential.kind == CredentialKind::SqlRole {
+            return check.probe.is_role(credential);
+        }
         if !check.probe.exercises() {
             return false;
         }

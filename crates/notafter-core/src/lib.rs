@@ -37,8 +37,8 @@ pub use assertion::{Assertion, Reading, Subject, Test};
 pub use attribute::attribute;
 pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
 pub use check::{
-    Check, Connection, Expectation, ExpectedSpan, Greeting, HttpMethod, Probe, StartTls, TlsTerms, TlsTrust,
-    Verify, Works,
+    Check, Connection, Expectation, ExpectedSpan, Greeting, HttpMethod, Probe, SqlServer, SqlTerms, StartTls,
+    TlsTerms, TlsTrust, Verify, Works,
 };
 pub use credential::{
     Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,

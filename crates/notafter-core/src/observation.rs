@@ -69,6 +69,11 @@ pub enum Answer {
         /// The beginning of its body, at most 1 KiB.
         body: String,
     },
+    /// A query was answered.
+    Queried {
+        /// The rows, one a line, their fields joined by `|`: at most 1 KiB.
+        rows: String,
+    },
     /// A line with the text was written.
     Logged {
         /// The first such line.
@@ -84,9 +89,12 @@ impl Answer {
             return false;
         }
         match self {
-            Self::Alive | Self::Connected | Self::Greeted { .. } | Self::Handshake | Self::Logged { .. } => {
-                true
-            }
+            Self::Alive
+            | Self::Connected
+            | Self::Greeted { .. }
+            | Self::Handshake
+            | Self::Logged { .. }
+            | Self::Queried { .. } => true,
             Self::Exited { code, .. } => *code == works.exit.unwrap_or(0),
             Self::Http { status, .. } => {
                 works.status.map_or((200..300).contains(status), |expected| *status == expected)
@@ -116,7 +124,8 @@ impl Answer {
             Self::Exited { output: text, .. }
             | Self::Greeted { said: text }
             | Self::Http { body: text, .. }
-            | Self::Logged { line: text } => Some(text),
+            | Self::Logged { line: text }
+            | Self::Queried { rows: text } => Some(text),
         }
     }
 
@@ -137,9 +146,12 @@ impl Answer {
         match self {
             Self::Exited { code, .. } => *code != 0,
             Self::Http { status, .. } => (400..500).contains(status),
-            Self::Alive | Self::Connected | Self::Greeted { .. } | Self::Handshake | Self::Logged { .. } => {
-                false
-            }
+            Self::Alive
+            | Self::Connected
+            | Self::Greeted { .. }
+            | Self::Handshake
+            | Self::Logged { .. }
+            | Self::Queried { .. } => false,
         }
     }
 }
@@ -159,12 +171,12 @@ pub enum Seen {
     Refused(Refusal),
 }
 
-/// One certificate of a served chain.
+/// One certificate of a served chain, or the role that was let in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServedCertificate {
     /// What it is.
     pub credential: Credential,
-    /// Its DER, as base64 without line breaks.
+    /// Its DER, as base64 without line breaks; empty for a role.
     pub der_base64: String,
     /// The credential of the scenario that it is, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +208,7 @@ pub struct Observation {
     /// What was read of the answer for the assertions of the check.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<Reading>,
-    /// The chain that the service showed, leaf first.
+    /// The chain that the service showed, leaf first; behind it the role that a database let in, where it ends.
     pub served: Vec<ServedCertificate>,
 }
 

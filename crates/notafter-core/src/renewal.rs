@@ -2,7 +2,9 @@
 //! inside the window, and nobody restarted it.
 
 use crate::checkpoint::checkpoints;
-use crate::{CaseRecord, Connection, Credential, RunRecord, Scenario, ServedCertificate, ServiceName};
+use crate::{
+    CaseRecord, Connection, Credential, CredentialKind, RunRecord, Scenario, ServedCertificate, ServiceName,
+};
 use std::collections::BTreeMap;
 
 /// What one service renewed in one case.
@@ -57,5 +59,8 @@ pub(crate) fn is_rotated(scenario: &Scenario, served: &[ServedCertificate]) -> b
 
 /// The certificate of the service itself: servers show it first (RFC 8446 §4.4.2).
 pub(crate) fn leaf(served: &[ServedCertificate]) -> Option<&Credential> {
-    served.first().map(|first| &first.credential).filter(|credential| !credential.ca)
+    served
+        .first()
+        .map(|first| &first.credential)
+        .filter(|credential| !credential.ca && credential.kind == CredentialKind::X509)
 }

@@ -19,6 +19,12 @@ pub enum Error {
     /// Private key and certificate do not make an identity.
     #[error("the probe's own certificate cannot be used")]
     Identity(#[source] rustls::Error),
+    /// The protocol was left out of this build.
+    #[error("this build of the gate has no `{kind}` probe")]
+    NotBuilt {
+        /// Its name in scenario files.
+        kind: &'static str,
+    },
     /// This kind of probe does not go over the network.
     #[error("a `{kind}` probe is not asked over a connection")]
     NotOverNetwork {

@@ -69,12 +69,14 @@ impl Held {
         match line::open(&self.target, self.client.as_ref(), connector, timing.now, deadline)? {
             Opened::Failed(look) => Ok(look),
             Opened::Line { mut line, served, handshake } => {
-                let Asked { seen, readings, state } = line.ask(&self.target, KeepOpen::Yes, deadline)?;
+                let asked = line.ask(&self.target, KeepOpen::Yes, timing.now, deadline)?;
+                let Asked { seen, readings, not_yet, role, state } = asked;
+                let served = served.into_iter().chain(role).collect();
                 if matches!(seen, Seen::Answered(_)) {
                     self.opened = Some(timing.now);
                     self.keep(line, state, &seen);
                 }
-                Ok(Look { seen, readings, served, handshake, line: state })
+                Ok(Look { seen, readings, not_yet, served, handshake, line: state })
             }
         }
     }
@@ -85,10 +87,10 @@ impl Held {
         let (idle, unasked) = match &self.target.question {
             Question::Connect => (line.idle_for_a_moment(deadline), Some(Answer::Connected)),
             Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
-            Question::Greet(_) | Question::Http(_) => (line.idle_now()?, None),
+            Question::Greet(_) | Question::Http(_) | Question::Sql(_) => (line.idle_now()?, None),
         };
-        let plain = |(seen, state)| Asked { seen, readings: Vec::new(), state };
-        let Asked { seen, readings, state } = match (idle, unasked) {
+        let plain = |(seen, state)| Asked { seen, readings: Vec::new(), not_yet: false, role: None, state };
+        let Asked { seen, readings, not_yet, role, state } = match (idle, unasked) {
             (Idle::Alert(alert), _) => {
                 plain((alert_refusal(alert, "on the held connection"), LineState::ClosedByService))
             }
@@ -96,14 +98,15 @@ impl Held {
                 plain((absent("the service has closed the held connection"), LineState::ClosedByService))
             }
             (Idle::Open | Idle::Spoke, Some(answer)) => plain((answered(answer), LineState::Open)),
-            (Idle::Open, None) => line.ask(&self.target, KeepOpen::Yes, deadline)?,
+            (Idle::Open, None) => line.ask(&self.target, KeepOpen::Yes, timing.now, deadline)?,
             (Idle::Spoke, None) => {
                 let reason = "the service wrote to the idle held connection, as one does that gives it up";
                 plain((absent(reason), LineState::ClosedByService))
             }
         };
         self.keep(line, state, &seen);
-        Ok(Look { readings, ..Look::plain(seen, state) })
+        let served = role.into_iter().collect();
+        Ok(Look { readings, not_yet, served, ..Look::plain(seen, state) })
     }
 
     fn keep(&mut self, line: Box<Line>, state: LineState, seen: &Seen) {

@@ -4,6 +4,7 @@ use crate::greet::{self, Heard};
 use crate::http::{self, Exchange, Response};
 use crate::look::{absent, answered, closed_by_service, timed_out};
 use crate::reading::Whole;
+use crate::sql;
 use crate::starttls::{self, NoTls};
 use crate::target::{Question, Target};
 use crate::timing::{Deadline, Timed};
@@ -53,6 +54,10 @@ pub(crate) struct Line {
 pub(crate) struct Asked {
     pub(crate) seen: Seen,
     pub(crate) readings: Vec<Reading>,
+    /// Whether nobody is let in yet.
+    pub(crate) not_yet: bool,
+    /// Who was let in.
+    pub(crate) role: Option<ServedCertificate>,
     pub(crate) state: LineState,
 }
 
@@ -129,9 +134,10 @@ impl Line {
         &mut self,
         target: &Target,
         keep: KeepOpen,
+        now: UnixTime,
         deadline: Deadline<'_>,
     ) -> Result<Asked, Error> {
-        let mut readings = Vec::new();
+        let (mut readings, mut role, mut not_yet) = (Vec::new(), None, false);
         let (seen, state) = match &target.question {
             Question::Connect => (answered(Answer::Connected), LineState::Open),
             Question::Greet(protocol) => {
@@ -142,6 +148,31 @@ impl Line {
                 (seen, state)
             }
             Question::Handshake => self.confirm(target, deadline)?,
+            Question::Sql(login) => {
+                let again = std::mem::replace(&mut self.greeted, true);
+                match login.ask(&mut self.wire(deadline), again, keep) {
+                    sql::Heard::Answered(told) => {
+                        let whole = Whole { headers: &[], text: &told.rows, is_cut: told.is_cut };
+                        readings = target.reader.read(&whole);
+                        role = login.let_in(told.valid_until);
+                        (answered(Answer::Queried { rows: sql::kept(&told.rows) }), LineState::Open)
+                    }
+                    sql::Heard::Refused { reason, password } => {
+                        let ended = login.ended_by(now).filter(|_| password);
+                        (sql::refused(reason, ended.as_ref(), now), LineState::Closed)
+                    }
+                    sql::Heard::Closed => self.closed_instead(target),
+                    sql::Heard::NotYet(reason) => {
+                        not_yet = true;
+                        (absent(format!("no answer from {}: {reason}", target.place())), LineState::Closed)
+                    }
+                    sql::Heard::Nonsense(reason) => {
+                        let reason = format!("no answer from {}: {reason}", target.place());
+                        (absent(reason), LineState::Closed)
+                    }
+                    sql::Heard::Failed(error) => self.trouble(target, &error, deadline)?,
+                }
+            }
             Question::Http(request) => match http::exchange(&mut self.wire(deadline), request, keep) {
                 Exchange::Answered(response) => {
                     let Response { status, headers, body, whole, is_cut, reusable } = *response;
@@ -171,7 +202,7 @@ impl Line {
         if state != LineState::Open {
             self.say_goodbye(deadline);
         }
-        Ok(Asked { seen, readings, state })
+        Ok(Asked { seen, readings, not_yet, role, state })
     }
 
     fn greet(
@@ -188,19 +219,22 @@ impl Line {
                 let refusal = Refusal { layer, alert: None, reason, culprit: None };
                 (Seen::Refused(refusal), LineState::Closed)
             }
-            Heard::Closed if target.tls.is_some() => {
-                let reason = "the service closed the connection instead of answering";
-                (closed_by_service(reason), LineState::ClosedByService)
-            }
-            Heard::Closed => {
-                (absent("the service closed the connection without an answer"), LineState::ClosedByService)
-            }
+            Heard::Closed => self.closed_instead(target),
             Heard::Nonsense(reason) => {
                 let reason = format!("no {} from {}: {reason}", target.kind, target.place());
                 (absent(reason), LineState::Closed)
             }
             Heard::Failed(error) => self.trouble(target, &error, deadline)?,
         })
+    }
+
+    /// The connection was closed where an answer belongs: over TLS, where the client is known, that is a refusal.
+    fn closed_instead(&self, target: &Target) -> (Seen, LineState) {
+        let seen = match target.tls.is_some() {
+            true => closed_by_service("the service closed the connection instead of answering"),
+            false => absent("the service closed the connection without an answer"),
+        };
+        (seen, LineState::ClosedByService)
     }
 
     /// In TLS 1.3 the client is done before the service has looked at its certificate: waits for a sign.

@@ -31,6 +31,8 @@ pub struct Look {
     pub seen: Seen,
     /// What was read of the answer; see [`crate::Reader`].
     pub readings: Vec<Reading>,
+    /// Whether the service said that it lets nobody in yet, so that another look may soon see more.
+    pub not_yet: bool,
     /// The chain that the service showed during this look, leaf first: also when it was refused, empty when the look
     /// went over a connection or session from before.
     pub served: Vec<ServedCertificate>,
@@ -43,7 +45,7 @@ pub struct Look {
 impl Look {
     /// A look that has seen nothing of TLS.
     pub(crate) fn plain(seen: Seen, line: LineState) -> Self {
-        Self { seen, readings: Vec::new(), served: Vec::new(), handshake: None, line }
+        Self { seen, readings: Vec::new(), not_yet: false, served: Vec::new(), handshake: None, line }
     }
 }
 

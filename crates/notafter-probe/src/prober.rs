@@ -3,12 +3,22 @@
 use crate::held::Held;
 use crate::line::{self, Asked, KeepOpen, Opened};
 use crate::look::absent;
-use crate::reading::Reader;
 use crate::target::Target;
 use crate::tls::{Sessions, TlsClient, TlsMaterial};
 use crate::{Connector, Error, Handshake, Look, Timing};
 use notafter_core::{Assertion, Probe, Seen, ServiceName};
 use std::sync::Arc;
+
+/// What a probe needs beside what its scenario says.
+#[derive(Debug, Default)]
+pub struct Supplies {
+    /// What the names in its TLS terms stand for.
+    pub tls: TlsMaterial,
+    /// The password of who logs in.
+    pub password: Option<String>,
+    /// What is read of every answer.
+    pub assertions: Vec<Assertion>,
+}
 
 /// One check's way to look at a service over the network.
 #[derive(Debug)]
@@ -25,20 +35,15 @@ impl Prober {
     /// Any variant but [`Error::Connector`], [`Error::NoSession`] and [`Error::Stream`]: the scenario or its
     /// credentials do not make a probe.
     pub fn new(probe: &Probe, from: Option<&ServiceName>, material: TlsMaterial) -> Result<Self, Error> {
-        Self::reading(probe, from, material, Vec::new())
+        Self::supplied(probe, from, Supplies { tls: material, ..Supplies::default() })
     }
 
-    /// The same, which reads of every answer what `assertions` are about.
+    /// The same with everything that a probe may need.
     ///
     /// # Errors
     /// As [`Prober::new`]; [`Error::Pattern`].
-    pub fn reading(
-        probe: &Probe,
-        from: Option<&ServiceName>,
-        material: TlsMaterial,
-        assertions: Vec<Assertion>,
-    ) -> Result<Self, Error> {
-        let target = Arc::new(Target::new(probe, from, material, Reader::new(assertions)?)?);
+    pub fn supplied(probe: &Probe, from: Option<&ServiceName>, supplies: Supplies) -> Result<Self, Error> {
+        let target = Arc::new(Target::new(probe, from, supplies)?);
         let client = target.tls.as_ref().map(|setup| setup.client(Sessions::Forgotten)).transpose()?;
         Ok(Self { target, client })
     }
@@ -109,8 +114,10 @@ fn look_once(
     match line::open(target, client, connector, timing.now, deadline)? {
         Opened::Failed(look) => Ok(look),
         Opened::Line { mut line, served, handshake } => {
-            let Asked { seen, readings, state } = line.ask(target, KeepOpen::No, deadline)?;
-            Ok(Look { seen, readings, served, handshake, line: state })
+            let asked = line.ask(target, KeepOpen::No, timing.now, deadline)?;
+            let Asked { seen, readings, not_yet, role, state } = asked;
+            let served = served.into_iter().chain(role).collect();
+            Ok(Look { seen, readings, not_yet, served, handshake, line: state })
         }
     }
 }

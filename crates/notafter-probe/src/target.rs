@@ -1,9 +1,10 @@
 //! What a probe asks of whom: a core [`Probe`], checked and made concrete.
 
-use crate::Error;
 use crate::http::Request;
 use crate::reading::Reader;
-use crate::tls::{TlsMaterial, TlsSetup};
+use crate::sql::Login;
+use crate::tls::TlsSetup;
+use crate::{Error, Supplies};
 use notafter_core::{Greeting, Probe, ServiceName, StartTls};
 
 /// What is asked once the connection stands.
@@ -17,6 +18,8 @@ pub(crate) enum Question {
     Handshake,
     /// One exchange.
     Http(Request),
+    /// A login and a query.
+    Sql(Box<Login>),
 }
 
 /// Everything that does not change between two looks.
@@ -35,12 +38,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(
-        probe: &Probe,
-        from: Option<&ServiceName>,
-        material: TlsMaterial,
-        reader: Reader,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(probe: &Probe, from: Option<&ServiceName>, supplies: Supplies) -> Result<Self, Error> {
+        let Supplies { tls: material, password, assertions } = supplies;
+        let reader = Reader::new(assertions)?;
         let kind = probe.kind();
         let (host, port, question) = match probe {
             Probe::Alive { .. } | Probe::Exec { .. } | Probe::Log { .. } => {
@@ -51,6 +51,10 @@ impl Target {
                 let default_port = if tls.is_some() { 443 } else { 80 };
                 let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
                 (host, port, Question::Http(Request::new(*method, &authority, path)?))
+            }
+            Probe::Sql { server, host, port, terms, .. } => {
+                let login = Login::new(*server, (host, *port), terms, password)?;
+                (host, port, Question::Sql(Box::new(login)))
             }
             Probe::Tcp { host, port } => (host, port, Question::Connect),
             Probe::Tls { host, port, .. } => (host, port, Question::Handshake),

@@ -167,6 +167,17 @@ fn probe(probe: &Probe) -> String {
             let every = every.map(|every| format!(", every: {}", span(every))).unwrap_or_default();
             format!("log: {{ service: {}, contains: {}{every} }}", quoted(service.as_str()), quoted(contains))
         }
+        // No draft holds one: nobody has told it who may log in.
+        Probe::Sql { server, host, port, terms, tls } => {
+            let address = quoted(&format!("{host}:{port}"));
+            let (user, database) = (quoted(&terms.user), quoted(&terms.database));
+            let tls = tls.as_ref().map(self::terms).unwrap_or_default();
+            format!(
+                "{}: {{ address: {address}, user: {user}, database: {database}, query: {}{tls} }}",
+                server.name(),
+                quoted(&terms.query)
+            )
+        }
         Probe::Tcp { host, port } => format!("tcp: {{ address: {} }}", quoted(&format!("{host}:{port}"))),
         Probe::Tls { host, port, terms } => {
             let address = quoted(&format!("{host}:{port}"));

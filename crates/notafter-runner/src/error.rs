@@ -145,6 +145,16 @@ pub enum Error {
     /// The run was told to stop before it began.
     #[error("the run was told to stop")]
     Stopped,
+    /// The password of a probe is not in the environment.
+    #[error("{location}: check {check} needs the password {variable}, which is not in the environment")]
+    PasswordMissing {
+        /// The variable.
+        variable: String,
+        /// The check.
+        check: CheckName,
+        /// Where the scenario declares the check.
+        location: SourceLocation,
+    },
     /// A secret is not in the environment.
     #[error("{location}: service {service} needs the secret {variable}, which is not in the environment")]
     SecretMissing {
@@ -199,6 +209,7 @@ impl Error {
             | Self::NoDigest { .. }
             | Self::NoImage { .. }
             | Self::NothingToDraft { .. }
+            | Self::PasswordMissing { .. }
             | Self::Pki(_)
             | Self::SecretMissing { .. }
             | Self::SecretNotText { .. }

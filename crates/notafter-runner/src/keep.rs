@@ -68,7 +68,12 @@ impl Keep {
                     leaf.credential.fingerprint.short()
                 );
                 let path = directory.join(name);
-                let pem: String = observation.served.iter().map(pem).collect();
+                let pem: String = observation
+                    .served
+                    .iter()
+                    .filter(|served| !served.der_base64.is_empty())
+                    .map(pem)
+                    .collect();
                 let write = || {
                     fs::create_dir_all(&directory)?;
                     fs::write(&path, pem)

@@ -1,7 +1,7 @@
 //! Secrets: where they come from, and how they are kept out of everything that is recorded.
 
 use crate::Error;
-use notafter_core::{EnvValue, Scenario};
+use notafter_core::{EnvValue, Probe, Scenario};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -25,7 +25,7 @@ impl Secrets {
     /// Takes the secrets of `scenario` from `environment`.
     ///
     /// # Errors
-    /// [`Error::SecretMissing`] or [`Error::SecretNotText`] for the first that cannot be had.
+    /// [`Error::PasswordMissing`], [`Error::SecretMissing`] or [`Error::SecretNotText`] for the first that cannot be had.
     pub(crate) fn collect(
         scenario: &Scenario,
         environment: impl Fn(&str) -> Option<OsString>,
@@ -52,6 +52,28 @@ impl Secrets {
                     .into_string()
                     .map_err(|_| Error::SecretNotText { variable: variable.clone(), location })?;
                 values.insert(variable.clone(), text);
+            }
+        }
+        for check in &scenario.checks {
+            let Probe::Sql { terms, .. } = &check.probe else { continue };
+            let location = || check.location.clone();
+            match &terms.password {
+                Some(EnvValue::Hidden(text)) => {
+                    hidden.insert(format!("password of {}", check.name), text.reveal().to_owned());
+                }
+                Some(EnvValue::Secret(variable)) => {
+                    let text = environment(variable).ok_or_else(|| Error::PasswordMissing {
+                        variable: variable.clone(),
+                        check: check.name.clone(),
+                        location: location(),
+                    })?;
+                    let text = text.into_string().map_err(|_| Error::SecretNotText {
+                        variable: variable.clone(),
+                        location: location(),
+                    })?;
+                    values.insert(variable.clone(), text);
+                }
+                Some(EnvValue::Plain(_)) | None => {}
             }
         }
         // Most of them are settings, and those that are short stand everywhere.

@@ -31,7 +31,11 @@ fn has(probe: &Probe, connection: Connection) -> bool {
     match connection {
         Connection::Fresh => true,
         Connection::Held => match probe {
-            Probe::Greet { .. } | Probe::Http { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => true,
+            Probe::Greet { .. }
+            | Probe::Http { .. }
+            | Probe::Sql { .. }
+            | Probe::Tcp { .. }
+            | Probe::Tls { .. } => true,
             Probe::Alive { .. } | Probe::Exec { .. } | Probe::Log { .. } => false,
         },
         Connection::Resumed => probe.tls().is_some(),

@@ -8,8 +8,8 @@ use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
-    Bracket, CaseId, CaseRecord, Credential, EdgeKind, Evidence, Finding, FindingCode, Purpose, RunRecord,
-    Severity, Span, UnixTime,
+    Bracket, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding, FindingCode,
+    Purpose, RunRecord, Severity, Span, UnixTime,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -229,6 +229,10 @@ fn because(record: &RunRecord, found: &Finding) -> String {
                 .any(|edge| edge.kind == EdgeKind::NotBefore);
             match begins {
                 true => format!("{} is valid from {} on", credential.subject, credential.not_before),
+                false if credential.kind == CredentialKind::SqlRole => {
+                    let (word, end) = (credential.kind.word(), credential.kind.end_word());
+                    format!("{word} {}: {end} {}", credential.subject, credential.not_after)
+                }
                 false => format!("{} ends at {}", credential.subject, credential.not_after),
             }
         }

@@ -62,7 +62,11 @@ fn is_seen_through(record: &RunRecord, walks: &[Vec<Checkpoint<'_>>], credential
         look.observation.served.iter().any(|served| served.credential.fingerprint == credential.fingerprint)
     };
     let was_shown = |check: &Check| {
-        check.probe.tls().is_some() && check.probe.exercises() && {
+        let can_tell = match credential.kind {
+            CredentialKind::SqlRole => check.probe.is_role(credential),
+            _ => check.probe.tls().is_some() && check.probe.exercises(),
+        };
+        can_tell && {
             let mut looks = walks.iter().flatten().flat_map(|point| &point.looks);
             looks.any(|look| look.check.name == check.name && is_shown(look))
         }

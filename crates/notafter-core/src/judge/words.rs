@@ -81,6 +81,7 @@ fn answered(answer: &Answer) -> String {
         Answer::Handshake => "the TLS handshake came about".to_owned(),
         Answer::Http { status, .. } => with(format!("HTTP status {status}")),
         Answer::Logged { line } => format!("log line {line:?}"),
+        Answer::Queried { .. } => with("the query is answered".to_owned()),
     }
 }
 

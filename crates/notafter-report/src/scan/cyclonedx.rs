@@ -112,6 +112,7 @@ fn asset(credential: &Credential) -> Value {
         | CredentialKind::LeapSeconds
         | CredentialKind::Ocsp
         | CredentialKind::OpenPgpKey
+        | CredentialKind::SqlRole
         | CredentialKind::TufMetadata => return material(credential),
     };
     let mut properties = json!({

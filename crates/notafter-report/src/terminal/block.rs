@@ -120,7 +120,7 @@ fn certificate(
         other => page.field("credential", &format!("{} {named}", other.word()))?,
     }
     let issuer = if culprit.self_issued { "itself".to_owned() } else { subject(&culprit.issuer) };
-    if !issuer.is_empty() {
+    if !culprit.issuer.is_empty() || culprit.kind == CredentialKind::X509 {
         page.field("issued by", &issuer)?;
     }
     if !culprit.serial.is_empty() {
@@ -167,17 +167,33 @@ fn edge_of(finding: &Finding) -> Option<&Edge> {
     })
 }
 
+/// What the end or the beginning is called in the format of the credential.
+fn word(record: &RunRecord, edge: &Edge) -> String {
+    let kind = record.inventory.find(edge.credential).map(|credential| credential.kind);
+    match (edge.kind, kind) {
+        (EdgeKind::NotAfter, Some(kind)) => kind.end_word().to_owned(),
+        (EdgeKind::NotAfter | EdgeKind::NotBefore, _) => edge.kind.to_string(),
+    }
+}
+
+/// Seconds from the edge to the instant that the format of the credential writes.
+fn lag_secs(record: &RunRecord, edge: &Edge) -> i64 {
+    let credential = record.inventory.find(edge.credential).filter(|_| edge.kind == EdgeKind::NotAfter);
+    credential.map_or(0, |credential| credential.kind.end_lag_secs())
+}
+
 /// Evidence as a reader would say it.
 pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
     let it = if finding.culprit.is_some() { "it" } else { "a certificate" };
     match evidence {
         Evidence::Coincidence { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
-                format!("its {}", edge.kind)
+                format!("its {}", word(record, edge))
             } else {
-                format!("{} of {}", edge.kind, credential(&record.inventory, edge.credential))
+                format!("{} of {}", word(record, edge), credential(&record.inventory, edge.credential))
             };
-            match finding.bracket.map(|bracket| bracket.first_fail.secs_since(edge.at)) {
+            let written = edge.at.plus_secs(lag_secs(record, edge));
+            match finding.bracket.map(|bracket| bracket.first_fail.secs_since(written)) {
                 Some(0) => format!("the first failure comes in the very second of {whose}"),
                 Some(secs @ 1..) => {
                     format!("the first failure comes {} after {whose}", Span::from_secs(secs))
@@ -188,9 +204,9 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
         }
         Evidence::Delayed { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
-                format!("its {}", edge.kind)
+                format!("its {}", word(record, edge))
             } else {
-                format!("{} of {}", edge.kind, credential(&record.inventory, edge.credential))
+                format!("{} of {}", word(record, edge), credential(&record.inventory, edge.credential))
             };
             format!("the same motions that stop short of {whose}, {}, do no harm", edge.at)
         }

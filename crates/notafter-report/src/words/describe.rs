@@ -174,6 +174,7 @@ fn answered(answer: &Answer) -> String {
             with(format!("status {status}"), answer.telling_line().unwrap_or_default())
         }
         Answer::Logged { line } => with("it wrote".to_owned(), line),
+        Answer::Queried { rows } => with("the query is answered".to_owned(), rows),
     }
 }
 

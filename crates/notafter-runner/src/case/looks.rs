@@ -126,9 +126,11 @@ impl CaseRun<'_> {
                     }
                     seen.into()
                 }
-                Probe::Greet { .. } | Probe::Http { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => {
-                    self.look_network(check, connection)?
-                }
+                Probe::Greet { .. }
+                | Probe::Http { .. }
+                | Probe::Sql { .. }
+                | Probe::Tcp { .. }
+                | Probe::Tls { .. } => self.look_network(check, connection)?,
             },
         };
         let readings = self.readings(check, &look.seen, look.readings)?;
@@ -335,6 +337,9 @@ impl CaseRun<'_> {
             }
             Seen::Answered(Answer::Greeted { said }) => {
                 Seen::Answered(Answer::Greeted { said: redact(said) })
+            }
+            Seen::Answered(Answer::Queried { rows }) => {
+                Seen::Answered(Answer::Queried { rows: redact(rows) })
             }
             Seen::Answered(Answer::Logged { line }) => Seen::Answered(Answer::Logged { line: redact(line) }),
             Seen::Answered(answer @ (Answer::Alive | Answer::Connected | Answer::Handshake)) => {

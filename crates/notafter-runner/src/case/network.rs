@@ -2,18 +2,24 @@
 
 use super::looks::Look;
 use super::run::{CaseRun, harness};
-use crate::host_clock::Stopwatch;
+use crate::host_clock::{Patience, Stopwatch};
 use crate::stage::Stage;
 use notafter_backend::Sandbox;
 use notafter_core::{
-    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, Rotation, Scenario, ServiceName,
-    TlsTerms, TlsTrust, UnixTime,
+    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue, Probe, Rotation,
+    Scenario, ServiceName, TlsTerms, TlsTrust, UnixTime,
 };
 use notafter_pki::Pki;
-use notafter_probe::{ConnectFailure, Connector, Held, Identity, Prober, Resumed, Timing, TlsMaterial};
+use notafter_probe::{
+    ConnectFailure, Connector, Held, Identity, Prober, Resumed, Supplies, Timing, TlsMaterial,
+};
 use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::time::Duration;
+
+/// How long is waited before a service is asked again that lets nobody in yet: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Everything that outlives one look, by check.
 #[derive(Default)]
@@ -90,15 +96,22 @@ impl CaseRun<'_> {
             let anew = Session::new(check, self.stage, self.planned)?;
             (session.prober, session.resumed, session.is_outdated) = (anew.prober, None, false);
         }
-        let watch = Stopwatch::start();
-        let timing = Timing {
-            now: self.sandbox.now().second,
-            host: &|| watch.elapsed(),
-            within: self.stage.allowance.at_most(check.within),
+        // What lets nobody in yet is waited for: a port that is open is no more than that.
+        let mut patience = Patience::new(check.within, FIRST_PAUSE, LONGEST_PAUSE);
+        let look = loop {
+            let watch = Stopwatch::start();
+            let timing = Timing {
+                now: self.sandbox.now().second,
+                host: &|| watch.elapsed(),
+                within: self.stage.allowance.at_most(check.within),
+            };
+            let (look, not_yet) = session.look(connection, &mut Network(self.sandbox.as_mut()), &timing)?;
+            self.stage.allowance.ask()?; // the budget may have cut the look short
+            if !not_yet || !patience.wait() {
+                break look;
+            }
         };
-        let look = session.look(connection, &mut Network(self.sandbox.as_mut()), &timing);
-        self.stage.allowance.ask()?; // the budget may have cut the look short
-        look
+        Ok(look)
     }
 }
 
@@ -108,8 +121,10 @@ impl Session {
             Some(terms) => material(terms, stage, at).map_err(|error| harness(&error))?,
             None => TlsMaterial::default(),
         };
-        let prober = Prober::reading(&check.probe, check.from.as_ref(), material, check.to_read())
-            .map_err(|error| harness(&error))?;
+        let supplies =
+            Supplies { tls: material, password: password(check, stage), assertions: check.to_read() };
+        let prober =
+            Prober::supplied(&check.probe, check.from.as_ref(), supplies).map_err(|error| harness(&error))?;
         let from = check.from.iter().map(ToString::to_string);
         let ends = from.chain([check.probe.target().to_owned()]).collect();
         Ok(Self { ends, prober, held: None, resumed: None, is_outdated: false })
@@ -120,7 +135,7 @@ impl Session {
         connection: Connection,
         network: &mut Network<'_>,
         timing: &Timing<'_>,
-    ) -> Result<Look, CaseError> {
+    ) -> Result<(Look, bool), CaseError> {
         let look = match connection {
             Connection::Fresh => self.prober.fresh(network, timing),
             Connection::Held => match &mut self.held {
@@ -140,7 +155,18 @@ impl Session {
             Connection::Held => self.held.as_ref().and_then(Held::opened).map(ClockReading::at),
             Connection::Fresh | Connection::Resumed => None,
         };
-        Ok(Look { seen: look.seen, readings: look.readings, served: look.served, opened })
+        let not_yet = look.not_yet;
+        Ok((Look { seen: look.seen, readings: look.readings, served: look.served, opened }, not_yet))
+    }
+}
+
+/// The password of a probe that logs in.
+fn password(check: &Check, stage: &Stage<'_>) -> Option<String> {
+    let Probe::Sql { terms, .. } = &check.probe else { return None };
+    match terms.password.as_ref()? {
+        EnvValue::Hidden(text) => Some(text.reveal().to_owned()),
+        EnvValue::Plain(text) => Some(text.clone()),
+        EnvValue::Secret(variable) => stage.secrets.value(variable).map(str::to_owned),
     }
 }
 

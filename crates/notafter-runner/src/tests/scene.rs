@@ -194,6 +194,7 @@ fn in_words(observation: &Observation) -> String {
         Seen::Answered(Answer::Exited { code, output }) => format!("exited {code}: {}", output.trim_end()),
         Seen::Answered(Answer::Http { status, body }) => format!("http {status}: {body}"),
         Seen::Answered(Answer::Logged { line }) => format!("logged: {line}"),
+        Seen::Answered(Answer::Queried { rows }) => format!("queried {rows}"),
         Seen::Answered(Answer::Alive) => "alive".to_owned(),
         Seen::Answered(Answer::Connected) => "connected".to_owned(),
         Seen::Answered(Answer::Greeted { said }) => format!("greeted: {said}"),

@@ -1,6 +1,7 @@
 //! Ways to look at a service.
 
-use crate::decode::{Keyword, Located};
+use super::service::RawSecret;
+use crate::decode::{Keyword, Located, TextOr};
 use notafter_core::{HttpMethod, StartTls, Verify};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub(crate) enum RawProbe {
     Log(RawLog),
     /// CONNECT of MQTT 3.1.1.
     Mqtt(RawGreet),
+    /// A login to PostgreSQL and a query there.
+    Postgres(RawSql),
     /// PING of Redis.
     Redis(RawGreet),
     /// A TCP connection.
@@ -96,6 +99,30 @@ pub(crate) struct RawGreet {
     /// The client certificate to show.
     pub(crate) identity: Option<Located<String>>,
     /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+}
+
+/// A login to a database and a query there; over TLS where `trust`, `identity`, `verify` or `server_name` is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "sql probe", deny_unknown_fields)]
+pub(crate) struct RawSql {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+    /// The role that logs in.
+    pub(crate) user: Located<String>,
+    /// Its password, or `{ secret: NAME }` for a variable of the gate's environment; neither is ever recorded.
+    pub(crate) password: Option<Located<TextOr<RawSecret>>>,
+    /// The database; the one with the role's name where none is given.
+    pub(crate) database: Option<Located<String>>,
+    /// One statement; `select 1` where none is given.
+    pub(crate) query: Option<Located<String>>,
+    /// The CA to start from: sslrootcert, with sslmode verify-full.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show: sslcert and sslkey.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said. `off` is sslmode require.
     pub(crate) verify: Option<Located<Keyword<Verify>>>,
     /// Name to verify and to send as SNI, where it is not the host.
     pub(crate) server_name: Option<Located<String>>,

@@ -239,7 +239,11 @@ impl Scope<'_> {
 /// Whether what comes back has a text.
 pub(super) fn answers_in_words(probe: &Probe) -> bool {
     match probe {
-        Probe::Exec { .. } | Probe::Greet { .. } | Probe::Http { .. } | Probe::Log { .. } => true,
+        Probe::Exec { .. }
+        | Probe::Greet { .. }
+        | Probe::Http { .. }
+        | Probe::Log { .. }
+        | Probe::Sql { .. } => true,
         Probe::Alive { .. } | Probe::Tcp { .. } | Probe::Tls { .. } => false,
     }
 }

@@ -4,9 +4,10 @@ use super::scope::{Scope, Target};
 use crate::Code;
 use crate::decode::{Keyword, Located};
 use crate::diagnostic::{Draft, Span};
-use crate::raw::{RawGreet, RawHttps, RawProbe, RawTls};
+use crate::raw::{RawGreet, RawHttps, RawProbe, RawSql, RawTls};
 use notafter_core::{
-    CredentialName, Greeting, HttpMethod, Probe, ServiceName, StartTls, TlsTerms, TlsTrust, Verify,
+    CredentialName, EnvValue, Greeting, Hidden, HttpMethod, Probe, ServiceName, SqlServer, SqlTerms,
+    StartTls, TlsTerms, TlsTrust, Verify,
 };
 
 /// The keys of the TLS side, which two kinds of probe share.
@@ -54,6 +55,18 @@ impl<'r> From<&'r RawGreet> for RawTerms<'r> {
     }
 }
 
+impl<'r> From<&'r RawSql> for RawTerms<'r> {
+    fn from(raw: &'r RawSql) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+            starttls: None,
+        }
+    }
+}
+
 impl RawTerms<'_> {
     fn is_given(&self) -> bool {
         self.trust.or(self.identity).or(self.server_name).is_some() || self.verify.is_some()
@@ -69,6 +82,43 @@ impl Scope<'_> {
         };
         let (host, port) = self.address(&raw.address)?;
         Some(Probe::Greet { protocol, host, port, tls })
+    }
+
+    fn sql(&self, raw: &RawSql, (server, starttls): (SqlServer, StartTls), span: Span) -> Option<Probe> {
+        let terms = RawTerms::from(raw);
+        let tls = match terms.is_given() {
+            true => Some(TlsTerms { starttls: Some(starttls), ..self.terms(&terms, span)? }),
+            false => None,
+        };
+        let (host, port) = self.address(&raw.address)?;
+        let user = self.said(&raw.user)?;
+        let password = match &raw.password {
+            // In the file it is no secret, and in a record it would be nearer to becoming one.
+            Some(password) => Some(match self.value_or_secret(password)? {
+                EnvValue::Plain(text) => EnvValue::Hidden(Hidden::new(text)),
+                value @ (EnvValue::Hidden(_) | EnvValue::Secret(_)) => value,
+            }),
+            None => None,
+        };
+        let database = match &raw.database {
+            Some(database) => self.said(database)?,
+            None => user.clone(),
+        };
+        let query = match &raw.query {
+            Some(query) => self.said(query)?,
+            None => "select 1".to_owned(),
+        };
+        let terms = SqlTerms { user, password, database, query };
+        Some(Probe::Sql { server, host, port, terms, tls })
+    }
+
+    /// A text that a protocol sends as one that ends with a zero byte.
+    fn said(&self, text: &Located<String>) -> Option<String> {
+        let (text, span) = text.get()?;
+        if text.trim().is_empty() || text.contains('\0') {
+            return self.fail(Draft::new(Code::BadText, span, "this says nothing, or holds a zero byte"));
+        }
+        Some(text.clone())
     }
 
     pub(super) fn probe(&self, probe: &Located<RawProbe>, from: Option<&ServiceName>) -> Option<Probe> {
@@ -98,6 +148,7 @@ impl Scope<'_> {
                 Probe::Log { service: service?, contains: contains?, every }
             }
             RawProbe::Mqtt(raw) => self.greet(raw, Greeting::Mqtt, span)?,
+            RawProbe::Postgres(raw) => self.sql(raw, (SqlServer::Postgres, StartTls::Postgres), span)?,
             RawProbe::Redis(raw) => self.greet(raw, Greeting::Redis, span)?,
             RawProbe::Tcp(raw) => {
                 let (text, span) = raw.address.get()?;

@@ -121,8 +121,13 @@ impl Scope<'_> {
         if name.is_empty() || name.contains(['=', '\0']) {
             return self.fail(Draft::new(Code::BadName, span, format!("`{name}` cannot name a variable")));
         }
+        Some((name.clone(), self.value_or_secret(value)?))
+    }
+
+    /// A text, or the variable that holds it.
+    pub(super) fn value_or_secret(&self, value: &Located<TextOr<RawSecret>>) -> Option<EnvValue> {
         let (value, span) = value.get()?;
-        let value = match value {
+        Some(match value {
             TextOr::Text(text) if text.contains('\0') => {
                 return self.fail(Draft::new(Code::BadText, span, "no variable can hold a zero byte"));
             }
@@ -138,8 +143,7 @@ impl Scope<'_> {
                 }
                 EnvValue::Secret(secret.clone())
             }
-        };
-        Some((name.clone(), value))
+        })
     }
 
     fn user(&self, user: Option<&Located<String>>) -> Option<String> {

@@ -57,6 +57,14 @@ const POSTGRES: Software = Software {
     candidate: "db",
     refuses: Refuses::AtIt,
 };
+const POSTGRES_LOGIN: Software = Software {
+    scenario: "postgres-login",
+    programs: &["postgres", "initdb"],
+    life: "APP_LIFE",
+    credential: "app",
+    candidate: "db",
+    refuses: Refuses::AtIt,
+};
 const REDIS: Software = Software {
     scenario: "redis-tls",
     programs: &["redis-server"],
@@ -249,6 +257,31 @@ fn postgresql_blocks_and_an_open_session_still_works() {
 #[test]
 fn postgresql_allows() {
     allows(&POSTGRES);
+}
+
+/// PostgreSQL refuses the certificate of who logs in; the session that is open goes on, and passwords hold.
+#[test]
+fn postgresql_blocks_new_logins_by_a_certificate_that_ended() {
+    let Some(gated) = blocks(&POSTGRES_LOGIN) else { return };
+    let worst = gated.worst();
+    assert_eq!(worst.checks, [(check("by-certificate"), vec![Connection::Fresh])], "{}", gated.text);
+    assert_eq!(worst.still_working, [(check("by-certificate"), Connection::Held)], "{}", gated.text);
+    assert!(worst.seen.as_ref().unwrap().contains("alert certificate_expired"), "{}", gated.text);
+    let mut json = String::new();
+    notafter_report::json::write(&mut json, &gated.record, &gated.verdict).unwrap();
+    for secret in ["reports-password", "legacy-password"] {
+        assert!(!json.contains(secret), "a password is on record");
+    }
+}
+
+#[test]
+fn postgresql_allows_logins_by_a_certificate_that_lasts() {
+    let Some(gated) = allows(&POSTGRES_LOGIN) else { return };
+    let looks = gated.record.cases.iter().flat_map(|case| &case.observations);
+    let strangers: Vec<&Seen> =
+        looks.filter(|look| look.check.as_str().contains("-refuses-")).map(|look| &look.seen).collect();
+    assert!(strangers.len() >= 6, "{}", gated.text);
+    assert!(strangers.iter().all(|seen| matches!(seen, Seen::Refused(_))), "{strangers:?}");
 }
 
 /// Each client must find the end by its own TLS library.
