@@ -35,5 +35,6 @@ mod scene;
 mod servers;
 mod shifted;
 mod software;
+mod ssh;
 mod storms;
 mod stranger;
