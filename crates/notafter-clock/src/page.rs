@@ -85,14 +85,20 @@ impl ClockPage {
         clock.real_mono() - self.mark
     }
 
-    /// Lets `by` pass at once: monotonic and boot time advance by it, wall time too, and stands still there.
+    /// Lets `by` pass at once: monotonic and boot time advance by it, wall time too, and stands still there. Wall time
+    /// goes no further than the beginning of `through`, however long ago `by` was worked out.
     ///
     /// # Errors
-    /// [`Error::System`].
-    pub fn elapse(&mut self, by: Duration) -> Result<(), Error> {
+    /// [`Error::Backwards`] where it shows a later time already.
+    pub fn elapse(&mut self, by: Duration, through: UnixTime) -> Result<(), Error> {
         let clock = self.clock();
-        let wall = clock.wall() + self.lag(&clock) + by.into();
-        self.move_to(&clock, wall, Nanos::from(by))
+        let most = Nanos::from_secs(through.as_secs());
+        if most < clock.wall() {
+            return Err(Error::Backwards);
+        }
+        let now = clock.wall() + self.lag(&clock);
+        let by = Nanos::from(by).min(most - now).max(Nanos::ZERO);
+        self.move_to(&clock, (now + by).min(most), by)
     }
 
     /// Lets time pass until wall time shows the beginning of `wall`, and holds it there.
@@ -138,7 +144,7 @@ mod tests {
         let mut page = ClockPage::held_at(at("2018-12-06T04:29:59Z")).unwrap();
         assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:29:59Z")));
         page.begin_elapse();
-        page.elapse(Duration::from_secs(1)).unwrap();
+        page.elapse(Duration::from_secs(1), at("2020-01-01T00:00:00Z")).unwrap();
         assert_eq!(page.now().second, at("2018-12-06T04:30:00Z"));
         page.elapse_to(at("2020-11-01T00:00:00Z")).unwrap();
         assert!(matches!(page.elapse_to(at("2020-10-31T00:00:00Z")), Err(Error::Backwards)));
@@ -146,11 +152,26 @@ mod tests {
         assert_eq!(page.now().second, at("2020-10-31T00:00:00Z"));
     }
 
+    /// On a busy machine the thread that moves the clock rests at any moment, and real time goes on.
+    #[test]
+    fn a_jump_that_was_worked_out_earlier_does_not_pass_its_end() {
+        let (start, end) = (at("2020-01-01T00:00:00Z"), at("2020-01-01T00:00:01Z"));
+        let mut page = ClockPage::held_at(start).unwrap();
+        page.begin_elapse();
+        let by = page.left_until(end) - Duration::from_micros(100);
+        while page.left_until(end) > by - Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+        page.elapse(by, end).unwrap();
+        assert_eq!(page.now(), ClockReading::at(end));
+        page.elapse_to(end).unwrap();
+    }
+
     #[test]
     fn monotonic_time_advances_with_elapse_and_not_with_a_step() {
         let mut page = ClockPage::held_at(at("2020-01-01T00:00:00Z")).unwrap();
         page.begin_elapse();
-        page.elapse(Duration::from_secs(86_400)).unwrap();
+        page.elapse(Duration::from_secs(86_400), at("2021-01-01T00:00:00Z")).unwrap();
         page.step_to(at("2021-01-01T00:00:00Z")).unwrap();
         assert_eq!(page.page.load().mono, Nanos::from_secs(86_400).to_timespec());
     }

@@ -78,7 +78,7 @@ impl<'sandbox> Arbiter<'sandbox> {
             if ahead.is_zero() {
                 return self.walk(to, deadline);
             }
-            self.timepiece.page.elapse(ahead.min(FARTHEST_JUMP)).map_err(broken("let time elapse"))?;
+            self.timepiece.page.elapse(ahead.min(FARTHEST_JUMP), to).map_err(broken("let time elapse"))?;
             self.wake()?;
             self.settle()?;
         }
@@ -104,7 +104,7 @@ impl<'sandbox> Arbiter<'sandbox> {
                     source: std::io::Error::new(std::io::ErrorKind::TimedOut, reason),
                 });
             }
-            self.timepiece.page.elapse(by).map_err(broken("let time elapse"))?;
+            self.timepiece.page.elapse(by, to).map_err(broken("let time elapse"))?;
             self.wake()?;
         }
     }
