@@ -1,6 +1,6 @@
 //! What stands behind `cargo xtask`: the rules of the house (`tidy`), everything that CI runs (`ci`), the writer of
-//! the tables in `docs/` (`bench`), what kills running gates (`chaos`), what breaks parsers (`fuzz`), and servers that
-//! others wrote (`servers`).
+//! the tables in `docs/` (`bench`), what kills running gates (`chaos`), what breaks parsers (`fuzz`), servers that
+//! others wrote (`servers`), and random scenarios (`soak`).
 //!
 //! Rules and the list of steps are pure functions over plain data, so that each has a test with a sabotaged input.
 //! Only `tidy::Workspace::load`, the execution of steps and `main` touch the world.
@@ -14,5 +14,6 @@ pub mod ci;
 pub mod fuzz;
 pub mod printer;
 pub mod servers;
+pub mod soak;
 pub mod stopwatch;
 pub mod tidy;

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, fuzz, printer, servers, tidy};
+use xtask::{bench, chaos, ci, fuzz, printer, servers, soak, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -62,6 +62,21 @@ enum Chore {
         /// Writes the table to `docs/servers.md`.
         #[arg(long)]
         record: bool,
+    },
+    /// Gates random scenarios, and compares verdict, second and cause with what was planted.
+    Soak {
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        cases: u64,
+        /// Repeats the cases of an earlier run.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Runs this case alone.
+        #[arg(long, value_name = "NUMBER")]
+        only: Option<u64>,
+        /// How many side by side.
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
     },
     /// Checks the rules of the house: ranks of crates, file sizes, unsafe code, clocks, documents.
     Tidy,
@@ -129,6 +144,9 @@ fn run(arguments: &Arguments) -> Result<()> {
         Chore::Ci { list: false } => ci::run(&root),
         Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
         Chore::Servers { names, record } => servers::chore(&root, names, *record),
+        Chore::Soak { cases, seed, only, jobs } => {
+            soak::chore(&root, &soak::Wanted { cases: *cases, only: *only, seed: *seed, jobs: *jobs })
+        }
         Chore::Tidy => tidy::run(&root),
     }
 }

@@ -34,6 +34,7 @@ mod scan;
 mod scene;
 mod servers;
 mod shifted;
+mod soak;
 mod software;
 mod ssh;
 mod storms;

@@ -1,0 +1,6 @@
+//! The kinds of case.
+
+pub(super) mod deadline;
+pub(super) mod held;
+pub(super) mod link;
+pub(super) mod own;
