@@ -60,6 +60,7 @@ impl Frame {
         };
         // Not before TLS libraries would call it nonsense.
         let start = start.max(midnight(2010, 1, 1));
+        let lasts = ends - start;
         let horizon = match end {
             End::Inside => ends + draw.spread(HOUR, (2 * lasts).min(10 * YEAR)),
             End::Beyond => ends - draw.spread(60, lasts - HOUR),

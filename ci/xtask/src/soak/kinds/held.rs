@@ -138,7 +138,13 @@ impl Held {
             until: frame.ends,
             key,
         };
-        let pki = Pki { certificates: vec![root, held], crls: Vec::new() };
+        let mut pki = Pki { certificates: vec![root, held], crls: Vec::new() };
+        if draw.chance(30) {
+            // It lies there, ends, and nobody looks.
+            let until = draw.between(frame.start + 60, frame.horizon);
+            let role = draw.pick(&[Role::Client, Role::Intermediate, Role::Server]);
+            pki.certificates.push(Certificate { name: "decoy", role, until, from: frame.issued, ..held });
+        }
         Self { library, format, habit, laid, frame, end, pki }
     }
 
@@ -191,6 +197,9 @@ impl Held {
         let mut arguments = vec!["hold", "8080", self.format.word(), place.as_str(), habit.as_str()];
         let root = format!("{PLACE}/root.pem");
         let mut files = vec![(file.to_owned(), Content::Pki(file.to_owned()))];
+        if self.has_decoy() {
+            files.push(("decoy.pem".to_owned(), Content::Certificate("decoy")));
+        }
         if self.library == Library::Rustls {
             arguments.extend([root.as_str(), "held"]);
             files.push(("root.pem".to_owned(), Content::Certificate("root")));
@@ -244,6 +253,10 @@ impl Held {
         }
     }
 
+    fn has_decoy(&self) -> bool {
+        self.pki.certificates.iter().any(|certificate| certificate.name == "decoy")
+    }
+
     pub(in crate::soak) fn frame(&self) -> Frame {
         self.frame
     }
@@ -254,6 +267,7 @@ impl fmt::Display for Held {
         let laid =
             if self.laid == Laid::InImage && self.library.has_tree() { "in the image" } else { "laid in" };
         let (library, format) = (self.library.word(), self.format.word());
-        write!(formatter, "held: {library} holds {format}, {laid}, and looks {}", self.habit)
+        let decoy = if self.has_decoy() { ", beside another" } else { "" };
+        write!(formatter, "held: {library} holds {format}{decoy}, {laid}, and looks {}", self.habit)
     }
 }

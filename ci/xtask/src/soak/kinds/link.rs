@@ -55,6 +55,8 @@ pub(in crate::soak) struct Link {
     server: Library,
     asker: Asker,
     ending: Ending,
+    /// What ends later inside the window, and when.
+    second: Option<(Ending, i64)>,
     /// Whether the server asks clients for certificates.
     mutual: bool,
     /// Whether there is a CRL.
@@ -65,10 +67,10 @@ pub(in crate::soak) struct Link {
     made: Made,
     laid: Laid,
     frame: Frame,
-    end: End,
     pki: Pki,
 }
 
+const HOUR: i64 = 3_600;
 const SERVERS: [Library; 5] = [Library::Go, Library::Java, Library::Nginx, Library::OpenSsl, Library::Rustls];
 
 impl Link {
@@ -101,53 +103,54 @@ impl Link {
         let made = if asker == Asker::Probe || draw.chance(50) { Made::ByGate } else { Made::ByOpenssl };
         let laid = draw.pick(&[Laid::ByScenario, Laid::InImage]);
         let candidate = if asker != Asker::Probe && draw.chance(50) { "client" } else { "server" };
-        let pki = chains(draw, &frame, ending, mutual, listed);
-        Self { server, asker, ending, mutual, listed, lax, candidate, made, laid, frame, end, pki }
+        let mut pki = chains(draw, &frame, ending, mutual, listed);
+        let second = (end == End::Inside && frame.horizon - frame.ends > 4 * HOUR && draw.chance(25))
+            .then(|| later(draw, &frame, ending, &mut pki));
+        Self { server, asker, ending, second, mutual, listed, lax, candidate, made, laid, frame, pki }
     }
 
-    /// Who judges what ends, and the first second in which it refuses.
-    fn first_refusal(&self) -> Option<i64> {
-        if self.lax || self.end == End::Beyond {
-            return None;
-        }
-        let ends = self.frame.ends;
-        let library = match (self.ending, self.asker) {
-            (Ending::Client | Ending::ClientIntermediate | Ending::ClientRoot | Ending::Crl, _) => {
-                self.server
-            }
+    /// The first second in which whoever judges `ending` refuses it, if it ends at `at`.
+    fn refused(&self, ending: Ending, at: i64) -> Option<i64> {
+        let of_client =
+            matches!(ending, Ending::Client | Ending::ClientIntermediate | Ending::ClientRoot | Ending::Crl);
+        let library = match self.asker {
+            _ if of_client => self.server,
+            _ if self.lax => return None,
             // The gate's own probe judges the whole chain and its anchor as RFC 5280 has it.
-            (_, Asker::Probe) => return Some(ends + 1),
-            (_, Asker::Command(library) | Asker::Shop(library)) => library,
+            Asker::Probe => return Some(at + 1),
+            Asker::Command(library) | Asker::Shop(library) => library,
         };
-        let is_root = matches!(self.ending, Ending::ClientRoot | Ending::ServerRoot);
+        let is_root = matches!(ending, Ending::ClientRoot | Ending::ServerRoot);
         match library {
             // OpenSSL calls the last second too late already, and looks at anchors like at any other certificate.
-            Library::Nginx | Library::OpenSsl => Some(ends),
-            Library::Go => Some(ends + 1),
+            Library::Nginx | Library::OpenSsl => Some(at),
+            Library::Go => Some(at + 1),
             // Neither PKIX of Java nor webpki knows dates of anchors.
             Library::Java | Library::Rustls if is_root => None,
             // Java takes clocks to be 15 minutes off where it looks for a list.
-            Library::Java if self.listed => Some(ends + 15 * 60 + 1),
+            Library::Java if ending == Ending::Crl => Some(at + 15 * 60 + 1),
             // To webpki the second of nextUpdate is too late.
-            Library::Rustls if self.listed => Some(ends),
-            Library::Java | Library::Rustls => Some(ends + 1),
+            Library::Rustls if ending == Ending::Crl => Some(at),
+            Library::Java | Library::Rustls => Some(at + 1),
         }
     }
 
-    fn expected(&self, sha256: impl FnOnce() -> Result<String>) -> Result<Expected> {
-        Ok(match self.first_refusal().filter(|first| *first <= self.frame.horizon) {
-            None => Expected::Allow,
-            Some(first) => {
-                let mut cause = match self.made {
-                    Made::ByGate => Cause::Declared(self.ending.name()),
-                    Made::ByOpenssl => Cause::File(sha256()?),
-                };
-                if first > self.frame.ends + 1 {
-                    cause = Cause::Late(Box::new(cause));
-                }
-                Expected::Block { from: first, through: first, cause }
-            }
-        })
+    fn expected(&self, sha256: impl FnOnce(Ending) -> Result<String>) -> Result<Expected> {
+        let first = (self.ending, self.frame.ends);
+        let refused = |(ending, at): (Ending, i64)| Some((self.refused(ending, at)?, ending, at));
+        let breaks = [Some(first), self.second].into_iter().flatten().filter_map(refused);
+        let within = breaks.filter(|(refused, _, _)| *refused <= self.frame.horizon);
+        let Some((from, ending, at)) = within.min_by_key(|(refused, _, _)| *refused) else {
+            return Ok(Expected::Allow);
+        };
+        let mut cause = match self.made {
+            Made::ByGate => Cause::Declared(ending.name()),
+            Made::ByOpenssl => Cause::File(sha256(ending)?),
+        };
+        if from > at + 1 {
+            cause = Cause::Late(Box::new(cause));
+        }
+        Ok(Expected::Block { from, through: from, cause })
     }
 
     /// Writes the scenario below its head, and says what must come of it.
@@ -161,9 +164,9 @@ impl Link {
                 String::new()
             }
         };
-        let expected = self.expected(|| {
-            let what = if self.ending == Ending::Crl { "crl" } else { "x509" };
-            sha256(&directory, &format!("{}.pem", self.ending.name()), what)
+        let expected = self.expected(|ending| {
+            let what = if ending == Ending::Crl { "crl" } else { "x509" };
+            sha256(&directory, &format!("{}.pem", ending.name()), what)
         })?;
         text += "services:\n";
         text += &self.server().yaml(stage)?;
@@ -367,6 +370,27 @@ fn chains(draw: &mut Draw, frame: &Frame, ending: Ending, mutual: bool, listed: 
     pki
 }
 
+/// Has another link end inside the window, after the first.
+fn later(draw: &mut Draw, frame: &Frame, first: Ending, pki: &mut Pki) -> (Ending, i64) {
+    let at = draw.between(frame.ends + HOUR, frame.horizon - HOUR);
+    let links = [
+        Ending::Client,
+        Ending::ClientIntermediate,
+        Ending::ClientRoot,
+        Ending::Server,
+        Ending::ServerIntermediate,
+        Ending::ServerRoot,
+    ];
+    let there =
+        |link: &Ending| *link != first && pki.certificates.iter().any(|other| other.name == link.name());
+    let links: Vec<Ending> = links.into_iter().filter(there).collect();
+    let link = draw.pick(&links);
+    for certificate in pki.certificates.iter_mut().filter(|certificate| certificate.name == link.name()) {
+        certificate.until = at;
+    }
+    (link, at)
+}
+
 impl fmt::Display for Link {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (how, client) = match self.asker {
@@ -376,9 +400,10 @@ impl fmt::Display for Link {
         };
         let made = if self.made == Made::ByGate { "declared" } else { "files" };
         let lax = if self.lax { ", verifies nobody" } else { "" };
+        let then = self.second.map_or(String::new(), |(ending, _)| format!(", then {}", ending.name()));
         write!(
             formatter,
-            "link: {client} ({how}) asks {}{lax}; {} ends, {made}; under release: {}",
+            "link: {client} ({how}) asks {}{lax}; {} ends{then}, {made}; under release: {}",
             self.server.word(),
             self.ending.name(),
             self.candidate
