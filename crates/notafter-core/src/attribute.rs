@@ -4,10 +4,10 @@
 //! evidence is shown.
 
 use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
-use crate::holder::{Holders, relevant_edges};
+use crate::holder::{Holders, reach, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
-    RunRecord, Seen, ServiceName,
+    ProcessRead, RunRecord, Seen, ServiceName, memory,
 };
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ const MAX_EVIDENCE: usize = 8;
 /// first. Evidence that speaks for another credential is not left out.
 ///
 /// Ranks: the edge coincides with the break to the second (an exact bracket only; a verifier may refuse in the last
-/// valid second); the probe refused it by name; a process that ended named it in its log; it belongs to the
-/// candidate.
+/// valid second); the probe refused it by name; a process of a service that fails held it in memory; a process
+/// that ended named it in its log; it belongs to the candidate.
 #[must_use]
 pub fn attribute(
     record: &RunRecord,
@@ -36,9 +36,10 @@ pub fn attribute(
     });
     let wire = refused_by_name(record, case);
     let logged = named_in_log(record, case);
+    let failing = failing_services(record, case);
     let holders = Holders::new(record);
 
-    let mut ranked: Vec<([bool; 4], Fingerprint)> = Vec::new();
+    let mut ranked: Vec<([bool; 5], Fingerprint)> = Vec::new();
     for credential in &record.inventory.credentials {
         let fingerprint = credential.fingerprint;
         let coincides = coinciding.iter().any(|edge| edge.credential == fingerprint);
@@ -48,7 +49,8 @@ pub fn attribute(
         let wire = ended && wire.iter().any(|(named, _)| *named == fingerprint);
         let logged = ended && logged.iter().any(|(named, _, _)| *named == fingerprint);
         if coincides || wire || logged {
-            ranked.push(([coincides, wire, logged, holders.is_own(credential)], fingerprint));
+            let loaded = keepers(case, &failing, fingerprint).next().is_some();
+            ranked.push(([coincides, wire, loaded, logged, holders.is_own(credential)], fingerprint));
         }
     }
     ranked.sort_unstable_by(|a, b| b.cmp(a));
@@ -62,9 +64,13 @@ pub fn attribute(
     // The culprit's own edge first; the rest in time order.
     let mut edges = coinciding;
     edges.sort_by_key(|edge| (Some(edge.credential) != culprit, *edge));
+    let mut told: Vec<Fingerprint> =
+        culprit.into_iter().chain(edges.iter().map(|it| it.credential)).collect();
+    told.dedup();
     evidence.extend(edges.into_iter().take(MAX_EVIDENCE).map(|edge| Evidence::Coincidence { edge }));
     let reasons: BTreeSet<String> = wire.into_iter().map(|(_, reason)| reason).collect();
     evidence.extend(reasons.into_iter().take(MAX_EVIDENCE).map(|reason| Evidence::SeenOnTheWire { reason }));
+    evidence.extend(told.into_iter().take(MAX_EVIDENCE).filter_map(|it| kept(case, &failing, it)));
     let lines: BTreeSet<(ServiceName, String)> =
         logged.into_iter().map(|(_, service, line)| (service, line)).collect();
     evidence.extend(
@@ -79,6 +85,38 @@ pub(crate) fn coincides(edge: &Edge, bracket: &Bracket) -> bool {
     bracket.is_exact() && bracket.first_fail.secs_since(edge.changed_at()).abs() <= 1
 }
 
+/// Services that may be behind the first failure of `case`: those that ended, and all that a failing check passes through.
+fn failing_services(record: &RunRecord, case: &CaseRecord) -> BTreeSet<ServiceName> {
+    let scenario = &record.scenario;
+    let Some(failure) = first_failure(case, scenario) else { return BTreeSet::new() };
+    let points = checkpoints(case, scenario);
+    let looks = points.iter().filter(|point| point.step == failure.step).flat_map(|point| &point.looks);
+    let failing = looks.filter(|look| look.met == Some(false));
+    let mut found: BTreeSet<ServiceName> = failing.flat_map(|look| reach(scenario, look.check)).collect();
+    found.extend(fatal_ends(case, scenario, &failure).into_iter().map(|end| end.service.clone()));
+    found
+}
+
+/// That a process of a service which fails in `case` held `credential` in memory; none where none did.
+pub(crate) fn in_memory(record: &RunRecord, case: &CaseRecord, credential: Fingerprint) -> Option<Evidence> {
+    kept(case, &failing_services(record, case), credential)
+}
+
+fn kept(case: &CaseRecord, failing: &BTreeSet<ServiceName>, credential: Fingerprint) -> Option<Evidence> {
+    let (service, process) = keepers(case, failing, credential).next()?;
+    let (service, exe) = (service.clone(), process.exe.clone());
+    Some(Evidence::InMemory { service, pid: process.pid, exe, credential })
+}
+
+/// Their processes that held it in memory.
+fn keepers<'a>(
+    case: &'a CaseRecord,
+    failing: &'a BTreeSet<ServiceName>,
+    fingerprint: Fingerprint,
+) -> impl Iterator<Item = (&'a ServiceName, &'a ProcessRead)> {
+    memory::kept_by(case, fingerprint).filter(|(service, _)| failing.contains(*service))
+}
+
 /// What a service made for itself in one launch is not behind a break in another.
 fn is_there(record: &RunRecord, case: &CaseRecord, fingerprint: Fingerprint) -> bool {
     let credential = record.inventory.find(fingerprint);
@@ -86,11 +124,11 @@ fn is_there(record: &RunRecord, case: &CaseRecord, fingerprint: Fingerprint) -> 
         Origin::Declared(_) | Origin::Embedded => true,
         // Who is refused is not told when the role ends, and it was told with that end before.
         Origin::Served if credential.kind == CredentialKind::SqlRole => true,
-        Origin::Served => case
-            .observations
-            .iter()
-            .flat_map(|observation| &observation.served)
-            .any(|served| served.credential.fingerprint == fingerprint),
+        Origin::Memory | Origin::Served => {
+            let mut served = case.observations.iter().flat_map(|observation| &observation.served);
+            served.any(|served| served.credential.fingerprint == fingerprint)
+                || memory::holds(case, fingerprint)
+        }
     })
 }
 

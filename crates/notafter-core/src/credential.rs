@@ -1,6 +1,6 @@
 //! Credentials: what a scenario declares and what an inventory finds.
 
-use crate::{CredentialName, Place, SourceLocation, UnixTime};
+use crate::{Container, CredentialName, Place, SourceLocation, UnixTime};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -163,7 +163,7 @@ impl CredentialKind {
     }
 }
 
-/// Where the gate knows a credential from.
+/// Where the gate knows a credential from. In order of rank: where several hold, the first counts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -173,6 +173,8 @@ pub enum Origin {
     Embedded,
     /// First seen on the wire.
     Served,
+    /// Found in the memory of a process, and nowhere else.
+    Memory,
 }
 
 /// A public key that a credential is about.
@@ -248,6 +250,26 @@ impl Credential {
         let end = (self.not_after != UnixTime::NO_EXPIRY).then(|| edge(self.not_after, EdgeKind::NotAfter));
         let begin = (self.not_before != UnixTime::MIN).then(|| edge(self.not_before, EdgeKind::NotBefore));
         [begin, end].into_iter().flatten()
+    }
+
+    /// Whether nothing but bodies of it were found: what is signed of a certificate, without its signature.
+    #[must_use]
+    pub fn is_body(&self) -> bool {
+        let mut places = self.places.iter();
+        !self.places.is_empty() && places.all(|place| place.container == Container::MemoryBody)
+    }
+
+    /// Whether both are one certificate by all but signature and fingerprint: the same names, serial number, dates and key.
+    /// A body has no signature, and in memory that is free again a part of one may be overwritten.
+    #[must_use]
+    pub fn is_copy_of(&self, other: &Self) -> bool {
+        let dates = |it: &Self| (it.kind, it.not_before, it.not_after);
+        dates(self) == dates(other)
+            && !self.serial.is_empty()
+            && self.serial == other.serial
+            && self.key == other.key
+            && self.subject == other.subject
+            && self.issuer == other.issuer
     }
 
     /// The end as the format writes it, which may be the first second after the last valid one; none where it never

@@ -1,8 +1,8 @@
 //! What a run reports while it happens. Renderers of progress and the fold into a record read the same events.
 
 use crate::{
-    Case, CaseError, CaseId, ClockReading, ClockWitness, Inventory, Observation, Outcome, Restless, Rotated,
-    ServiceEnd, ServiceName,
+    Case, CaseError, CaseId, ClockReading, ClockWitness, Credential, Inventory, MemoryRead, Observation,
+    Outcome, Restless, Rotated, ServiceEnd, ServiceName,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -34,6 +34,15 @@ pub enum Event {
     InventoryLearnt {
         /// The whole of it so far.
         inventory: Inventory,
+    },
+    /// The memory of a service was read.
+    MemoryRead {
+        /// In which case.
+        case: CaseId,
+        /// What was read; it holds all of `found`.
+        read: MemoryRead,
+        /// Every credential in it.
+        found: Vec<Credential>,
     },
     /// A motion of the clock ended.
     Moved {

@@ -2,7 +2,7 @@
 
 use crate::{
     CaseClock, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
-    Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+    Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer, memory,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,7 +147,8 @@ pub(crate) fn reach(scenario: &Scenario, check: &Check) -> BTreeSet<ServiceName>
 }
 
 /// The edges that a run must live through. What a fresh start made for itself while an instant was searched is of
-/// that start alone; what a probe was served in control, in the walk or at the horizon counts with its end.
+/// that start alone; what a probe was served in control, in the walk or at the horizon counts with its end, and so does what
+/// memory alone held in the walk.
 pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     let horizon = CaseClock::Shifted(record.scenario.horizon);
     let telling = record.cases.iter().filter(|case| match case.case.purpose {
@@ -160,10 +161,16 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
         .flat_map(|observation| &observation.served)
         .map(|served| served.credential.fingerprint)
         .collect();
+    let lived = memory::lived(record);
+    let has_ended = |credential: &Credential| credential.not_after < record.scenario.start.instant();
     let mut edges: Vec<Edge> = Vec::new();
     for credential in &record.inventory.credentials {
         match &credential.origin {
             Origin::Declared(_) | Origin::Embedded => edges.extend(credential.edges()),
+            Origin::Memory if lived.contains(&credential.fingerprint) || has_ended(credential) => {
+                edges.extend(credential.edges().filter(|edge| edge.kind == EdgeKind::NotAfter));
+            }
+            Origin::Memory => {}
             Origin::Served if served.contains(&credential.fingerprint) => {
                 edges.extend(credential.edges().filter(|edge| edge.kind == EdgeKind::NotAfter));
             }
@@ -191,7 +198,7 @@ fn is_yet_to_come(record: &RunRecord, edge: &Edge) -> bool {
         Some(Origin::Declared(name)) => {
             record.scenario.introduced(name).is_some_and(|from| edge.changed_at() < from)
         }
-        Some(Origin::Embedded | Origin::Served) | None => false,
+        Some(Origin::Embedded | Origin::Memory | Origin::Served) | None => false,
     }
 }
 
@@ -202,6 +209,6 @@ pub(crate) fn is_in_use(scenario: &Scenario, credential: &Credential, at: UnixTi
             scenario.introduced(name).is_none_or(|from| at >= from)
                 && scenario.retired(name).is_none_or(|from| at < from)
         }
-        Origin::Embedded | Origin::Served => true,
+        Origin::Embedded | Origin::Memory | Origin::Served => true,
     }
 }

@@ -19,6 +19,7 @@ mod holder;
 mod inventory;
 mod isolation;
 mod judge;
+mod memory;
 mod names;
 mod observation;
 mod place;
@@ -50,6 +51,7 @@ pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};
 pub use isolation::Isolation;
 pub use judge::judge;
+pub use memory::{MemoryRead, ProcessRead};
 pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, RotationName, ScenarioName, ServiceName,
     VolumeName,

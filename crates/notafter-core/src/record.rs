@@ -1,8 +1,8 @@
 //! The record of a run: everything that the verdict follows from, and nothing secret.
 
 use crate::{
-    Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, Observation, Restless,
-    Rotated, Scenario, ServiceName, UnixTime,
+    Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, MemoryRead, Observation,
+    Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -94,6 +94,9 @@ pub struct CaseRecord {
     /// Rotations that it performed, in order.
     #[serde(default)]
     pub rotated: Vec<Rotated>,
+    /// What processes held in their memory, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub memory: Vec<MemoryRead>,
     /// How long it took, on the host's clock.
     pub took: Duration,
 }
@@ -170,6 +173,7 @@ impl RunRecord {
                 ready: Vec::new(),
                 restless: Vec::new(),
                 rotated: Vec::new(),
+                memory: Vec::new(),
                 took: Duration::ZERO,
             }),
             Event::CaseEnded { case, outcome, error, took } => self.on_case(&case, |record| {
@@ -184,6 +188,7 @@ impl RunRecord {
                 self.inventory.opaque.sort();
                 self.inventory.opaque.dedup();
             }
+            Event::MemoryRead { case, read, found } => memory::learn(self, &case, read, found),
             Event::Moved { case, restless, .. } => self.on_case(&case, |record| {
                 for process in restless {
                     let is_it =
@@ -195,6 +200,7 @@ impl RunRecord {
             }),
             Event::Observed { case, observation } => {
                 for served in &observation.served {
+                    memory::settle_served(self, &served.credential);
                     self.inventory.add(served.credential.clone());
                 }
                 self.on_case(&case, |record| record.observations.push(observation));
@@ -212,7 +218,7 @@ impl RunRecord {
         }
     }
 
-    fn on_case(&mut self, id: &CaseId, change: impl FnOnce(&mut CaseRecord)) {
+    pub(crate) fn on_case(&mut self, id: &CaseId, change: impl FnOnce(&mut CaseRecord)) {
         if let Some(record) = self.cases.iter_mut().rev().find(|record| record.case.id == *id) {
             change(record);
         }

@@ -1,9 +1,10 @@
 //! Renewals that a case shows: a service shows another certificate, with a later end, in place of one that ends
-//! inside the window, and nobody restarted it.
+//! inside the window, or comes to hold one in memory, and nobody restarted it.
 
 use crate::checkpoint::checkpoints;
 use crate::{
     CaseRecord, Connection, Credential, CredentialKind, RunRecord, Scenario, ServedCertificate, ServiceName,
+    memory,
 };
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ pub(crate) struct Renewed<'a> {
     pub(crate) given_up: Vec<&'a Credential>,
 }
 
-/// Every service of `case` that renewed what it shows.
+/// Every service of `case` that renewed what it shows, or what it holds in memory alone.
 ///
 /// A service that ended by itself is left out: what starts anew is no renewal.
 pub(crate) fn renewed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Renewed<'a>> {
@@ -41,6 +42,14 @@ pub(crate) fn renewed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Re
                 Some(_) | None => {}
             }
         }
+    }
+    for (service, given_up) in memory::given_up(record, case) {
+        let known = found.entry(service.clone()).or_default();
+        let new =
+            given_up.into_iter().filter(|it| !known.iter().any(|old| old.fingerprint == it.fingerprint));
+        let new: Vec<&Credential> = new.collect();
+        known.extend(new);
+        known.sort_by_key(|it| it.not_after);
     }
     found.into_iter().map(|(service, given_up)| Renewed { service, given_up }).collect()
 }

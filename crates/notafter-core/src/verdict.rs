@@ -145,6 +145,17 @@ pub enum Evidence {
         /// What the verifier said.
         reason: String,
     },
+    /// A process of a service that falls held it in its memory.
+    InMemory {
+        /// The service.
+        service: ServiceName,
+        /// Process id inside the service's pid namespace.
+        pid: u32,
+        /// The executable of the process, as the service sees it.
+        exe: String,
+        /// The credential.
+        credential: Fingerprint,
+    },
     /// The failing process wrote a line that names it.
     NamedInLog {
         /// The service that wrote it.
@@ -200,6 +211,8 @@ pub struct Finding {
 pub enum Touch {
     /// It lies there and nothing more is known.
     Never,
+    /// A process held it in its memory.
+    Loaded,
     /// A service showed it to a probe.
     Served,
     /// Checks ran on both sides of its end against the service that holds it, while that service ran.

@@ -3,7 +3,7 @@
 use crate::digest::digest;
 use crate::ical::{Calendar, CalendarEvent};
 use crate::words::{boundaries, candidate, credential, place, subject};
-use notafter_core::{Edge, EdgeKind, Finding, RunRecord, Severity, Verdict};
+use notafter_core::{Edge, EdgeKind, Finding, Origin, RunRecord, Severity, Verdict};
 
 /// An event for every break that blocks, with alarms 90, 30 and 7 days before, and one for every end of a known
 /// credential inside the support window, and for the first one behind it.
@@ -28,7 +28,14 @@ pub fn calendar(record: &RunRecord, verdict: &Verdict) -> String {
             alarms: &[90, 30, 7],
         });
     }
-    let ends = boundaries(record).into_iter().chain(verdict.next_edge);
+    // What one launch made for itself is gone with it.
+    let counts = |edge: &Edge| match record.inventory.find(edge.credential).map(|known| &known.origin) {
+        Some(Origin::Memory) => {
+            verdict.coverage.entries.iter().any(|entry| entry.credential == edge.credential)
+        }
+        Some(Origin::Declared(_) | Origin::Embedded | Origin::Served) | None => true,
+    };
+    let ends = boundaries(record).into_iter().filter(counts).chain(verdict.next_edge);
     for edge in ends.filter(|edge| edge.kind == EdgeKind::NotAfter) {
         end(&mut calendar, record, edge);
     }

@@ -131,6 +131,7 @@ fn coverage(page: &mut String, record: &RunRecord, verdict: &Verdict) -> std::fm
     for entry in coverage.entries.iter().take(ROWS) {
         let touch = match entry.touch {
             Touch::Exercised => "exercised",
+            Touch::Loaded => "only loaded",
             Touch::Never => "never used",
             Touch::Served => "only served",
         };

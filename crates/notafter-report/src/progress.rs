@@ -88,6 +88,22 @@ impl Progress {
                     &format!("the clock stands at {now} after {jumps}; {woken} came due"),
                 )
             }
+            Event::MemoryRead { case, read, .. } => {
+                for process in &read.processes {
+                    let whose =
+                        format!("the memory of {}, process {} ({})", read.service, process.pid, process.exe);
+                    match &process.gap {
+                        Some(gap) => line(page, case.as_str(), &format!("{whose} {gap}"))?,
+                        None if self.detail == Detail::Full => {
+                            let held = count(process.held.len(), "credential");
+                            let kib = process.read_bytes >> 10;
+                            line(page, case.as_str(), &format!("{whose}: {held} of interest in {kib} KiB"))?;
+                        }
+                        None => {}
+                    }
+                }
+                Ok(())
+            }
             Event::Observed { case, observation } => self.observed(page, case, observation),
             Event::Rotated { case, rotated } => match (&rotated.failed, self.detail) {
                 (Some(reason), _) => {

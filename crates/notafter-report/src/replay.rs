@@ -266,7 +266,9 @@ fn culprit(finding: Option<&Finding>, inventory: &Inventory) -> String {
             let lies = match (known.places.first(), &known.origin) {
                 (Some(place), _) => place_short(place),
                 (None, Origin::Declared(name)) => format!("declared as {name}"),
-                (None, Origin::Embedded | Origin::Served) => format!("notAfter {}", known.not_after),
+                (None, Origin::Embedded | Origin::Memory | Origin::Served) => {
+                    format!("notAfter {}", known.not_after)
+                }
             };
             format!("{} ({lies})", subject(&known.subject))
         }

@@ -3,13 +3,13 @@
 use super::blast::describe;
 use super::finding::finding;
 use super::{rotation, words};
-use crate::attribute::{attribute, coincides};
+use crate::attribute::{attribute, coincides, in_memory};
 use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding, FindingCode,
-    Purpose, RunRecord, Severity, Span, UnixTime,
+    Origin, Purpose, RunRecord, Severity, Span, UnixTime, memory,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -98,7 +98,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
     if at_edge || rotates || aged || motion.behind.is_some() || motion.by_time_alone {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
         if let Some(edge) = motion.behind {
-            blame_delayed(record, &mut found, edge);
+            blame_delayed(record, shown.case, &mut found, edge);
         }
         let when = match (aged, motion.behind) {
             (true, _) => "a fresh start hides it".to_owned(),
@@ -126,7 +126,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
 
 /// Names what changes at `changed`, behind which a break comes, where that is one credential alone and neither a log
 /// nor the wire speaks for another.
-fn blame_delayed(record: &RunRecord, found: &mut Finding, changed: UnixTime) {
+fn blame_delayed(record: &RunRecord, case: &CaseRecord, found: &mut Finding, changed: UnixTime) {
     let mut edges = relevant_edges(record);
     edges.retain(|edge| edge.changed_at() == changed);
     if let [edge] = edges.as_slice()
@@ -135,6 +135,7 @@ fn blame_delayed(record: &RunRecord, found: &mut Finding, changed: UnixTime) {
     {
         found.culprit = Some(edge.credential);
         found.evidence.push(Evidence::Delayed { edge: *edge });
+        found.evidence.extend(in_memory(record, case, edge.credential));
         found.help = Some(help(record, found.code, found));
     } else {
         let beside = edges.into_iter().filter(|edge| found.culprit.is_none_or(|it| it == edge.credential));
@@ -220,7 +221,10 @@ fn culprit<'a>(record: &'a RunRecord, found: &Finding) -> Option<&'a Credential>
 fn because(record: &RunRecord, found: &Finding) -> String {
     let edges = found.evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::NamedInLog { .. } | Evidence::Rotation { .. } | Evidence::SeenOnTheWire { .. } => None,
+        Evidence::InMemory { .. }
+        | Evidence::NamedInLog { .. }
+        | Evidence::Rotation { .. }
+        | Evidence::SeenOnTheWire { .. } => None,
     });
     match culprit(record, found) {
         Some(credential) => {
@@ -251,6 +255,13 @@ fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {
         credential.places.iter().find(own).or_else(|| credential.places.first())
     });
     match place {
+        Some(place) if culprit(record, found).is_some_and(|it| it.origin == Origin::Memory) => {
+            let anew = match found.culprit.is_some_and(|it| memory::is_of_one_launch(record, it)) {
+                true => ", and every start makes another",
+                false => "",
+            };
+            format!("{general}; {} holds it in its memory alone{anew}", place.service)
+        }
         Some(place) => {
             format!("{general}; it lies in {} of {} at byte {}", place.path, place.service, place.offset)
         }

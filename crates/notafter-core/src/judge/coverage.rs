@@ -5,9 +5,10 @@ use super::words;
 use crate::checkpoint::{Checkpoint, Look, checkpoints};
 use crate::holder::{Holders, edges_in, is_anchor, is_in_use};
 use crate::refine::believed;
+use crate::renewal::{Renewed, renewed};
 use crate::{
     Check, Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding,
-    FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime,
+    FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime, memory,
 };
 
 /// Edges inside the window of what is in use then, in time order.
@@ -46,6 +47,8 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
             Touch::Exercised
         } else if holders.is_served(credential.fingerprint) {
             Touch::Served
+        } else if record.cases.iter().any(|case| memory::holds(case, credential.fingerprint)) {
+            Touch::Loaded
         } else {
             Touch::Never
         };
@@ -135,13 +138,13 @@ fn uncrossed(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
             Origin::Served => {
                 *touch != Touch::Exercised || (doubts && !is_seen_through(record, &walks, credential))
             }
-            Origin::Embedded => false,
+            Origin::Embedded | Origin::Memory => false,
         })
         .map(|(_, credential)| {
             let code = FindingCode::CredentialNotCrossed;
             let name = match &credential.origin {
                 Origin::Declared(name) => format!("{name} ({})", credential.subject),
-                Origin::Embedded | Origin::Served => credential.subject.clone(),
+                Origin::Embedded | Origin::Memory | Origin::Served => credential.subject.clone(),
             };
             let summary = format!(
                 "no check lived through the validity of {name}, which ends at {}",
@@ -170,7 +173,8 @@ fn below_policy(record: &RunRecord, coverage: &Coverage) -> Option<Finding> {
     Some(found)
 }
 
-/// Credentials in the files of the candidate that end inside the window though nothing breaks with them. Trust
+/// Credentials in the files of the candidate, or in its memory alone, that end inside the window though nothing breaks with
+/// them. Trust
 /// stores carry such as a matter of course and are not counted.
 fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
     let scenario = &record.scenario;
@@ -192,7 +196,8 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
                     Evidence::Coincidence { edge } | Evidence::Delayed { edge } => {
                         edge.credential == credential.fingerprint
                     }
-                    Evidence::NamedInLog { .. }
+                    Evidence::InMemory { .. }
+                    | Evidence::NamedInLog { .. }
                     | Evidence::Rotation { .. }
                     | Evidence::SeenOnTheWire { .. } => false,
                 })
@@ -202,11 +207,22 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
         let ends = credential.not_after.plus_secs(1);
         ends > scenario.start.instant() && ends <= scenario.horizon
     };
+    let lived = memory::lived(record);
+    let renewed: Vec<Renewed<'_>> = record.cases.iter().flat_map(|case| renewed(record, case)).collect();
+    let is_renewed = |credential: &Credential| {
+        let mut given_up = renewed.iter().flat_map(|renewed| &renewed.given_up);
+        given_up.any(|old| old.fingerprint == credential.fingerprint)
+    };
     let mut ending: Vec<&Credential> = record
         .inventory
         .credentials
         .iter()
-        .filter(|credential| credential.origin == Origin::Embedded && !is_anchor(credential))
+        .filter(|credential| !is_anchor(credential))
+        .filter(|credential| match credential.origin {
+            Origin::Declared(_) | Origin::Served => false,
+            Origin::Embedded => true,
+            Origin::Memory => lived.contains(&credential.fingerprint) && !is_renewed(credential),
+        })
         .filter(|credential| in_window(credential) && !blamed(credential))
         .collect();
     ending.sort_by_key(|credential| credential.not_after);
@@ -223,9 +239,13 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
                 PresentButUnused::Doubt | PresentButUnused::Ignore | PresentButUnused::Warn => Severity::Note,
             };
             let what = if doubtful { "no check shows what that does" } else { "nothing breaks" };
+            let lies = match credential.origin {
+                Origin::Memory => "memory",
+                Origin::Declared(_) | Origin::Embedded | Origin::Served => &place.path,
+            };
             let summary = format!(
-                "{} in {} of {candidate} ends at {}, and {what}",
-                credential.subject, place.path, credential.not_after
+                "{} in {lies} of {candidate} ends at {}, and {what}",
+                credential.subject, credential.not_after
             );
             let mut found = finding(code, severity, summary);
             found.culprit = Some(credential.fingerprint);

@@ -29,7 +29,7 @@ pub(super) fn evidence(record: &RunRecord, bracket: Bracket, culprit: Option<Fin
     let origin = culprit.and_then(|culprit| record.inventory.find(culprit)).map(|it| &it.origin);
     let blamed = match origin {
         Some(Origin::Declared(name)) => Some(name),
-        Some(Origin::Embedded | Origin::Served) | None => None,
+        Some(Origin::Embedded | Origin::Memory | Origin::Served) | None => None,
     };
     let falls =
         |at: Option<crate::UnixTime>| at.is_some_and(|at| bracket.last_pass < at && at <= bracket.first_fail);
@@ -53,6 +53,7 @@ pub(super) fn because(record: &RunRecord, found: &Finding) -> Option<String> {
         Evidence::Rotation { rotation, problems, .. } => Some((scenario.rotation(rotation)?, problems)),
         Evidence::Coincidence { .. }
         | Evidence::Delayed { .. }
+        | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }
         | Evidence::SeenOnTheWire { .. } => None,
     });
@@ -82,6 +83,7 @@ pub(super) fn headline(record: &RunRecord, found: &Finding, rotation: &Rotation)
         Evidence::Rotation { rotation: name, problems, .. } if *name == rotation.name => problems.first(),
         Evidence::Coincidence { .. }
         | Evidence::Delayed { .. }
+        | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }
         | Evidence::Rotation { .. }
         | Evidence::SeenOnTheWire { .. } => None,

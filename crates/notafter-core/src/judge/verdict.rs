@@ -58,7 +58,7 @@ fn next_edge(record: &RunRecord) -> Option<Edge> {
         credential.is_some_and(|credential| {
             let stranger = match &credential.origin {
                 crate::Origin::Declared(name) => is_stranger(name),
-                crate::Origin::Embedded | crate::Origin::Served => false,
+                crate::Origin::Embedded | crate::Origin::Memory | crate::Origin::Served => false,
             };
             !stranger && is_in_use(&record.scenario, credential, horizon)
         })

@@ -1,7 +1,7 @@
 //! Boundaries: where the walk stops.
 
 use crate::holder::{Holders, edges_in, is_in_use};
-use crate::{Edge, Expectation, ExpectedSpan, RunRecord, UnixTime};
+use crate::{Edge, Expectation, ExpectedSpan, Origin, RunRecord, UnixTime, memory};
 
 /// More stops than this in one walk are grouped.
 pub(crate) const MAX_STOPS: usize = 64;
@@ -44,14 +44,18 @@ impl Boundary {
 }
 
 /// Every boundary in (`after`, `through`], in time order; edges less than 2 s apart are one. Where a check expects
-/// something else from an instant on, that instant is one too.
+/// something else from an instant on, that instant is one too; for a walk that has not run, so are those that what the
+/// control held in memory foretells.
 pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime) -> Vec<Boundary> {
     let holders = Holders::new(record);
     let edges = edges_in(record, after, through).into_iter().map(|edge| {
         let at = edge.changed_at();
         let credential = record.inventory.find(edge.credential);
         let own = credential.is_some_and(|credential| {
-            holders.is_own(credential) && is_in_use(&record.scenario, credential, at)
+            // What every launch makes anew a restart makes anew too: it would show nothing and hide the rest.
+            let made_anew = credential.origin == Origin::Memory
+                && memory::is_of_one_launch(record, credential.fingerprint);
+            holders.is_own(credential) && is_in_use(&record.scenario, credential, at) && !made_anew
         });
         Boundary { first: at, last: at, edges: vec![edge], own, expected: false }
     });
@@ -61,14 +65,15 @@ pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime)
         .filter(|(at, _)| *at > after && *at <= through)
         .map(|(at, expected)| Boundary { first: at, last: at, edges: Vec::new(), own: false, expected });
     let rotations = record.scenario.rotations.iter().map(|rotation| rotation.at);
-    let rotations = rotations.filter(|at| *at > after && *at <= through).map(|at| Boundary {
+    let memory = memory::predicted(record).into_iter();
+    let bare = rotations.chain(memory).filter(|at| *at > after && *at <= through).map(|at| Boundary {
         first: at,
         last: at,
         edges: Vec::new(),
         own: false,
         expected: false,
     });
-    let mut all: Vec<Boundary> = edges.chain(changes).chain(rotations).collect();
+    let mut all: Vec<Boundary> = edges.chain(changes).chain(bare).collect();
     all.sort_by_key(|boundary| boundary.first);
     let mut found: Vec<Boundary> = Vec::new();
     for next in all {

@@ -10,7 +10,7 @@ use super::known::{Known, Ran, Wanted};
 use super::plan::{DWELL_SECS, case_id, check_all, elapse, walk};
 use crate::checkpoint::{Failure, first_instant};
 use crate::renewal::{is_rotated, leaf, renewed};
-use crate::{Case, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime};
+use crate::{Case, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime, memory};
 use std::collections::BTreeSet;
 
 /// Where services renew, in days before the end.
@@ -41,14 +41,15 @@ pub(super) fn investigate<'a>(
     failure: &Failure,
     round: usize,
 ) -> Result<Renewal<'a>, Waiting> {
-    let scenario = &known.record.scenario;
-    let ended: Vec<&Credential> =
-        shown(walked, scenario).into_iter().filter(|credential| credential.not_after < failure.at).collect();
-    let Some(life) = shown(walked, scenario).into_iter().map(life).min().filter(|_| !ended.is_empty()) else {
+    let ended: Vec<&Credential> = shown(walked, known.record)
+        .into_iter()
+        .filter(|credential| credential.not_after < failure.at)
+        .collect();
+    let Some(life) = shown(walked, known.record).into_iter().map(life).min().filter(|_| !ended.is_empty())
+    else {
         return Ok(Renewal::Irrelevant);
     };
-    let window = known.record.scenario.horizon.secs_since(known.record.scenario.start.instant());
-    if window / MAX_STOPS > life / PARTS {
+    if is_too_brief(&known.record.scenario, life) {
         return Ok(Renewal::TooBrief(Span::from_secs(life)));
     }
     let case = stopping(known.record, walked, (life / PARTS).max(1), round);
@@ -70,17 +71,27 @@ pub(super) fn investigate<'a>(
     })
 }
 
-/// Certificates that services made or got by themselves and showed in a walk.
-fn shown<'a>(walked: &Ran<'a>, scenario: &Scenario) -> Vec<&'a Credential> {
+/// Certificates that services made or got by themselves in a walk, and showed or held in memory alone.
+fn shown<'a>(walked: &Ran<'a>, record: &'a RunRecord) -> Vec<&'a Credential> {
+    let scenario = &record.scenario;
     let looks = walked.record.observations.iter();
     let own = looks.filter(|observation| !is_rotated(scenario, &observation.served));
     let leaves = own.filter_map(|observation| leaf(&observation.served));
+    let served = leaves.filter(|credential| credential.origin == Origin::Served && life(credential) > 0);
+    let held = walked.record.memory.iter().flat_map(|read| &read.processes).flat_map(|process| &process.held);
+    let held = held.filter_map(|held| record.inventory.find(*held));
+    let held = held.filter(|it| it.origin == Origin::Memory && !is_too_brief(scenario, life(it)));
     let mut seen = BTreeSet::new();
-    leaves
-        .filter(|credential| credential.origin == Origin::Served && life(credential) > 0)
+    served
+        .chain(held.filter(|it| memory::is_of_one_launch(record, it.fingerprint)))
         .filter(|credential| credential.not_after != UnixTime::NO_EXPIRY)
         .filter(|credential| seen.insert(credential.fingerprint))
         .collect()
+}
+
+/// Whether no walk can stop in each window of what lives for so many seconds.
+fn is_too_brief(scenario: &Scenario, life: i64) -> bool {
+    scenario.horizon.secs_since(scenario.start.instant()) / MAX_STOPS > life / PARTS
 }
 
 fn life(credential: &Credential) -> i64 {
@@ -92,7 +103,7 @@ fn life(credential: &Credential) -> i64 {
 fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) -> Case {
     let scenario = &record.scenario;
     let mut windows: BTreeSet<UnixTime> = BTreeSet::new();
-    for credential in shown(walked, scenario) {
+    for credential in shown(walked, record) {
         let (begin, end) = (credential.not_before, credential.not_after);
         let days = DAYS_BEFORE.iter().map(|days| end.plus_secs(-days * 86_400));
         let thirds = begin.plus_secs(life(credential) / 3 * 2 + 1);

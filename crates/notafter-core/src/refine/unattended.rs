@@ -5,7 +5,7 @@ use super::cold::Waiting;
 use super::known::{Known, Ran, Wanted};
 use super::plan::case_id;
 use crate::checkpoint::first_instant;
-use crate::{Case, CaseRecord, Credential, Fingerprint, Origin, RunRecord, Step, UnixTime};
+use crate::{Case, CaseRecord, Credential, Fingerprint, Origin, RunRecord, Step, UnixTime, memory};
 
 /// `walked` as it is to be believed where it passed: made again without a restart before its end, where its restarts made
 /// anew what would have ended later. None where that walk is lost.
@@ -40,7 +40,7 @@ fn unattended(walk: Case) -> Case {
 }
 
 /// Whether a restart on the way of `walk` made anew what would have ended later in the window: certificates that a
-/// service made or got by itself and showed before.
+/// service made or got by itself and showed, or held in memory alone, before.
 fn restarts_hide(record: &RunRecord, walk: &CaseRecord) -> bool {
     let horizon = record.scenario.horizon;
     let mut now = first_instant(walk.case.clock, &record.scenario);
@@ -65,8 +65,9 @@ fn restarts_hide(record: &RunRecord, walk: &CaseRecord) -> bool {
             *restart > step && *at <= end && end < horizon && !lasts(*restart, credential.fingerprint)
         })
     };
-    shown.iter().any(|(step, known)| {
+    let served_hides = shown.iter().any(|(step, known)| {
         let known = record.inventory.find(*known).filter(|known| known.origin == Origin::Served);
         known.is_some_and(|known| hidden(*step, known))
-    })
+    });
+    served_hides || memory::is_hidden(record, walk, &restarts)
 }

@@ -214,6 +214,7 @@ fn covered(record: &RunRecord, entry: &CoverageEntry) -> Covered {
     Covered {
         touch: match entry.touch {
             Touch::Exercised => "exercised",
+            Touch::Loaded => "only loaded",
             Touch::Never => "never used",
             Touch::Served => "only served",
         },

@@ -115,6 +115,7 @@ pub(super) fn case(id: &str, purpose: Purpose, reason: &str, start: &str, steps:
         ready: vec![(service_name("sgsn-mme"), ClockReading::at(instant(start)))],
         restless: Vec::new(),
         rotated: Vec::new(),
+        memory: Vec::new(),
         took: Duration::from_millis(412),
     }
 }

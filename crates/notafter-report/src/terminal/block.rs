@@ -156,6 +156,9 @@ fn certificate(
             page.field("known from", &format!("the scenario, which declares it as {name}{location}"))
         }
         Origin::Embedded => Ok(()),
+        Origin::Memory => {
+            page.field("known from", "the memory of a process: it lies in no file and was shown to no probe")
+        }
         Origin::Served => page.field("known from", "the wire: a service showed it to a probe"),
     }
 }
@@ -163,7 +166,10 @@ fn certificate(
 fn edge_of(finding: &Finding) -> Option<&Edge> {
     finding.evidence.iter().find_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::NamedInLog { .. } | Evidence::Rotation { .. } | Evidence::SeenOnTheWire { .. } => None,
+        Evidence::InMemory { .. }
+        | Evidence::NamedInLog { .. }
+        | Evidence::Rotation { .. }
+        | Evidence::SeenOnTheWire { .. } => None,
     })
 }
 
@@ -217,6 +223,13 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
             format!("rotation {rotation} is at {at}{told}")
         }
         Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
+        Evidence::InMemory { service, pid, exe, credential: held } => {
+            let what = match finding.culprit == Some(*held) {
+                true => "it".to_owned(),
+                false => credential(&record.inventory, *held),
+            };
+            format!("process {pid} of {service} ({}) holds {what} in its memory", clip(exe, 200))
+        }
         Evidence::NamedInLog { service, line } => {
             let line = log_line(line);
             let shown = finding.services.first() == Some(service)

@@ -73,6 +73,7 @@ fn coverage(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     for entry in coverage.entries.iter().take(MAX_ROWS) {
         let touch = match entry.touch {
             Touch::Exercised => "exercised",
+            Touch::Loaded => "only loaded",
             Touch::Never => "never used",
             Touch::Served => "only served",
         };

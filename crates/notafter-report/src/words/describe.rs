@@ -45,9 +45,10 @@ pub(crate) fn boundaries(record: &RunRecord) -> Vec<Edge> {
 
 /// Edges whose changed state begins after `after` and not after `through`, in time order.
 pub(crate) fn edges_changing(inventory: &Inventory, after: UnixTime, through: UnixTime) -> Vec<Edge> {
-    // What a service shows for the first time was valid before: its beginning changes nothing.
-    let counts = |credential: &Credential, edge: &Edge| {
-        credential.origin != Origin::Served || edge.kind == EdgeKind::NotAfter
+    // What a service shows or makes for itself was valid before: its beginning changes nothing.
+    let counts = |credential: &Credential, edge: &Edge| match credential.origin {
+        Origin::Declared(_) | Origin::Embedded => true,
+        Origin::Memory | Origin::Served => edge.kind == EdgeKind::NotAfter,
     };
     let mut edges: Vec<Edge> = inventory
         .credentials

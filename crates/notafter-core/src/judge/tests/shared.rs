@@ -23,6 +23,7 @@ pub(super) fn id(text: &str) -> CaseId {
 pub(super) fn is_case(event: &Event, wanted: &str) -> bool {
     let case = match event {
         Event::CaseEnded { case, .. }
+        | Event::MemoryRead { case, .. }
         | Event::Moved { case, .. }
         | Event::Observed { case, .. }
         | Event::Rotated { case, .. }

@@ -30,6 +30,9 @@ pub(crate) enum Ill {
     InMemory { life: i64 },
     /// It serves a certificate that the first start makes and keeps in a volume.
     InVolume { life: i64 },
+    /// It asks itself over TLS, with a certificate that each start makes anew and that nobody else is shown. A timer
+    /// renews it so many seconds after its end, or before where that is negative; none never does.
+    Loopback { life: i64, renews: Option<i64> },
     /// It hangs after a leap of more than this many seconds, until it is started again.
     JumpIntolerant { longest: i64 },
     /// It serves a certificate that it gets at each start and that a timer renews after two thirds of its life. Its
@@ -59,6 +62,10 @@ pub(crate) struct World {
     pub(crate) inventory: Inventory,
     pub(crate) ills: Vec<Ill>,
     pub(crate) tamper: Option<Tamper>,
+    /// What the candidate's process holds in memory, whatever it is for.
+    pub(crate) loaded: Vec<Credential>,
+    /// What of its memory cannot be read.
+    pub(crate) gap: Option<&'static str>,
 }
 
 pub(crate) fn at(text: &str) -> UnixTime {
@@ -180,7 +187,14 @@ impl World {
             remarks: Vec::new(),
             backend: None,
         };
-        Self { scenario, inventory: Inventory::default(), ills: Vec::new(), tamper: None }
+        Self {
+            scenario,
+            inventory: Inventory::default(),
+            ills: Vec::new(),
+            tamper: None,
+            loaded: Vec::new(),
+            gap: None,
+        }
     }
 
     pub(crate) fn holding(mut self, credentials: impl IntoIterator<Item = Credential>) -> Self {
@@ -200,6 +214,16 @@ impl World {
 
     pub(crate) fn tampered(mut self, tamper: Tamper) -> Self {
         self.tamper = Some(tamper);
+        self
+    }
+
+    pub(crate) fn loading(mut self, loaded: impl IntoIterator<Item = Credential>) -> Self {
+        self.loaded.extend(loaded);
+        self
+    }
+
+    pub(crate) fn with_gap(mut self, gap: &'static str) -> Self {
+        self.gap = Some(gap);
         self
     }
 
@@ -247,6 +271,8 @@ struct Process {
     since: UnixTime,
     hangs: bool,
     made: Option<Credential>,
+    /// What it made for itself alone, the one in use last; nothing is wiped.
+    kept: Vec<Credential>,
 }
 
 struct Play<'a> {
@@ -291,7 +317,15 @@ impl<'a> Play<'a> {
     fn run(mut self) -> Vec<Event> {
         let all: Vec<ServiceName> = self.world.scenario.services.iter().map(|s| s.name.clone()).collect();
         self.begin(&all);
+        let first_move = self.case.steps.iter().position(|step| matches!(step, Step::Move { .. }));
         for (index, step) in self.case.steps.iter().enumerate() {
+            let restarts = |step: &Step| match step {
+                Step::Restart { services } => services.contains(&name(CANDIDATE)),
+                _ => false,
+            };
+            if Some(index) == first_move || restarts(step) {
+                self.read_memory(index);
+            }
             match step {
                 Step::Check { checks } => checks.iter().for_each(|check| self.look(index, check)),
                 Step::Move { motion, to } => self.motion(*motion, *to),
@@ -303,10 +337,31 @@ impl<'a> Play<'a> {
                 }
             }
         }
+        self.read_memory(self.case.steps.len());
         let case = self.case.id.clone();
         let took = Duration::from_millis(1);
         self.events.push(Event::CaseEnded { case, outcome: Outcome::Pass, error: None, took });
         self.events
+    }
+
+    /// What the candidate's process holds.
+    fn read_memory(&mut self, step: usize) {
+        let Some(process) = &self.candidate else { return };
+        let found: Vec<Credential> = process.kept.iter().chain(&self.world.loaded).cloned().collect();
+        let process = ProcessRead {
+            pid: 2,
+            exe: "/node".to_owned(),
+            read_bytes: 1 << 20,
+            gap: self.world.gap.map(str::to_owned),
+            held: match self.world.gap {
+                None => found.iter().map(|it| it.fingerprint).collect(),
+                Some(_) => Vec::new(),
+            },
+        };
+        let found = if process.gap.is_some() { Vec::new() } else { found };
+        let (service, at) = (name(CANDIDATE), ClockReading::at(self.now));
+        let read = MemoryRead { service, step, at, processes: vec![process] };
+        self.events.push(Event::MemoryRead { case: self.case.id.clone(), read, found });
     }
 
     fn ends(&mut self, service: &str, code: Option<i32>, before_ready: bool, log_tail: &str) {
@@ -354,7 +409,7 @@ impl<'a> Play<'a> {
         self.candidate = None;
         self.sessions = false;
         self.held.clear();
-        let mut made = None;
+        let (mut made, mut kept) = (None, Vec::new());
         for ill in &self.world.ills {
             let fails = match ill {
                 Ill::AgedFails { from } => aged && now >= *from,
@@ -370,6 +425,10 @@ impl<'a> Play<'a> {
                 }
                 Ill::RenewsLate { life, .. } => {
                     made = Some(self.make(*life));
+                    false
+                }
+                Ill::Loopback { life, .. } => {
+                    kept.push(self.keep(*life));
                     false
                 }
                 Ill::Serves { credential } => {
@@ -389,7 +448,7 @@ impl<'a> Play<'a> {
                 return false;
             }
         }
-        self.candidate = Some(Process { since: now, hangs: false, made });
+        self.candidate = Some(Process { since: now, hangs: false, made, kept });
         true
     }
 
@@ -404,6 +463,36 @@ impl<'a> Play<'a> {
         made.origin = Origin::Served;
         made.places = Vec::new();
         made
+    }
+
+    /// The same, for itself alone.
+    fn keep(&self, life: i64) -> Credential {
+        let made = self.make(life);
+        let mut place = Place::in_file(name(CANDIDATE), "/proc/2/mem".to_owned(), 400, Container::Memory);
+        place.offset = 0x7f00_0000;
+        Credential {
+            subject: "CN=loopback".to_owned(),
+            issuer: "CN=loopback-ca".to_owned(),
+            self_issued: false,
+            origin: Origin::Embedded,
+            places: vec![place],
+            ..made
+        }
+    }
+
+    /// What the timer of a loopback certificate does; see [`Self::renew`].
+    fn renew_kept(&mut self, life: i64, late: i64, leap: bool) {
+        let to = self.now;
+        while let Some(last) = self.candidate.as_ref().and_then(|process| process.kept.last().cloned()) {
+            let due = last.not_after.plus_secs(late);
+            if due > to {
+                return;
+            }
+            self.now = if leap { to } else { due };
+            let next = self.keep(life);
+            self.candidate.as_mut().unwrap().kept.push(next);
+            self.now = to;
+        }
     }
 
     fn motion(&mut self, motion: Motion, to: UnixTime) {
@@ -445,6 +534,7 @@ impl<'a> Play<'a> {
                     }
                 }
                 Ill::LosesSessions => self.sessions = false,
+                Ill::Loopback { life, renews: Some(late) } => self.renew_kept(*life, *late, leap),
                 Ill::Renews { life, until } => {
                     self.renew(*life, *until, from, leap);
                     self.now = to;
@@ -537,6 +627,9 @@ impl<'a> Play<'a> {
                 }
                 if held && !self.sessions && ills.iter().any(|ill| matches!(ill, Ill::LosesSessions)) {
                     return absent("the connection is closed");
+                }
+                if process.kept.last().is_some_and(|kept| now > kept.not_after) {
+                    return absent("its loopback certificate has ended");
                 }
                 if target != CANDIDATE {
                     return works;
