@@ -29,7 +29,7 @@ pub use cbom::read_cyclonedx;
 pub use error::Error;
 pub use file::SourceFile;
 pub use image::{ImageForm, ScannedImage, scan_image};
-pub use process::scan_process;
+pub use process::{Held, ProcessFiles, scan_memory, scan_process};
 pub use scan::{
     Passwords, ScanOptions, scan_bytes, scan_file, scan_files, scan_paths, scan_reader, scan_tree,
 };

@@ -8,6 +8,8 @@ pub(super) struct Mapping {
     pub(super) end: u64,
     /// The file, `[heap]`, `[stack]`, or `anonymous`.
     pub(super) name: String,
+    /// Whether what the process writes there is seen by it alone.
+    pub(super) is_private: bool,
 }
 
 /// The readable mappings in the text of a maps file. Left out is what no program put there: pages of the kernel, and
@@ -29,7 +31,8 @@ fn mapping(line: &str) -> Option<Mapping> {
         return None;
     }
     let name = if name.is_empty() { "anonymous" } else { name };
-    Some(Mapping { begin: address(begin)?, end: address(end)?, name: name.to_owned() })
+    let is_private = permissions.ends_with('p');
+    Some(Mapping { begin: address(begin)?, end: address(end)?, name: name.to_owned(), is_private })
 }
 
 #[cfg(test)]
@@ -49,6 +52,7 @@ nonsense
 ";
         let found: Vec<(u64, u64, String)> =
             readable(text).into_iter().map(|found| (found.begin, found.end, found.name)).collect();
+        assert!(readable(text).iter().all(|found| found.is_private));
         assert_eq!(
             found,
             [

@@ -7,7 +7,7 @@ use crate::collect::{Collector, Shape};
 use crate::scan::Merged;
 use crate::unpack::carve_stream;
 use crate::{Error, ScanOptions, SourceFile, scan_files};
-use notafter_core::{Container, Credential, Inventory, ServiceName};
+use notafter_core::{Credential, Inventory, ServiceName};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -49,7 +49,7 @@ pub fn scan_process(
     let on_disk = scan_files(&files, service, options);
     let found = merged.finish();
     let (bodies, whole): (Vec<Credential>, Vec<Credential>) =
-        found.credentials.into_iter().partition(is_body);
+        found.credentials.into_iter().partition(Credential::is_body);
     for mut credential in whole {
         if let Some(same) = on_disk.find(credential.fingerprint) {
             credential.places.extend(same.places.iter().cloned());
@@ -57,8 +57,8 @@ pub fn scan_process(
         inventory.add(credential);
     }
     for body in bodies {
-        let certificates = inventory.credentials.iter().chain(&on_disk.credentials);
-        let same = certificates.filter(|known| !is_body(known)).find(|known| is_same(known, &body)).cloned();
+        let mut certificates = inventory.credentials.iter().chain(&on_disk.credentials);
+        let same = certificates.find(|known| !known.is_body() && body.is_copy_of(known)).cloned();
         inventory.add(match same {
             None => body,
             Some(whole) => Credential { places: [whole.places, body.places].concat(), ..whole },
@@ -66,19 +66,6 @@ pub fn scan_process(
     }
     inventory.opaque.extend(found.opaque);
     Ok(inventory)
-}
-
-/// Whether nothing but bodies of a certificate were found.
-fn is_body(credential: &Credential) -> bool {
-    let mut places = credential.places.iter();
-    !credential.places.is_empty() && places.all(|place| place.container == Container::MemoryBody)
-}
-
-fn is_same(whole: &Credential, body: &Credential) -> bool {
-    let marks = |known: &Credential| {
-        (known.kind, known.serial.clone(), known.not_before, known.not_after, known.key.clone())
-    };
-    marks(whole) == marks(body) && whole.subject == body.subject && whole.issuer == body.issuer
 }
 
 /// Regular files that the process has mapped or open, each once.
