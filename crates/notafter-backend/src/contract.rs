@@ -8,6 +8,8 @@ use notafter_core::{
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -222,6 +224,29 @@ pub struct Unproven {
     pub reason: String,
 }
 
+/// A live process and its memory.
+#[derive(Debug)]
+pub struct ProcessMemory {
+    /// Process id inside the service's pid namespace.
+    pub pid: u32,
+    /// Its executable, as the service sees it.
+    pub exe: String,
+    /// What its memory can be read through, or why that could not be opened: that it has just ended
+    /// ([`io::ErrorKind::NotFound`], or no such process) is no gap.
+    pub memory: Result<MemoryFiles, io::Error>,
+}
+
+/// The files of one process in /proc, readable by whoever holds them.
+#[derive(Debug)]
+pub struct MemoryFiles {
+    /// proc_pid_maps(5).
+    pub maps: File,
+    /// proc_pid_mem(5).
+    pub mem: File,
+    /// proc_pid_pagemap(5).
+    pub pagemap: File,
+}
+
 /// Every proof since the sandbox was opened, and everything that lacks one.
 #[derive(Debug, Clone, Default)]
 pub struct WitnessReport {
@@ -287,6 +312,12 @@ pub trait Sandbox {
     /// # Errors
     /// [`Error::UnknownService`], or where the sandbox is lost.
     fn signal(&mut self, service: &ServiceName, number: i32) -> Result<ServiceState, Error>;
+
+    /// Its live processes and their memory, as it stands whenever it is read.
+    ///
+    /// # Errors
+    /// [`Error::UnknownService`], [`Error::Sandbox`] where they cannot be listed, or where the sandbox is lost.
+    fn memory(&mut self, service: &ServiceName) -> Result<Vec<ProcessMemory>, Error>;
 
     /// Opens a TCP connection to a service from the place of `from` in the network, or from beside the services.
     /// The stream is usable from the calling process.

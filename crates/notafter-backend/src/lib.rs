@@ -21,8 +21,9 @@ mod traces;
 mod wire;
 
 pub use contract::{
-    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, Moved,
-    Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, VolumeContent, VolumeMount, WitnessReport,
+    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log,
+    MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
+    VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Docker, EngineImages};
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};

@@ -4,13 +4,17 @@ use super::keeper_link::gone_or;
 use super::log::LogReader;
 use crate::wire::Host;
 use crate::wire::{
-    Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, Tree, VolumeHead,
+    Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, ProcessHead, Tree, VolumeHead,
 };
-use crate::{Error, ExecOutcome, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, RootTree, ServiceState};
+use crate::{
+    Error, ExecOutcome, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, MemoryFiles, ProcessMemory, RootTree,
+    ServiceState,
+};
 use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{Replacement, ServiceName};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -197,6 +201,33 @@ impl Instance {
         if self.channel.is_none() { Ok(None) } else { self.receive(PATIENCE).map(Some) }
     }
 
+    /// Its processes with their memory, as far as that can be opened; none where the init is ended.
+    pub(super) fn processes(&mut self) -> Result<Vec<ProcessMemory>, Error> {
+        let heads = match self.ask(&InitRequest::Processes)? {
+            None => return Ok(Vec::new()),
+            Some(InitReply::Processes(heads)) => heads,
+            Some(InitReply::Failed(failure)) => return Err(failure.into()),
+            Some(_) => return Err(self.confused()),
+        };
+        let mut found = Vec::with_capacity(heads.len());
+        for ProcessHead { pid, exe } in heads {
+            self.send(&InitRequest::Memory { pid }, None)?;
+            let memory = match self.receive_with(PATIENCE)? {
+                (InitReply::Memory, fds) => {
+                    let Ok([maps, mem, pagemap]) = <[OwnedFd; 3]>::try_from(fds) else {
+                        return Err(self.confused());
+                    };
+                    let (maps, mem, pagemap) = (File::from(maps), File::from(mem), File::from(pagemap));
+                    Ok(MemoryFiles { maps, mem, pagemap })
+                }
+                (InitReply::Failed(failure), _) => Err(io::Error::from(failure)),
+                _ => return Err(self.confused()),
+            };
+            found.push(ProcessMemory { pid, exe, memory });
+        }
+        Ok(found)
+    }
+
     pub(super) fn log(&self) -> Log {
         self.log.log()
     }
@@ -224,6 +255,8 @@ impl Instance {
             InitReply::Failed(failure) => return Err(failure.into()),
             InitReply::Canary(_)
             | InitReply::Ledger(_)
+            | InitReply::Memory
+            | InitReply::Processes(_)
             | InitReply::Replaced
             | InitReply::Started { .. }
             | InitReply::State(_)
@@ -270,9 +303,13 @@ impl Instance {
     }
 
     fn receive(&self, patience: Duration) -> Result<InitReply, Error> {
+        self.receive_with(patience).map(|(reply, _)| reply)
+    }
+
+    fn receive_with(&self, patience: Duration) -> Result<(InitReply, Vec<OwnedFd>), Error> {
         let channel = self.channel.as_ref().ok_or_else(|| self.lost("it is ended"))?;
         let outcome = channel.set_patience(Some(patience)).and_then(|()| channel.receive());
-        outcome.map(|(reply, _)| reply).map_err(|error| self.lost(&gone_or(&error)))
+        outcome.map_err(|error| self.lost(&gone_or(&error)))
     }
 
     fn lost(&self, what: &str) -> Error {

@@ -12,8 +12,8 @@ use crate::docker::Images;
 use crate::traces::raze_abandoned;
 use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, NoConnection, Premises, Tree};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, RootTree, Sandbox,
-    SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
+    ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory, RootTree,
+    Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
 use notafter_core::{
@@ -342,6 +342,10 @@ impl Sandbox for EmbeddedSandbox {
 
     fn signal(&mut self, service: &ServiceName, number: i32) -> Result<ServiceState, Error> {
         self.known(service)?.signal(number)
+    }
+
+    fn memory(&mut self, service: &ServiceName) -> Result<Vec<ProcessMemory>, Error> {
+        self.known(service)?.processes()
     }
 
     fn connect(

@@ -18,6 +18,7 @@ mod launch;
 mod machine_tree;
 mod machine_user;
 mod members;
+mod memory;
 mod own_tree;
 mod plain;
 mod replace;

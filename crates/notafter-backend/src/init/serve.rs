@@ -3,6 +3,7 @@
 use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
 use super::members::Members;
+use super::memory;
 use super::plain::plain_words;
 use super::replace;
 use crate::HostClock;
@@ -179,6 +180,7 @@ impl Init {
 
     fn serve_request(&mut self) -> Result<(), End> {
         let (request, mut fds) = self.channel.receive::<InitRequest>().map_err(|_| End::Orphaned)?;
+        let mut handed: Vec<OwnedFd> = Vec::new();
         let reply = match request {
             InitRequest::Canary => self.canary()?,
             InitRequest::Exec { command, within } => {
@@ -193,6 +195,17 @@ impl Init {
                 Some(supervisor) => supervisor.audit().map_err(broken)?,
                 None => Ledger::default(),
             }),
+            InitRequest::Memory { pid } => match memory::open(pid) {
+                Ok(files) => {
+                    handed.extend(files);
+                    InitReply::Memory
+                }
+                Err(failure) => InitReply::Failed(failure),
+            },
+            InitRequest::Processes => match memory::processes() {
+                Ok(processes) => InitReply::Processes(processes),
+                Err(failure) => InitReply::Failed(failure),
+            },
             InitRequest::Replace { replacement, files } => {
                 let contents = fds.pop().ok_or(End::Orphaned)?;
                 match self.replace(replacement, &files, contents) {
@@ -215,11 +228,16 @@ impl Init {
                 None => Survey::default(),
             }),
         };
-        self.answer(&reply)
+        self.answer_with(&reply, &handed)
     }
 
     fn answer(&self, reply: &InitReply) -> Result<(), End> {
-        self.channel.send(reply, &[]).map_err(|_| End::Orphaned)
+        self.answer_with(reply, &[])
+    }
+
+    fn answer_with(&self, reply: &InitReply, handed: &[OwnedFd]) -> Result<(), End> {
+        let fds: Vec<BorrowedFd<'_>> = handed.iter().map(AsFd::as_fd).collect();
+        self.channel.send(reply, &fds).map_err(|_| End::Orphaned)
     }
 
     fn state(&self) -> MainState {

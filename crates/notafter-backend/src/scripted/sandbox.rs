@@ -3,14 +3,16 @@
 use super::backend::{Call, LONGEST_SILENCE};
 use super::script::{Life, Moment, PortAct, Script, Serve};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState,
-    StopReason, WitnessReport,
+    ConnectFailure, Error, ExecOutcome, FileSpec, LaunchSpec, Log, MemoryFiles, Moved, ProcessMemory,
+    Sandbox, SandboxSpec, ServiceState, StopReason, WitnessReport,
 };
 use notafter_core::{
     ClockReading, ClockWitness, Motion, Replacement, Restless, ServiceName, UnixTime, WitnessBasis,
 };
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,6 +215,28 @@ impl Sandbox for ScriptedSandbox {
         self.known(service).map(|launched| launched.state.clone())
     }
 
+    fn memory(&mut self, service: &ServiceName) -> Result<Vec<ProcessMemory>, Error> {
+        let launched = self.known(service)?;
+        let (runs, exe) = (launched.state == ServiceState::Running, launched.command.clone());
+        let held = self.script.services.get(service).and_then(|service| service.memory.clone());
+        let Some(held) = held.filter(|_| runs) else { return Ok(Vec::new()) };
+        let exe = exe.iter().flatten().next().cloned().unwrap_or_default();
+        let memory = match held.at(self.now.second) {
+            Ok(bytes) => process_files(bytes).map_err(|source| Error::Sandbox {
+                action: format!("make the memory of {service}"),
+                source,
+            })?,
+            Err(reason) => {
+                return Ok(vec![ProcessMemory {
+                    pid: 2,
+                    exe,
+                    memory: Err(io::Error::other(reason.clone())),
+                }]);
+            }
+        };
+        Ok(vec![ProcessMemory { pid: 2, exe, memory: Ok(memory) }])
+    }
+
     fn connect(
         &mut self,
         _from: Option<&ServiceName>,
@@ -288,6 +312,22 @@ fn write_line(log: &mut String, line: &str) {
         log.push_str(line);
         log.push('\n');
     }
+}
+
+/// One mapping that holds `bytes`, as /proc would show it.
+fn process_files(bytes: &[u8]) -> io::Result<MemoryFiles> {
+    const BEGIN: u64 = 0x1_0000;
+    const PAGE: u64 = 4_096;
+    let pages = (bytes.len() as u64).div_ceil(PAGE).max(1);
+    let (maps, mem, pagemap) = (tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?);
+    let line = format!("{BEGIN:08x}-{:08x} rw-p 00000000 00:00 0 [heap]\n", BEGIN + pages * PAGE);
+    maps.write_all_at(line.as_bytes(), 0)?;
+    mem.set_len(BEGIN + pages * PAGE)?;
+    mem.write_all_at(bytes, BEGIN)?;
+    for page in 0..pages {
+        pagemap.write_all_at(&(1_u64 << 63).to_le_bytes(), (BEGIN / PAGE + page) * 8)?;
+    }
+    Ok(MemoryFiles { maps, mem, pagemap })
 }
 
 /// A real loopback connection whose far end is served on a thread of its own.

@@ -117,6 +117,8 @@ pub struct ScriptedService {
     pub run: Option<Arc<Run>>,
     /// The name of a process of it that never sleeps.
     pub spins: Option<String>,
+    /// What its main process holds in memory while it runs, or why that cannot be read; none: it has no process to see.
+    pub memory: Option<ByInstant<Result<Vec<u8>, String>>>,
     /// Processes that this service leaves without a proof of the shifted clock.
     pub unproven: Vec<Unproven>,
 }
@@ -132,6 +134,7 @@ impl Default for ScriptedService {
             says: BTreeMap::new(),
             run: None,
             spins: None,
+            memory: None,
             unproven: Vec::new(),
         }
     }

@@ -21,13 +21,19 @@ impl Failure {
     }
 }
 
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        match failure.errno {
+            Some(errno) => Self::from_raw_os_error(errno),
+            None => Self::other(failure.message),
+        }
+    }
+}
+
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        let source = match failure.errno {
-            Some(errno) => io::Error::from_raw_os_error(errno),
-            None => io::Error::other(failure.message),
-        };
-        Self::Sandbox { action: failure.action, source }
+        let action = failure.action.clone();
+        Self::Sandbox { action, source: failure.into() }
     }
 }
 

@@ -178,6 +178,10 @@ pub(crate) enum InitRequest {
     Jumped,
     /// [`InitReply::Ledger`].
     Ledger,
+    /// Opens the memory of a process: [`InitReply::Memory`] or [`InitReply::Failed`].
+    Memory { pid: u32 },
+    /// [`InitReply::Processes`] or [`InitReply::Failed`].
+    Processes,
     /// Exchanges files: [`InitReply::Replaced`] or [`InitReply::Failed`]. With the memory file of their bytes.
     Replace { replacement: Replacement, files: Vec<FileHead> },
     /// Sends a signal to the main process: [`InitReply::State`], as it stood before.
@@ -200,6 +204,9 @@ pub(crate) enum InitReply {
     Failed(Failure),
     /// Empty without a shifted clock.
     Ledger(Ledger),
+    /// With what lists its mappings, its memory, and what lists its pages.
+    Memory,
+    Processes(Vec<ProcessHead>),
     Replaced,
     Started {
         remarks: Vec<String>,
@@ -215,6 +222,15 @@ pub(crate) enum InitReply {
     Woken {
         waits: u32,
     },
+}
+
+/// A process of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ProcessHead {
+    /// As the init sees it.
+    pub(crate) pid: u32,
+    /// Its executable, as the init sees it.
+    pub(crate) exe: String,
 }
 
 /// How a main process stands.

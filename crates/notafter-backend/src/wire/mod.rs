@@ -18,5 +18,5 @@ pub(crate) use deadline::{Deadline, LONGEST};
 pub(crate) use failure::{Attempt, Failure};
 pub(crate) use messages::{
     Blueprint, Errand, Farewell, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, Lease,
-    MainState, NoConnection, Premises, Tree, VolumeHead,
+    MainState, NoConnection, Premises, ProcessHead, Tree, VolumeHead,
 };

@@ -6,11 +6,12 @@ use crate::scene::{LONG, embedded, host_clock, idle, name, server, shell, wait_f
 use libtest_mimic::Trial;
 use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, ScriptedService};
 use notafter_backend::{
-    Backend, ConnectFailure, Docker, Error, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec,
-    ServiceState, StopReason,
+    Backend, ConnectFailure, Docker, Error, ExecOutcome, LaunchSpec, MemoryFiles, ProcessMemory, RootTree,
+    Sandbox, SandboxSpec, ServiceState, StopReason,
 };
 use notafter_core::{ClockReading, Motion, Pace, UnixTime};
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 
 /// Where shifted sandboxes start.
 const START: i64 = 1_500_000_000;
@@ -86,8 +87,9 @@ pub(crate) fn run_if_server() {
     }
     let listener = std::net::TcpListener::bind(("0.0.0.0", 8080)).unwrap();
     std::io::stdout().write_all(b"listening\n").unwrap();
+    let answer = std::hint::black_box(b"hello".to_vec());
     for stream in listener.incoming() {
-        stream.unwrap().write_all(b"hello").unwrap();
+        stream.unwrap().write_all(&answer).unwrap();
     }
 }
 
@@ -113,6 +115,7 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_service_that_cannot_start_is_a_state", a_service_that_cannot_start_is_a_state),
     ("connections_come_about_or_say_why_not", connections_come_about_or_say_why_not),
     ("every_process_has_its_proof", every_process_has_its_proof),
+    ("what_processes_hold_in_memory_can_be_read", what_processes_hold_in_memory_can_be_read),
     ("what_was_never_launched_is_an_error", what_was_never_launched_is_an_error),
 ];
 
@@ -152,9 +155,13 @@ fn scripted() -> Scripted {
         last => ExecOutcome::Unstartable { reason: format!("{}: no such file", last.unwrap_or_default()) },
     };
     let greet = PortAct::serving(|mut stream, _| stream.write_all(b"hello").unwrap());
-    let steady = ScriptedService { greeting: "listening".to_owned(), ..ScriptedService::default() }
-        .port(8080, ByInstant::always(greet))
-        .runs(move |command, _| answer(command));
+    let steady = ScriptedService {
+        greeting: "listening".to_owned(),
+        memory: Some(ByInstant::always(Ok(b"hello".to_vec()))),
+        ..ScriptedService::default()
+    }
+    .port(8080, ByInstant::always(greet))
+    .runs(move |command, _| answer(command));
     let of = |life: Life| ScriptedService { starts: ByInstant::always(life), ..ScriptedService::default() };
     let script = Script::default()
         .with(&name("steady"), steady)
@@ -232,6 +239,50 @@ fn connections_come_about_or_say_why_not(stage: &Stage) {
     sandbox.stop(&name("steady"), StopReason::Teardown).unwrap();
     let stopped = sandbox.connect(None, "steady", 8080, LONG).unwrap().unwrap_err();
     assert_eq!(stopped, ConnectFailure::Refused);
+}
+
+fn what_processes_hold_in_memory_can_be_read(stage: &Stage) {
+    let mut sandbox = stage.open();
+    sandbox.launch(&stage.steady()).unwrap();
+    sandbox.launch(&stage.idle("place")).unwrap();
+    wait_for_log(&mut *sandbox, "steady", "listening\n");
+    let processes = sandbox.memory(&name("steady")).unwrap();
+    assert_eq!(processes.len(), 1, "{processes:?}");
+    for ProcessMemory { pid, exe, memory } in processes {
+        let memory = memory.unwrap();
+        assert!(pid > 0 && exe.starts_with('/'), "{pid} {exe}");
+        assert!(holds(&memory, b"hello"), "{exe}");
+        let mut entry = [0; 8];
+        let first = mappings(&memory).next().unwrap().0;
+        memory.pagemap.read_exact_at(&mut entry, first / 4096 * 8).unwrap();
+    }
+    assert!(sandbox.memory(&name("place")).unwrap().is_empty());
+    sandbox.stop(&name("steady"), StopReason::Teardown).unwrap();
+    assert!(sandbox.memory(&name("steady")).unwrap().is_empty());
+    assert!(matches!(sandbox.memory(&name("elsewhere")), Err(Error::UnknownService(_))));
+}
+
+/// The private mappings of a process that can be written to, as addresses.
+fn mappings(memory: &MemoryFiles) -> std::vec::IntoIter<(u64, u64)> {
+    let mut text = vec![0; 1 << 20];
+    let mut len = 0;
+    while let Ok(read @ 1..) = memory.maps.read_at(&mut text[len..], len as u64) {
+        len += read;
+    }
+    let text = String::from_utf8(text[..len].to_vec()).unwrap();
+    let found = text.lines().filter(|line| line.contains(" rw-p ")).map(|line| {
+        let (begin, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let address = |digits| u64::from_str_radix(digits, 16).unwrap();
+        (address(begin), address(end))
+    });
+    found.collect::<Vec<_>>().into_iter()
+}
+
+fn holds(memory: &MemoryFiles, wanted: &[u8]) -> bool {
+    let mut page = [0; 4096];
+    mappings(memory).flat_map(|(begin, end)| (begin..end.min(begin + (64 << 20))).step_by(4096)).any(|at| {
+        memory.mem.read_exact_at(&mut page, at).is_ok() && page.windows(wanted.len()).any(|it| it == wanted)
+    })
 }
 
 fn what_was_never_launched_is_an_error(stage: &Stage) {
