@@ -1,6 +1,7 @@
 //! One case: a sandbox, its services, the steps, and what was seen.
 
 mod looks;
+mod memory;
 mod network;
 mod rotation;
 mod run;

@@ -44,6 +44,10 @@ pub(super) struct CaseRun<'a> {
     pub(super) launched: Stopwatch,
     /// Whether a check was not met since the last launch.
     pub(super) unmet: bool,
+    /// Services whose memory has been read since they were launched last.
+    pub(super) read: BTreeSet<ServiceName>,
+    /// How long reading memory has taken in this case, on the host's clock.
+    pub(super) reading: Duration,
     /// Streams of lines that must go on, by check.
     pub(super) rates: BTreeMap<CheckName, Rate>,
     /// Checks that were shown an old certificate after a rotation.
@@ -90,6 +94,8 @@ pub(crate) fn run(
         keep,
         launched: Stopwatch::start(),
         unmet: false,
+        read: BTreeSet::new(),
+        reading: Duration::ZERO,
         rates: BTreeMap::new(),
         stale: BTreeSet::new(),
         witnessed: BTreeSet::new(),
@@ -117,17 +123,20 @@ impl CaseRun<'_> {
                 Step::Check { checks } => self.check(checks)?,
                 Step::Move { motion, to } => {
                     self.linger()?;
+                    self.read_unread(index)?;
                     self.shift(*motion, *to)?;
                 }
                 Step::Rotate { rotation } => self.rotate(rotation)?,
                 Step::Restart { services } => {
                     self.linger()?;
+                    self.read_memory(index, services)?;
                     self.restart(services)?;
                 }
             }
             self.note_ends()?;
         }
         self.linger()?;
+        self.read_every_memory(case.steps.len())?;
         self.sweep()?;
         self.demand_witnesses()
     }

@@ -155,6 +155,7 @@ impl CaseRun<'_> {
         loop {
             self.stage.allowance.ask()?;
             self.log_marks.remove(&service.name);
+            self.read.remove(&service.name);
             self.sandbox.launch(&spec).map_err(|error| harness(&error))?;
             (self.launched, self.unmet) = (Stopwatch::start(), false);
             let (standing, code, at, reason) = match self.wait_ready(service, &readiness, patience.left())? {

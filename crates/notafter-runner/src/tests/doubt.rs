@@ -7,8 +7,8 @@ use super::scene::{
 use crate::{Blame, Error, Interrupt, Options};
 use notafter_backend::scripted::{Call, Script, Scripted};
 use notafter_backend::{
-    Backend, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, Sandbox, SandboxSpec, ServiceState, StopReason,
-    Unproven, WitnessReport,
+    Backend, ExecOutcome, FileSpec, LaunchSpec, Log, Moved, ProcessMemory, Sandbox, SandboxSpec,
+    ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_core::{
     CaseClock, CaseError, CaseId, Check, ClockReading, Connection, Event, Isolation, Motion, Outcome, Probe,
@@ -63,6 +63,10 @@ impl Sandbox for ForgetfulSandbox {
 
     fn state(&mut self, service: &ServiceName) -> Result<ServiceState, notafter_backend::Error> {
         self.0.state(service)
+    }
+
+    fn memory(&mut self, service: &ServiceName) -> Result<Vec<ProcessMemory>, notafter_backend::Error> {
+        self.0.memory(service)
     }
 
     fn log(&mut self, service: &ServiceName) -> Result<Log, notafter_backend::Error> {

@@ -5,4 +5,5 @@ mod doubt;
 mod kept;
 mod lives;
 mod looks;
+mod memory;
 mod scene;
