@@ -44,6 +44,7 @@ incidents! {
     equifax: "equifax-2017", ["nginx", "python3", "openssl", "curl"];
     firefox: "firefox-addons-2019", ["openssl"];
     google_voice: "google-voice-2021", ["nginx"];
+    kube_apiserver_loopback: "kube-apiserver-loopback", [];
     oculus: "oculus-2018", ["openssl"];
     spotify: "spotify-2020", ["nginx", "curl"];
     sql_valid_until: "sql-valid-until", ["postgres", "initdb"];

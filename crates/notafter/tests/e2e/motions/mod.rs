@@ -3,6 +3,7 @@
 mod carried;
 mod elapse;
 mod gated;
+mod in_memory;
 mod jobs;
 mod restless;
 mod shell;
