@@ -129,6 +129,8 @@ pub enum Greeting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SqlServer {
+    /// MySQL's protocol, which MariaDB speaks.
+    Mysql,
     /// PostgreSQL's protocol, version 3.
     Postgres,
 }
@@ -138,6 +140,7 @@ impl SqlServer {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Mysql => "mysql",
             Self::Postgres => "postgres",
         }
     }
@@ -150,7 +153,7 @@ pub struct SqlTerms {
     pub user: String,
     /// Its password, where it has one; never [`EnvValue::Plain`].
     pub password: Option<EnvValue>,
-    /// The database.
+    /// The database; empty where none is chosen.
     pub database: String,
     /// One statement.
     pub query: String,

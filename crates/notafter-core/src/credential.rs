@@ -111,7 +111,8 @@ pub enum CredentialKind {
     Ocsp,
     /// An OpenPGP key or subkey (RFC 9580).
     OpenPgpKey,
-    /// A role of a database whose password ends (PostgreSQL's VALID UNTIL), as the server tells it.
+    /// A role of a database whose password ends (PostgreSQL's VALID UNTIL, PASSWORD EXPIRE of MariaDB), as the server tells
+    /// it.
     SqlRole,
     /// An OpenSSH certificate.
     SshCertificate,

@@ -48,6 +48,8 @@ pub(crate) struct Line {
     tls: Option<ClientConnection>,
     /// Whether a protocol's first question was asked over it.
     greeted: bool,
+    /// What the service said before TLS began.
+    greeting: Option<Vec<u8>>,
 }
 
 /// What came of a question.
@@ -92,27 +94,32 @@ pub(crate) fn open(
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     let Some(client) = client else {
-        let line = Box::new(Line { stream, tls: None, greeted: false });
+        let line = Box::new(Line { stream, tls: None, greeted: false, greeting: None });
         return Ok(Opened::Line { line, served: Vec::new(), handshake: None });
     };
-    if let Some(protocol) = target.starttls
-        && let Err(trouble) = starttls::negotiate(protocol, &mut Timed::new(&stream, deadline))
-    {
-        let seen = match trouble {
-            NoTls::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
-                timed_out(&target.place(), &deadline)
-            }
-            NoTls::Io(error) => absent(format!("no TLS with {}: {error}", target.place())),
-            NoTls::Unwilling(reason) => absent(format!("no TLS with {}: {reason}", target.place())),
-        };
-        return Ok(Opened::Failed(Look::plain(seen, LineState::Closed)));
-    }
+    let negotiated = target
+        .starttls
+        .map(|protocol| starttls::negotiate(protocol, &mut Timed::new(&stream, deadline)))
+        .transpose();
+    let greeting = match negotiated {
+        Ok(greeting) => greeting,
+        Err(trouble) => {
+            let seen = match trouble {
+                NoTls::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    timed_out(&target.place(), &deadline)
+                }
+                NoTls::Io(error) => absent(format!("no TLS with {}: {error}", target.place())),
+                NoTls::Unwilling(reason) => absent(format!("no TLS with {}: {reason}", target.place())),
+            };
+            return Ok(Opened::Failed(Look::plain(seen, LineState::Closed)));
+        }
+    };
     let mut session = client.begin(now)?;
     let outcome = tls::handshake(&mut session, &mut Timed::new(&stream, deadline));
     let shown = client.shown();
     let seen = match outcome {
         Ok(handshake) => {
-            let line = Box::new(Line { stream, tls: Some(session), greeted: false });
+            let line = Box::new(Line { stream, tls: Some(session), greeted: false, greeting });
             return Ok(Opened::Line { line, served: shown.chain, handshake: Some(handshake) });
         }
         Err(Trouble::Alert(alert)) => tls::alert_refusal(alert, "within the TLS handshake"),
@@ -150,7 +157,9 @@ impl Line {
             Question::Handshake => self.confirm(target, deadline)?,
             Question::Sql(login) => {
                 let again = std::mem::replace(&mut self.greeted, true);
-                match login.ask(&mut self.wire(deadline), again, keep) {
+                let greeting = self.greeting.take();
+                let opening = sql::Opening { greeting: greeting.as_deref() };
+                match login.ask(&mut self.wire(deadline), again, keep, &opening) {
                     sql::Heard::Answered(told) => {
                         let whole = Whole { headers: &[], text: &told.rows, is_cut: told.is_cut };
                         readings = target.reader.read(&whole);

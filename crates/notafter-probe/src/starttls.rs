@@ -9,9 +9,11 @@ use std::io::{self, Read, Write};
 const MOST_BYTES: usize = 64 * 1024;
 /// The length and the code of PostgreSQL's SSLRequest (PostgreSQL documentation, "Message Formats").
 const POSTGRES_SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-/// CLIENT_PROTOCOL_41, CLIENT_SSL and CLIENT_SECURE_CONNECTION of MySQL's capabilities.
-const MYSQL_CLIENT_SSL: u32 = 0x0800;
-const MYSQL_CAPABILITIES: u32 = 0x0200 | MYSQL_CLIENT_SSL | 0x8000;
+/// CLIENT_SSL of MySQL's capabilities.
+pub(crate) const MYSQL_CLIENT_SSL: u32 = 0x0800;
+/// That, and CLIENT_LONG_PASSWORD, LONG_FLAG, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION and PLUGIN_AUTH. Not
+/// CAN_HANDLE_EXPIRED_PASSWORDS: who could change a password that has ended is let in to do so.
+pub(crate) const MYSQL_CAPABILITIES: u32 = 0x0008_a205 | MYSQL_CLIENT_SSL;
 /// LDAP's StartTLS as an extended request with message id 1 (RFC 4511 §4.14): BER of the OID 1.3.6.1.4.1.1466.20037.
 const LDAP_REQUEST: &[u8] = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037";
 
@@ -30,16 +32,17 @@ impl From<io::Error> for NoTls {
     }
 }
 
-/// Leads `wire` to where the client says hello.
-pub(crate) fn negotiate(protocol: StartTls, wire: &mut (impl Read + Write)) -> Result<(), NoTls> {
+/// Leads `wire` to where the client says hello; what MySQL has said by then, for the login behind it.
+pub(crate) fn negotiate(protocol: StartTls, wire: &mut (impl Read + Write)) -> Result<Vec<u8>, NoTls> {
     match protocol {
-        StartTls::Imap => imap(wire),
-        StartTls::Ldap => ldap(wire),
-        StartTls::Mysql => mysql(wire),
-        StartTls::Pop3 => pop3(wire),
-        StartTls::Postgres => postgres(wire),
-        StartTls::Smtp => smtp(wire),
+        StartTls::Imap => imap(wire)?,
+        StartTls::Ldap => ldap(wire)?,
+        StartTls::Mysql => return mysql(wire),
+        StartTls::Pop3 => pop3(wire)?,
+        StartTls::Postgres => postgres(wire)?,
+        StartTls::Smtp => smtp(wire)?,
     }
+    Ok(Vec::new())
 }
 
 fn unwilling<T>(what: &str, said: &[u8]) -> Result<T, NoTls> {
@@ -141,7 +144,7 @@ fn postgres(wire: &mut (impl Read + Write)) -> Result<(), NoTls> {
 }
 
 /// MySQL's handshake up to its SSLRequest (MySQL Internals, "Protocol::SSLRequest").
-fn mysql(wire: &mut (impl Read + Write)) -> Result<(), NoTls> {
+fn mysql(wire: &mut (impl Read + Write)) -> Result<Vec<u8>, NoTls> {
     let mut head = [0; 4];
     wire.read_exact(&mut head)?;
     let len = usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16;
@@ -167,7 +170,7 @@ fn mysql(wire: &mut (impl Read + Write)) -> Result<(), NoTls> {
     request.push(45); // utf8mb4
     request.extend([0; 23]);
     wire.write_all(&request)?;
-    Ok(())
+    Ok(greeting)
 }
 
 fn ldap(wire: &mut (impl Read + Write)) -> Result<(), NoTls> {
@@ -227,7 +230,7 @@ mod tests {
         }
     }
 
-    fn talk(protocol: StartTls, says: &[u8]) -> (Result<(), NoTls>, Vec<u8>, u64) {
+    fn talk(protocol: StartTls, says: &[u8]) -> (Result<Vec<u8>, NoTls>, Vec<u8>, u64) {
         let mut wire = Says(io::Cursor::new(says.to_vec()), Vec::new());
         let outcome = negotiate(protocol, &mut wire);
         (outcome, wire.1, wire.0.position())

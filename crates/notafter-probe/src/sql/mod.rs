@@ -2,6 +2,7 @@
 //!
 //! What must never happen here: an answer of a server that costs more than its bounds, or a password in what is said.
 
+mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 
@@ -39,6 +40,13 @@ impl std::fmt::Debug for Password {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Password")
     }
+}
+
+/// How the connection began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening<'a> {
+    /// What the server said first and was answered with a request for TLS; none where it is still to be heard.
+    pub(crate) greeting: Option<&'a [u8]>,
 }
 
 /// What came back.
@@ -81,7 +89,7 @@ impl Login {
         terms: &SqlTerms,
         password: Option<String>,
     ) -> Result<Self, Error> {
-        if !cfg!(feature = "postgres") {
+        if server == SqlServer::Postgres && !cfg!(feature = "postgres") {
             return Err(Error::NotBuilt { kind: server.name() });
         }
         Ok(Self {
@@ -96,9 +104,15 @@ impl Login {
     }
 
     /// Asks over `wire`; `again` is whether it was asked there before.
-    #[cfg_attr(not(feature = "postgres"), expect(unused_variables, reason = "there is no protocol to speak"))]
-    pub(crate) fn ask(&self, wire: &mut (impl Read + Write), again: bool, keep: KeepOpen) -> Heard {
+    pub(crate) fn ask(
+        &self,
+        wire: &mut (impl Read + Write),
+        again: bool,
+        keep: KeepOpen,
+        opening: &Opening<'_>,
+    ) -> Heard {
         match self.server {
+            SqlServer::Mysql => mysql::ask(self, wire, again, keep, opening),
             #[cfg(feature = "postgres")]
             SqlServer::Postgres => postgres::ask(self, wire, again, keep),
             #[cfg(not(feature = "postgres"))]

@@ -22,6 +22,8 @@ pub(crate) enum RawProbe {
     Log(RawLog),
     /// CONNECT of MQTT 3.1.1.
     Mqtt(RawGreet),
+    /// A login to MariaDB or MySQL and a query there.
+    Mysql(RawSql),
     /// A login to PostgreSQL and a query there.
     Postgres(RawSql),
     /// PING of Redis.
@@ -114,7 +116,7 @@ pub(crate) struct RawSql {
     pub(crate) user: Located<String>,
     /// Its password, or `{ secret: NAME }` for a variable of the gate's environment; neither is ever recorded.
     pub(crate) password: Option<Located<TextOr<RawSecret>>>,
-    /// The database; the one with the role's name where none is given.
+    /// The database; where none is given that with the role's name in PostgreSQL, and none in MariaDB.
     pub(crate) database: Option<Located<String>>,
     /// One statement; `select 1` where none is given.
     pub(crate) query: Option<Located<String>>,

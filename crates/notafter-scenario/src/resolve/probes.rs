@@ -102,7 +102,8 @@ impl Scope<'_> {
         };
         let database = match &raw.database {
             Some(database) => self.said(database)?,
-            None => user.clone(),
+            None if server == SqlServer::Postgres => user.clone(),
+            None => String::new(),
         };
         let query = match &raw.query {
             Some(query) => self.said(query)?,
@@ -148,6 +149,7 @@ impl Scope<'_> {
                 Probe::Log { service: service?, contains: contains?, every }
             }
             RawProbe::Mqtt(raw) => self.greet(raw, Greeting::Mqtt, span)?,
+            RawProbe::Mysql(raw) => self.sql(raw, (SqlServer::Mysql, StartTls::Mysql), span)?,
             RawProbe::Postgres(raw) => self.sql(raw, (SqlServer::Postgres, StartTls::Postgres), span)?,
             RawProbe::Redis(raw) => self.greet(raw, Greeting::Redis, span)?,
             RawProbe::Tcp(raw) => {

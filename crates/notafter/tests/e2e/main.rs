@@ -20,6 +20,7 @@ mod incidents;
 mod kill;
 mod layouts;
 mod left;
+mod mariadb;
 mod mistakes;
 mod motions;
 mod needs;
