@@ -23,6 +23,7 @@ mod memory;
 mod names;
 mod observation;
 mod place;
+mod planning;
 mod record;
 mod reference;
 mod refine;
@@ -61,9 +62,10 @@ pub use observation::{
     WitnessBasis,
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
+pub use planning::{Depth, Planning, RestartOrder};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
-pub use refine::{plan, refine};
+pub use refine::{Moment, MomentKind, moments, plan, refine};
 pub use rotation::{Reload, Replacement, Rotated, Rotation, RotationProblem, Served};
 pub use scenario::{
     BackendKind, Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry,

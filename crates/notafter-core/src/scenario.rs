@@ -2,7 +2,7 @@
 
 use crate::{
     BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, ImageName,
-    MountedFile, Rotation, ScenarioName, Service, ServiceName, UnixTime,
+    MountedFile, Planning, Rotation, ScenarioName, Service, ServiceName, UnixTime,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -301,6 +301,9 @@ pub struct Scenario {
     pub backend: Option<BackendKind>,
     /// The service under release.
     pub candidate: Candidate,
+    /// How it is planned.
+    #[serde(default, skip_serializing_if = "Planning::is_default")]
+    pub planning: Planning,
     /// Limit for the whole run on the host's clock; beyond it the verdict is inconclusive.
     pub budget: Option<Duration>,
     /// Named images of the candidate, in the order of the file.

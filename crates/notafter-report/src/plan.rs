@@ -6,7 +6,7 @@ use crate::words::{
     Stop, boundaries, candidate, checked_instants, count, credential, distance, edges_changing, list, motion,
     purpose, stops,
 };
-use notafter_core::{Case, CaseClock, Inventory, Purpose, RunRecord, Step, UnixTime};
+use notafter_core::{Case, CaseClock, Inventory, Moment, Purpose, RunRecord, Step, UnixTime, moments};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -48,7 +48,8 @@ pub fn write(
     }
     page.section("cases")?;
     table(page, cases)?;
-    cases.iter().try_for_each(|case| stops_of(page, &record.inventory, case))
+    let moments = moments(record);
+    cases.iter().try_for_each(|case| stops_of(page, &record.inventory, &moments, case))
 }
 
 fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
@@ -89,7 +90,7 @@ fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
     table.write(page)
 }
 
-fn stops_of(page: &mut Page<'_>, inventory: &Inventory, case: &Case) -> fmt::Result {
+fn stops_of(page: &mut Page<'_>, inventory: &Inventory, moments: &[Moment], case: &Case) -> fmt::Result {
     page.section(case.id.as_str())?;
     let mut before: Option<UnixTime> = None;
     for stop in stops(case) {
@@ -106,6 +107,10 @@ fn stops_of(page: &mut Page<'_>, inventory: &Inventory, case: &Case) -> fmt::Res
         }
         if edges.len() > EDGES {
             page.item(STOP_COLUMN, "", 2, &format!("and {}", count(edges.len() - EDGES, "more edge")))?;
+        }
+        for moment in moments.iter().filter(|moment| Some(moment.at) == stop.at) {
+            page.item(STOP_COLUMN, label, 2, &moment.kind.to_string())?;
+            label = "";
         }
         page.item(STOP_COLUMN, label, 2, &actions(&stop))?;
         before = stop.at;

@@ -72,6 +72,8 @@ codes! {
     BadVariable => "bad-variable", "Write `${NAME}` or `${NAME:-default}`, and `$$` for a dollar sign.";
     /// The budget leaves no time.
     BudgetNotPositive => "budget-not-positive", "Give the run some time, as in `budget: 120s`, or leave the key out.";
+    /// The dwell leaves no time.
+    DwellNotPositive => "dwell-not-positive", "Give services some time behind each boundary, as in `dwell: 7d`, or leave the key out.";
     /// The command line chooses a build of a service that is not the candidate.
     CandidateMismatch => "candidate-mismatch", "Name the scenario's own candidate in `--candidate NAME=BUILD`.";
     /// A Compose file, or a file that one names, cannot be read.

@@ -2,7 +2,7 @@
 
 use crate::printer::Colour;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use notafter_core::CaseId;
+use notafter_core::{CaseId, Depth, Scenario};
 use notafter_report::{Detail, Format};
 use notafter_scenario::CandidateChoice;
 use std::ffi::OsString;
@@ -104,6 +104,9 @@ pub(crate) struct ScenarioArgs {
     /// The build under release: one of the scenario's builds, or an image
     #[arg(long, value_name = "NAME=BUILD_OR_IMAGE")]
     pub(crate) candidate: Option<CandidateChoice>,
+    /// How many instants are looked at; without it as the scenario says, else quick
+    #[arg(long, value_enum)]
+    pub(crate) depth: Option<DepthChoice>,
 }
 
 /// How much to tell while a run goes on.
@@ -133,6 +136,9 @@ pub(crate) struct RunArgs {
     /// What keeps the services apart from the machine
     #[arg(long, value_enum, default_value_t)]
     pub(crate) isolation: Isolation,
+    /// How many instants are looked at; without it as the scenario says, else quick
+    #[arg(long, value_enum)]
+    pub(crate) depth: Option<DepthChoice>,
     /// Keep the record, the plan, logs and served chains in this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) keep: Option<PathBuf>,
@@ -284,6 +290,27 @@ pub(crate) enum ScanFormat {
     /// For people: what ends first comes first
     #[default]
     Table,
+}
+
+/// How many instants are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DepthChoice {
+    /// One walk through every known boundary and one fresh start at its end
+    Quick,
+    /// Beside these a fresh start behind every boundary, and days of the calendar on which software has failed before
+    Full,
+}
+
+impl DepthChoice {
+    /// `scenario` as it is planned to the depth that was chosen, where one was.
+    pub(crate) fn of(choice: Option<Self>, mut scenario: Scenario) -> Scenario {
+        scenario.planning.depth = match choice {
+            Some(Self::Quick) => Depth::Quick,
+            Some(Self::Full) => Depth::Full,
+            None => scenario.planning.depth,
+        };
+        scenario
+    }
 }
 
 /// Where services run.

@@ -1,7 +1,7 @@
 //! Findings about the run itself: whether the gate looked at everything that it has to.
 
 use super::finding::finding;
-use crate::refine::{Investigation, MAX_LAUNCHES};
+use crate::refine::{Investigation, max_launches};
 use crate::soundness::{Fault, fault};
 use crate::{CaseRecord, Check, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity, Step};
 use std::collections::BTreeSet;
@@ -147,7 +147,8 @@ fn incomplete(
         return Some(inconclusive(FindingCode::PlanIncomplete, summary));
     }
     if investigation.capped && !broken {
-        let summary = format!("the search needs more than {MAX_LAUNCHES} launches of the whole scenario");
+        let most = max_launches(record);
+        let summary = format!("the search needs more than {most} launches of the whole scenario");
         return Some(inconclusive(FindingCode::PlanIncomplete, summary));
     }
     let explained = investigation.complete || investigation.control_failure.is_some();

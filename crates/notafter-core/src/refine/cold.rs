@@ -2,7 +2,7 @@
 
 use super::boundary::Boundary;
 use super::known::{Known, Wanted};
-use super::plan::{DWELL_SECS, case_id, cold, instant_id};
+use super::plan::{case_id, cold, instant_id};
 use crate::{Case, CaseId, Purpose, RunRecord, UnixTime};
 use std::collections::BTreeMap;
 
@@ -40,6 +40,8 @@ pub(crate) struct Hint {
     pub(crate) last_pass: Option<UnixTime>,
     /// The boundary most likely behind it.
     pub(crate) boundary: Option<Boundary>,
+    /// How long time elapses behind a boundary, in seconds.
+    pub(crate) dwell: i64,
     /// Whether the failing case itself names a credential of that boundary.
     pub(crate) named: bool,
 }
@@ -49,7 +51,7 @@ impl Hint {
     fn instants(&self, points: &Points) -> Vec<UnixTime> {
         let earliest = points.keys().next().copied();
         let open = |at: &UnixTime| !points.contains_key(at) && earliest.is_none_or(|first| *at > first);
-        let dwells = |b: &Boundary| b.first <= self.at && self.at <= b.last.plus_secs(DWELL_SECS);
+        let dwells = |b: &Boundary| b.first <= self.at && self.at <= b.last.plus_secs(self.dwell);
         // The later of two instants tells something only where the earlier one passes.
         let pair = |earlier: UnixTime, later: UnixTime| match points.get(&earlier) {
             None if open(&earlier) => Some(earlier),

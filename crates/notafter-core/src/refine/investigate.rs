@@ -3,6 +3,7 @@
 
 use super::boundary::{Boundary, boundaries};
 use super::cold::{self, ColdBreak, Hint, Points, Repeat, Waiting};
+use super::full;
 use super::known::{Known, Ran, Wanted, believed};
 use super::motion::{self, MotionBreak};
 use super::past;
@@ -93,6 +94,7 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
         }
     }
     let Some(mut walked) = without_restarts(known, walked)? else { return Ok(()) };
+    let Some(_) = ran_all(known, full::starts(record))? else { return Ok(()) };
     found.complete = true;
     let mut points = fresh_starts(record);
     points.extend([
@@ -189,7 +191,13 @@ fn breaks<'a>(
     let boundaries = boundaries(record, start, horizon);
     let hint = walked.failure.as_ref().map(|failure| {
         let (boundary, named) = suspect(record, walked, failure, &boundaries);
-        Hint { at: failure.at, last_pass: failure.last_pass, boundary, named }
+        Hint {
+            at: failure.at,
+            last_pass: failure.last_pass,
+            boundary,
+            dwell: record.scenario.planning.dwell_secs(),
+            named,
+        }
     });
     found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
     let (Some(hint), Some(failure)) = (hint, &walked.failure) else { return Ok(None) };

@@ -1,12 +1,21 @@
 //! What the cases so far have come to, and what is wanted of those still to run.
 
+use super::full::MAX_STARTS;
 use super::plan::CONTROL_AT_MOST_SECS;
 use crate::checkpoint::{Failure, first_failure, last_instant};
 use crate::soundness::fault;
-use crate::{Case, CaseClock, CaseId, CaseRecord, Outcome, Purpose, RunRecord, Step};
+use crate::{Case, CaseClock, CaseId, CaseRecord, Depth, Outcome, Purpose, RunRecord, Step};
 
-/// More launches of the whole scenario than this no run makes.
-pub(crate) const MAX_LAUNCHES: usize = 40;
+/// More launches of the whole scenario than this no run of quick depth makes.
+const MAX_LAUNCHES: usize = 40;
+
+/// More launches of the whole scenario than this the run does not make.
+pub(crate) fn max_launches(record: &RunRecord) -> usize {
+    match record.scenario.planning.depth {
+        Depth::Quick => MAX_LAUNCHES,
+        Depth::Full => MAX_LAUNCHES + MAX_STARTS,
+    }
+}
 
 /// A case that ran and may be believed.
 #[derive(Debug, Clone)]
@@ -52,13 +61,13 @@ impl<'a> Known<'a> {
 
     /// What came of `case`; where it has not run yet it is put on the list of what runs next.
     pub(crate) fn want(&mut self, case: Case) -> Wanted<'a> {
-        self.want_below(case, MAX_LAUNCHES)
+        self.want_below(case, max_launches(self.record))
     }
 
     /// The same for a case that only makes an answer more precise: it leaves launches for the repetitions without
     /// which nothing blocks.
     pub(crate) fn want_to_search(&mut self, case: Case) -> Wanted<'a> {
-        self.want_below(case, MAX_LAUNCHES - RESERVED)
+        self.want_below(case, max_launches(self.record) - RESERVED)
     }
 
     fn want_below(&mut self, case: Case, limit: usize) -> Wanted<'a> {

@@ -5,7 +5,9 @@
 //! taken for granted after one look, and a search without an end.
 
 mod boundary;
+mod calendar;
 mod cold;
+mod full;
 mod investigate;
 mod known;
 mod motion;
@@ -18,8 +20,9 @@ pub(crate) mod tests;
 mod unattended;
 
 pub(crate) use boundary::boundaries;
+pub use calendar::{Moment, MomentKind, moments};
 pub(crate) use cold::{ColdBreak, Repeat};
 pub(crate) use investigate::{Investigation, investigate};
-pub(crate) use known::{MAX_LAUNCHES, believed};
+pub(crate) use known::{believed, max_launches};
 pub(crate) use motion::MotionBreak;
 pub use next::{plan, refine};

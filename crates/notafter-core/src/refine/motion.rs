@@ -3,9 +3,9 @@
 use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
-use super::plan::{DWELL_SECS, case_id, check_all, elapse, with_rotations};
+use super::plan::{case_id, check_all, elapse, every_service, one_by_one, with_rotations};
 use crate::checkpoint::{checkpoints, first_instant};
-use crate::{Case, CaseId, Pace, Purpose, Scenario, ServiceName, Step, UnixTime};
+use crate::{Case, CaseId, Pace, Purpose, RestartOrder, Scenario, ServiceName, Step, UnixTime};
 use std::collections::BTreeSet;
 
 /// How often an interval is split before the break is reported as it is known then.
@@ -126,8 +126,8 @@ fn behind(
     found: &MotionBreak,
     boundaries: &[Boundary],
 ) -> Result<Option<UnixTime>, Waiting> {
-    let late =
-        |b: &&Boundary| b.before() <= found.first_fail && found.first_fail <= b.last.plus_secs(DWELL_SECS);
+    let dwell = known.record.scenario.planning.dwell_secs();
+    let late = |b: &&Boundary| b.before() <= found.first_fail && found.first_fail <= b.last.plus_secs(dwell);
     let Some(boundary) = boundaries.iter().rev().find(late) else { return Ok(None) };
     let short = boundary.before().min(found.first_fail.plus_secs(-1));
     let changes = boundary.changes();
@@ -151,7 +151,7 @@ fn short_of(walk: &Case, end: UnixTime, scenario: &Scenario) -> Case {
         }
         steps.push(original.clone());
     }
-    let stretch = end.plus_secs(-DWELL_SECS);
+    let stretch = end.plus_secs(-scenario.planning.dwell_secs());
     let mut last = Vec::new();
     if stretch > now {
         last.extend([elapse(Pace::Leap, stretch), check_all(scenario)]);
@@ -274,8 +274,14 @@ fn restarting(
     let first = first_instant(walk.clock, scenario);
     let mut steps = vec![check_all(scenario)];
     for at in points.iter().copied().filter(|at| *at > first) {
-        let services = services.to_vec();
-        steps.extend([elapse(Pace::Leap, at), Step::Restart { services }, check_all(scenario)]);
+        steps.push(elapse(Pace::Leap, at));
+        match scenario.planning.restart {
+            RestartOrder::Candidate => {
+                let services = services.to_vec();
+                steps.extend([Step::Restart { services }, check_all(scenario)]);
+            }
+            RestartOrder::Rolling => steps.extend(one_by_one(every_service(scenario), scenario)),
+        }
     }
     let steps = with_rotations(scenario, first, steps);
     let reason =

@@ -1,5 +1,6 @@
 //! The public face of refining.
 
+use super::full;
 use super::investigate::investigate;
 use super::plan::{case_id, cold_at_horizon, controls, walk};
 use crate::{Case, RunRecord};
@@ -19,5 +20,6 @@ pub fn refine(record: &RunRecord) -> Vec<Case> {
 pub fn plan(record: &RunRecord) -> Vec<Case> {
     let mut cases = controls(record);
     cases.extend([walk(record, case_id("walk")), cold_at_horizon(record)]);
+    cases.extend(full::starts(record));
     cases
 }

@@ -1,16 +1,15 @@
 //! The cases that every run holds: controls, walk, cold start at the horizon.
 
 use super::boundary::{Boundary, MAX_STOPS, boundaries, grouped};
+use super::calendar::moments;
+use super::full;
 use crate::{
-    Case, CaseClock, CaseId, CheckName, Motion, Pace, Purpose, RunRecord, Scenario, ServiceName, Start, Step,
-    UnixTime,
+    Case, CaseClock, CaseId, CheckName, Motion, Pace, Purpose, RestartOrder, RunRecord, Scenario,
+    ServiceName, Start, Step, UnixTime,
 };
 
 /// The control stands at most this long after `start`.
 pub(super) const CONTROL_AT_MOST_SECS: i64 = 86_400;
-/// After a boundary time elapses for so long that every daily timer fires once.
-pub(super) const DWELL_SECS: i64 = 25 * 3_600;
-
 /// An id of letters that [`CaseId`] accepts by construction.
 pub(super) fn case_id(text: &str) -> CaseId {
     CaseId::new(text).expect("ids are made here from short words and digits")
@@ -32,7 +31,7 @@ pub(super) fn elapse(pace: Pace, to: UnixTime) -> Step {
     Step::Move { motion: Motion::Elapse(pace), to }
 }
 
-fn every_service(scenario: &Scenario) -> Vec<ServiceName> {
+pub(super) fn every_service(scenario: &Scenario) -> Vec<ServiceName> {
     scenario.services.iter().map(|service| service.name.clone()).collect()
 }
 
@@ -90,6 +89,7 @@ pub(super) fn walk(record: &RunRecord, id: CaseId) -> Case {
     let all = boundaries(record, start, horizon);
     let count = all.len();
     let stops = grouped(all);
+    let moments = moments(record);
     let grouping = match count > MAX_STOPS {
         true => format!(", {count} boundaries grouped into {} stops", stops.len()),
         false => String::new(),
@@ -101,8 +101,13 @@ pub(super) fn walk(record: &RunRecord, id: CaseId) -> Case {
             format!("from {start} to {horizon} with the same processes, across {count} boundaries{grouping}")
         }
     };
+    let reason = match moments.len() {
+        0 => reason,
+        more => format!("{reason}, with {more} stops more of full depth"),
+    };
     let clock = CaseClock::Shifted(start);
-    let steps = with_rotations(scenario, start, walk_steps(scenario, &stops));
+    let steps =
+        with_rotations(scenario, start, full::with_moments(walk_steps(scenario, &stops), &moments, scenario));
     Case { id, purpose: Purpose::Walk, reason, clock, steps }
 }
 
@@ -131,10 +136,25 @@ pub(super) fn with_rotations(scenario: &Scenario, begin: UnixTime, steps: Vec<St
     found
 }
 
+/// The restarts behind a stop, with a look after each.
+fn restarts_on_the_way(scenario: &Scenario) -> Vec<Step> {
+    let restarted = match scenario.planning.restart {
+        RestartOrder::Candidate => vec![scenario.candidate.service.clone()],
+        RestartOrder::Rolling => every_service(scenario),
+    };
+    one_by_one(restarted, scenario)
+}
+
+/// A restart of each of `services` for itself, with a look after each.
+pub(super) fn one_by_one(services: Vec<ServiceName>, scenario: &Scenario) -> Vec<Step> {
+    let restart = |service| [Step::Restart { services: vec![service] }, check_all(scenario)];
+    services.into_iter().flat_map(restart).collect()
+}
+
 /// Check, live through each stop, dwell behind it, restart the candidate where the stop is its own; at the horizon
 /// restart everything.
 fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
-    let horizon = scenario.horizon;
+    let (horizon, dwell) = (scenario.horizon, scenario.planning.dwell_secs());
     let mut now = scenario.start.instant();
     let mut steps = vec![check_all(scenario)];
     let mut restart = false;
@@ -151,16 +171,15 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
             go(&mut steps, &mut now, Pace::Leap, stop.before().plus_secs(-1));
         }
         go(&mut steps, &mut now, Pace::Leap, stop.before());
-        let across = if stop.last.secs_since(stop.before()) > DWELL_SECS { Pace::Leap } else { Pace::Walk };
+        let across = if stop.last.secs_since(stop.before()) > dwell { Pace::Leap } else { Pace::Walk };
         go(&mut steps, &mut now, across, stop.last);
         // Restarting earlier would hide what only a process that lives on can show.
-        go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(DWELL_SECS).min(limit));
+        go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(dwell).min(limit));
         // A restart would hide that old material is still in use.
-        restart |= stop.own;
+        restart |= stop.own || full::restarts_everywhere(scenario);
         if restart && !scenario.is_rotating(now) {
             restart = false;
-            let services = vec![scenario.candidate.service.clone()];
-            steps.extend([Step::Restart { services }, check_all(scenario)]);
+            steps.extend(restarts_on_the_way(scenario));
         }
     }
     // What must go on must have come in the last stretch of all. Over a longer one a line at its beginning would do.

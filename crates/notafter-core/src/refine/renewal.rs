@@ -7,7 +7,7 @@
 
 use super::cold::Waiting;
 use super::known::{Known, Ran, Wanted};
-use super::plan::{DWELL_SECS, case_id, check_all, elapse, walk};
+use super::plan::{case_id, check_all, elapse, walk};
 use crate::checkpoint::{Failure, first_instant};
 use crate::renewal::{is_rotated, leaf, renewed};
 use crate::{Case, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime, memory};
@@ -127,7 +127,8 @@ fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) ->
                 steps.extend([elapse(Pace::Leap, at), check_all(scenario)]);
                 now = at;
                 // A daily timer fires in a window at the latest a day after it opens.
-                let dwelt = at.plus_secs(DWELL_SECS.min(cadence / 2)).min(to.plus_secs(-1));
+                let dwelt =
+                    at.plus_secs(scenario.planning.dwell_secs().min(cadence / 2)).min(to.plus_secs(-1));
                 if known.contains(&at) && dwelt > now {
                     steps.extend([elapse(Pace::Walk, dwelt), check_all(scenario)]);
                     now = dwelt;

@@ -2,8 +2,8 @@
 
 use notafter_core::{
     Build, BuildName, Candidate, CaseId, Cause, Check, CheckName, Connection, Decision, Expectation,
-    ExpectedSpan, Fingerprint, ImageRef, Policy, Probe, ReplayEntry, Restart, Scenario, ScenarioName,
-    Service, ServiceName, SourceLocation, Start, UnixTime, Works,
+    ExpectedSpan, Fingerprint, ImageRef, Planning, Policy, Probe, ReplayEntry, Restart, Scenario,
+    ScenarioName, Service, ServiceName, SourceLocation, Start, UnixTime, Works,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -130,6 +130,7 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         ],
         policy: Policy::default(),
         rotations: Vec::new(),
+        planning: Planning::default(),
         replay: vec![blocked("1.14"), blocked("1.15"), allowed("1.15.1", &[]), allowed("1.16", &[NOTE])],
         remarks: Vec::new(),
         backend: None,

@@ -2,7 +2,7 @@
 
 use crate::draft::UNSAVED;
 use crate::page::Page;
-use notafter_core::{CaseId, Finding, Scenario};
+use notafter_core::{CaseId, Depth, Finding, Scenario};
 use std::fmt;
 
 /// The file that a directory stands for.
@@ -27,6 +27,9 @@ pub(crate) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
             "--candidate {}",
             quoted(&format!("{}={}", scenario.candidate.service, build.name))
         ));
+    }
+    if scenario.planning.depth == Depth::Full {
+        words.push("--depth full".to_owned());
     }
     if let Some(case) = finding.case.as_ref().filter(|case| runs_alone(case)) {
         words.push(format!("--case {case}"));

@@ -8,7 +8,7 @@ use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, Scr
 use notafter_backend::{Backend, ExecOutcome, RootTree};
 use notafter_core::{
     Answer, Candidate, Case, CaseClock, CaseId, CaseRecord, Check, CheckName, Connection, Event, Expectation,
-    ExpectedSpan, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Policy, Probe, Purpose,
+    ExpectedSpan, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning, Policy, Probe, Purpose,
     ReadyProbe, Restart, RunRecord, Scenario, ScenarioName, Seen, Service, ServiceName, SourceLocation,
     Start, Step, UnixTime, Works,
 };
@@ -114,6 +114,7 @@ pub(super) fn scenario(checks: Vec<Check>) -> Scenario {
         checks,
         policy: Policy::default(),
         rotations: Vec::new(),
+        planning: Planning::default(),
         replay: Vec::new(),
         remarks: Vec::new(),
         backend: None,

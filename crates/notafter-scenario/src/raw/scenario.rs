@@ -2,7 +2,7 @@
 
 use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawRotation, RawService};
 use crate::decode::{Entries, Keyword, Located, OneOrMany, TextOr};
-use notafter_core::BackendKind;
+use notafter_core::{BackendKind, Depth, RestartOrder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,6 +26,14 @@ pub(crate) struct RawScenario {
     pub(crate) candidate: Option<Located<String>>,
     /// Where its services run, unless the command line says otherwise; `embedded` where nothing is said.
     pub(crate) backend: Option<Located<Keyword<BackendKind>>>,
+    /// How many instants are looked at: `quick`, the default, or `full`, which also starts afresh behind every boundary and
+    /// on the days of the calendar on which software has failed before.
+    pub(crate) depth: Option<Located<Keyword<Depth>>>,
+    /// How long time elapses behind each boundary, such as `7d`; 25 hours where nothing is said, and never less.
+    pub(crate) dwell: Option<Located<String>>,
+    /// What is restarted behind a boundary of the candidate's own: the `candidate`, the default, or `rolling`: every
+    /// service, one after the other.
+    pub(crate) restart: Option<Located<Keyword<RestartOrder>>>,
     /// Limit for the whole run in real time, such as `60s`; beyond it the verdict is inconclusive.
     pub(crate) budget: Option<Located<String>>,
     /// Builds of the candidate by name: an image, or what of the service changes with the build.

@@ -9,7 +9,7 @@ use crate::diagnostic::{Draft, Lines, Sink, Span};
 use crate::raw::RawScenario;
 use crate::time::{Amount, Base, Sign};
 use crate::{Code, Context, Diagnostics, MAX_BYTES, Source};
-use notafter_core::{Scenario, Start, UnixTime};
+use notafter_core::{Planning, Scenario, Start, UnixTime};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -128,12 +128,25 @@ impl Scope<'_> {
         let replay = self.replay(raw.replay.as_ref(), &timeline);
         let budget = raw.budget.as_ref();
         let budget = budget.and_then(|budget| self.positive_duration(budget, Code::BudgetNotPositive));
+        let dwell =
+            raw.dwell.as_ref().and_then(|dwell| self.positive_duration(dwell, Code::DwellNotPositive));
+        let planning = Planning {
+            depth: raw.depth.as_ref().and_then(|depth| depth.value).map(|depth| depth.0).unwrap_or_default(),
+            dwell,
+            restart: raw
+                .restart
+                .as_ref()
+                .and_then(|order| order.value)
+                .map(|order| order.0)
+                .unwrap_or_default(),
+        };
         Some(Scenario {
             name: name?,
             directory: self.directory(),
             start: start?,
             horizon: timeline.horizon,
             candidate: candidate?,
+            planning,
             budget,
             builds,
             credentials,

@@ -21,6 +21,7 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::BadUrl, "https://node:8443/", "http://node:8443/"),
     (Code::BadVariable, "MODE: fast", "MODE: \"${}\""),
     (Code::BudgetNotPositive, "budget: 60s", "budget: 0s"),
+    (Code::DwellNotPositive, "budget: 60s", "dwell: 0s"),
     (Code::ConflictingKeys, "needs: [db]", "image: host"),
     (Code::ControlIsItself, "control: answers", "control: stranger-refused"),
     (Code::CredentialCycle, "from: \"issued - 1h\", for: 90d", "from: start, until: \"site.not_after + 1d\""),

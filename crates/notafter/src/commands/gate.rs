@@ -1,6 +1,6 @@
 //! `notafter gate`: one build, one verdict.
 
-use crate::args::{GateArgs, RunArgs, Volume};
+use crate::args::{DepthChoice, GateArgs, RunArgs, Volume};
 use crate::attesting::Attesting;
 use crate::backends;
 use crate::error::Error;
@@ -69,6 +69,7 @@ impl Gate<'_> {
     /// Runs, judges and tells.
     pub(super) fn run(self, args: &RunArgs, printer: &mut Printer) -> Result<Exit, Error> {
         let Self { source, scenario, images, backend, only, interrupt } = self;
+        let scenario = &DepthChoice::of(args.depth, scenario.clone());
         let attesting = Attesting::prepare(args, source, scenario, images)?;
         let options = Options {
             only: only.cloned(),

@@ -2,7 +2,7 @@
 
 use super::expected::{block, check, dies, ids};
 use super::world::{DAY, Ill, World, at, certificate, held_by, start};
-use crate::refine::MAX_LAUNCHES;
+use crate::refine::max_launches;
 use crate::*;
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn what_bisection_serves_adds_nothing_to_the_window() {
 fn a_search_beyond_all_bounds_is_inconclusive() {
     let mut record = World::new().record();
     let control = record.cases[0].clone();
-    record.cases = (0..MAX_LAUNCHES)
+    record.cases = (0..max_launches(&record))
         .map(|n| {
             let mut case = control.clone();
             if n > 0 {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod expected;
+mod full;
 mod in_memory;
 mod renewals;
 mod unattended;

@@ -183,6 +183,7 @@ impl World {
             ],
             policy: Policy::default(),
             rotations: Vec::new(),
+            planning: Planning::default(),
             replay: Vec::new(),
             remarks: Vec::new(),
             backend: None,

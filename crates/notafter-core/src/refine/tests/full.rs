@@ -1,0 +1,106 @@
+//! Full depth, longer dwells, rolling restarts.
+
+use super::expected::{allow, block, check, ids};
+use super::world::{DAY, Ill, World, at, certificate, held_by, name, start};
+use crate::*;
+use std::time::Duration;
+
+fn full(scenario: &mut Scenario) {
+    scenario.planning.depth = Depth::Full;
+}
+
+/// It does not start on that one day, at no known edge.
+fn leap_day() -> Ill {
+    Ill::Gap { from: at("2020-02-29T00:00:00Z"), to: at("2020-03-01T00:00:00Z") }
+}
+
+#[test]
+fn what_breaks_on_one_day_alone_is_found_by_full_depth() {
+    let world = World::new().ill(leap_day());
+    check("a leap day, quick", &world, &allow(3));
+    let (record, _) = check("a leap day, full", &world.with(full), &block("2020-02-29T00:00:00Z", None, 40));
+    let start = record.case(&CaseId::new("cold-2020-02-29T120000Z").unwrap()).unwrap();
+    assert_eq!(start.case.reason, "a fresh start at 2020-02-29T12:00:00Z: 29 February");
+}
+
+#[test]
+fn full_depth_lets_a_sound_build_pass_and_starts_behind_every_edge() {
+    let end = start().plus_secs(100 * DAY);
+    let world = World::new().holding([held_by("hss", certificate(7, "CN=hss", end))]).with(full);
+    let (record, _) = check("a sound build", &world, &allow(8));
+    assert_eq!(
+        ids(&record),
+        [
+            "control",
+            "walk",
+            "cold",
+            "cold-2019-01-01T000000Z",
+            "cold-2019-02-09T000001Z",
+            "cold-2019-04-06T235942Z",
+            "cold-2020-01-01T000000Z",
+            "cold-2020-02-29T120000Z",
+        ]
+    );
+    let walk = &record.cases[1].case;
+    for on_the_way in ["2019-02-02T00:00:00Z", "2019-02-08T00:00:00Z", "2020-02-29T12:00:00Z"] {
+        assert!(
+            walk.steps.iter().any(|step| matches!(step, Step::Move { to, .. } if *to == at(on_the_way))),
+            "{on_the_way}: {walk:#?}"
+        );
+    }
+}
+
+#[test]
+fn quick_depth_knows_no_moments_and_full_depth_all_kinds() {
+    let end = at("2037-06-01T00:00:00Z");
+    let world = World::new()
+        .holding([held_by("hss", certificate(7, "CN=hss", end))])
+        .with(|scenario| scenario.horizon = at("2039-01-01T00:00:00Z"));
+    let told = |world: &World| -> Vec<String> {
+        let mut record = RunRecord::new(world.scenario.clone(), start());
+        record.fold(Event::InventoryLearnt { inventory: world.inventory.clone() });
+        moments(&record).iter().map(|moment| format!("{} {}", moment.at, moment.kind)).collect()
+    };
+    assert!(told(&world).is_empty());
+    let told = told(&world.with(full));
+    assert_eq!(told.iter().filter(|moment| moment.ends_with("29 February")).count(), 5);
+    assert_eq!(told.iter().filter(|moment| moment.ends_with("a year begins")).count(), 20);
+    for moment in [
+        "2019-04-06T23:59:42Z GPS week numbers begin anew",
+        "2036-02-07T06:28:16Z NTP seconds begin anew",
+        "2038-01-19T03:14:08Z seconds leave 31 bits",
+        "2037-05-25T00:00:00Z a credential is due to be renewed",
+    ] {
+        assert!(told.contains(&moment.to_owned()), "{moment}: {told:#?}");
+    }
+    assert!(told.iter().any(|moment| moment.ends_with("half way between two boundaries")));
+}
+
+#[test]
+fn a_longer_dwell_lets_more_time_elapse_behind_an_edge() {
+    let end = start().plus_secs(100 * DAY);
+    let world = World::new()
+        .holding([certificate(7, "CN=node", end)])
+        .with(|scenario| scenario.planning.dwell = Some(Duration::from_secs(7 * 86_400)));
+    let (record, _) = check("a week", &world, &allow(4));
+    let walk = &record.cases[1].case;
+    let dwelt = Step::Move { motion: Motion::Elapse(Pace::Walk), to: end.plus_secs(1 + 7 * DAY) };
+    assert!(walk.steps.contains(&dwelt), "{walk:#?}");
+}
+
+#[test]
+fn rolling_restarts_go_from_service_to_service_with_a_look_after_each() {
+    let end = start().plus_secs(100 * DAY);
+    let world = World::new()
+        .holding([certificate(7, "CN=node", end)])
+        .with(|scenario| scenario.planning.restart = RestartOrder::Rolling);
+    let (record, _) = check("rolling", &world, &allow(4));
+    let walk = &record.cases[1].case.steps;
+    let restarts: Vec<usize> = (0..walk.len())
+        .filter(|step| matches!(&walk[*step], Step::Restart { services } if services.len() == 1))
+        .collect();
+    let order: Vec<&Step> = restarts.iter().map(|step| &walk[*step]).collect();
+    let of = |service: &str| Step::Restart { services: vec![name(service)] };
+    assert_eq!(order, [&of("hss"), &of("node"), &of("portal")]);
+    assert!(restarts.iter().all(|step| matches!(walk[step + 1], Step::Check { .. })), "{walk:#?}");
+}
