@@ -99,10 +99,15 @@ fn place(
     if !kind.is_dir() {
         return Ok(()); // sockets, pipes and devices belong to processes outside
     }
-    if !mounted.iter().any(|point| point != path && point.starts_with(path)) {
-        return tree.cover(path, path);
+    let has_mounts = mounted.iter().any(|point| point != path && point.starts_with(path));
+    let placed = if has_mounts { tree.skeleton_directory(path, path) } else { tree.cover(path, path) };
+    match placed {
+        // What containers of the machine have may go away at any time.
+        Err(_) if !path.exists() => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(()) if has_mounts => {}
+        Ok(()) => return Ok(()),
     }
-    tree.skeleton_directory(path, path)?;
     if path.components().count() > DEEPEST {
         remarks.push(format!("{} is empty inside: its mounts lie too deep", path.display()));
         return Ok(());

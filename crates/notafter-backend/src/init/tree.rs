@@ -256,7 +256,8 @@ impl RootTree {
         self.lay_file(inside, b"", 0o755, (0, 0))
     }
 
-    /// Mounts every planned overlay. What the kernel will not put under one appears read-only, with a remark.
+    /// Mounts every planned overlay. What the kernel will not put under one appears read-only, and what is gone by now as
+    /// an empty directory, each with a remark.
     pub(super) fn mount_overlays(&self, remarks: &mut Vec<String>) -> Result<(), Failure> {
         for (index, (inside, lower)) in self.covered.iter().enumerate() {
             let target = within(&self.root, inside);
@@ -264,6 +265,10 @@ impl RootTree {
                 Ok(()) => {}
                 Err(error) if inside == Path::new("/") => {
                     return Err(error).doing(|| format!("put {} under an overlay", lower.display()));
+                }
+                // A mount of the machine, as containers have them, may end at any time.
+                Err(_) if !lower.exists() => {
+                    remarks.push(format!("{} is empty inside: it went away meanwhile", inside.display()));
                 }
                 Err(error) => {
                     remarks.push(format!("{} is read-only inside: {error}", inside.display()));
