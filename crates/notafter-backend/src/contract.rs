@@ -258,7 +258,8 @@ pub struct WitnessReport {
 
 /// Services on one network and one clock. Dropping it ends everything in it.
 ///
-/// Wall time stands still in a shifted sandbox except while [`Sandbox::move_clock`] runs.
+/// Wall time stands still in a shifted sandbox except while [`Sandbox::move_clock`] runs, and within its second at
+/// [`Sandbox::catch_up`].
 pub trait Sandbox {
     /// Starts a service, anew where it ran before; volumes that are carried keep their content.
     ///
@@ -349,6 +350,17 @@ pub trait Sandbox {
     /// [`Error::Unsupported`] for a native sandbox; where the motion did not arrive within `within` (host's clock)
     /// or the sandbox is lost.
     fn move_clock(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error>;
+
+    /// Lets wall time go on by less than half a second, within the second on which it stands, where nothing was busy
+    /// for a while: to be called again and again while something is waited for. A service that measures a pause by
+    /// the wall clock, as MariaDB's timers do, gets on then. Does nothing where that second is used up, and in a
+    /// native sandbox.
+    ///
+    /// # Errors
+    /// Where the sandbox is lost.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Sweeps the live processes and returns every proof and every gap since the sandbox was opened.
     ///

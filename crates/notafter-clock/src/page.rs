@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct ClockPage {
     page: SharedPage,
     identity: (u64, u64),
-    /// The kernel's CLOCK_MONOTONIC when the motion under way last moved the clock.
+    /// The kernel's CLOCK_MONOTONIC when the clock was last moved, a motion began or guests were busy.
     mark: Nanos,
 }
 
@@ -42,7 +42,8 @@ impl ClockPage {
         let mut page = SharedPage::create().during("memfd_create")?;
         page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
         let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
-        Ok(Self { page, identity: (metadata.dev(), metadata.ino()), mark: Nanos::ZERO })
+        let mark = Clock::through(page.load()).real_mono();
+        Ok(Self { page, identity: (metadata.dev(), metadata.ino()), mark })
     }
 
     /// A descriptor through which others can read the page and not write it.
@@ -124,6 +125,30 @@ impl ClockPage {
         self.move_to(&clock, Nanos::from_secs(wall.as_secs()), Nanos::ZERO)
     }
 
+    /// Guests are busy: what [`Self::catch_up`] counts from is now.
+    pub fn note_busy(&mut self) {
+        self.mark = self.clock().real_mono();
+    }
+
+    /// Lets held wall time go on by `by`, where the clock has not moved and nobody was busy for `after`; never beyond
+    /// the second on which it stands. Whether it moved.
+    ///
+    /// Whoever looks at the wall clock again and again until a fraction of a second has passed would wait for ever:
+    /// MariaDB's timers do, of which one sees to it that its thread pool does not lock up.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn catch_up(&mut self, by: Duration, after: Duration) -> Result<bool, Error> {
+        let clock = self.clock();
+        let (now, next) = (clock.wall(), clock.wall() + by.into());
+        let is_due = matches!(clock.state().wall, Wall::Held(_)) && self.lag(&clock) >= after.into();
+        let may_move = is_due && next.to_timespec().secs == now.to_timespec().secs;
+        if may_move {
+            self.move_to(&clock, next, Nanos::ZERO)?;
+        }
+        Ok(may_move)
+    }
+
     fn move_to(&mut self, clock: &Clock, wall: Nanos, mono_by: Nanos) -> Result<(), Error> {
         self.mark = clock.real_mono();
         let mono = Nanos::from(clock.state().mono) + mono_by;
@@ -165,6 +190,26 @@ mod tests {
         page.elapse(by, end).unwrap();
         assert_eq!(page.now(), ClockReading::at(end));
         page.elapse_to(end).unwrap();
+    }
+
+    #[test]
+    fn held_time_catches_up_within_its_second_alone() {
+        let start = at("2018-12-06T04:29:59Z");
+        let mut page = ClockPage::held_at(start).unwrap();
+        let by = Duration::from_millis(450);
+        assert!(!page.catch_up(by, Duration::from_secs(3_600)).unwrap(), "it has just begun");
+        for expected in [Some(450_000_000), Some(900_000_000), None, None] {
+            let before = page.now();
+            let moved = page.catch_up(by, Duration::ZERO).unwrap();
+            assert_eq!(moved.then(|| page.now().nanos), expected);
+            assert_eq!(page.now().second, start);
+            assert!(moved || page.now() == before);
+        }
+        assert_eq!(page.page.load().mono, Nanos::ZERO.to_timespec());
+        page.elapse_to(at("2018-12-06T04:30:00Z")).unwrap();
+        assert!(page.catch_up(by, Duration::ZERO).unwrap());
+        let mut flowing = ClockPage::flowing_from(start).unwrap();
+        assert!(!flowing.catch_up(by, Duration::ZERO).unwrap());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Servers that others wrote, under a shifted clock: they start, answer, live through jumps, stop by themselves, and
 //! tell the time in their own words.
 
+mod blocked;
 mod chore;
 mod round;
 mod server;

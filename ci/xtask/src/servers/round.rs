@@ -1,6 +1,6 @@
 //! One server from its start to its end.
 
-use super::Server;
+use super::{Server, blocked};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::Backend as _;
@@ -127,10 +127,12 @@ impl Running {
                 Err(refusal) => {
                     let state = self.sandbox.state(&self.service)?;
                     if state != ServiceState::Running || watch.elapsed() > PATIENCE {
-                        bail!("it never answers ({state:?}): {refusal}\n{}", self.log()?);
+                        let threads = blocked::threads();
+                        bail!("it never answers ({state:?}): {refusal}\n{}\n{threads}", self.log()?);
                     }
                 }
             }
+            self.sandbox.catch_up()?;
             std::thread::sleep(PAUSE);
         }
     }
@@ -141,7 +143,10 @@ impl Running {
         self.sandbox.move_clock(motion, to, PATIENCE)?;
         match self.ask()? {
             Ok(said) => self.check(&said),
-            Err(refusal) => bail!("it does not answer: {refusal}\n{}", self.log()?),
+            Err(refusal) => {
+                let threads = blocked::threads();
+                bail!("it does not answer: {refusal}\n{}\n{threads}", self.log()?)
+            }
         }
     }
 

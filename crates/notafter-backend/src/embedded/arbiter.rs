@@ -112,10 +112,7 @@ impl<'sandbox> Arbiter<'sandbox> {
     /// Tells every init that the page was changed.
     fn wake(&mut self) -> Result<(), Error> {
         self.moved.jumps += 1;
-        self.instances.iter().try_for_each(|instance| instance.tell_jumped())?;
-        for instance in &self.instances {
-            self.moved.woken += instance.woken()?;
-        }
+        self.moved.woken += Instance::tell_jumped(self.instances.iter().map(|instance| &**instance))?;
         Ok(())
     }
 
@@ -126,9 +123,7 @@ impl<'sandbox> Arbiter<'sandbox> {
         let mut sightings = Sightings::new();
         let mut before = Vec::new();
         loop {
-            self.instances.iter().try_for_each(|instance| instance.ask_survey())?;
-            let surveys: Vec<Survey> =
-                self.instances.iter().map(|instance| instance.surveyed()).collect::<Result<_, _>>()?;
+            let surveys = Instance::survey(self.instances.iter().map(|instance| &**instance))?;
             let awaited = self.note_busy(&surveys, &mut sightings);
             let mut still = stillness(&awaited, &before);
             before = awaited;

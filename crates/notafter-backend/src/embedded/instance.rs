@@ -138,13 +138,14 @@ impl Instance {
         self.last = last;
     }
 
-    /// Tells the init that the clock page was changed. [`Self::woken`] must follow.
-    pub(super) fn tell_jumped(&self) -> Result<(), Error> {
-        self.tell(&InitRequest::Jumped)
+    /// Tells the inits of all these that the clock page was changed; how many waits ended because of it.
+    pub(super) fn tell_jumped<'all>(all: impl Iterator<Item = &'all Self> + Clone) -> Result<u32, Error> {
+        all.clone().try_for_each(|instance| instance.tell(&InitRequest::Jumped))?;
+        all.map(Self::woken).sum()
     }
 
-    /// How many waits ended because of it.
-    pub(super) fn woken(&self) -> Result<u32, Error> {
+    /// The answer to [`InitRequest::Jumped`]: how many waits ended because of it.
+    fn woken(&self) -> Result<u32, Error> {
         match self.hear()? {
             None => Ok(0),
             Some(InitReply::Woken { waits }) => Ok(waits),
@@ -152,13 +153,14 @@ impl Instance {
         }
     }
 
-    /// Asks who waits for what in it. [`Self::surveyed`] must follow.
-    pub(super) fn ask_survey(&self) -> Result<(), Error> {
-        self.tell(&InitRequest::Survey)
+    /// Who waits for what in each of these, in their order.
+    pub(super) fn survey<'all>(all: impl Iterator<Item = &'all Self> + Clone) -> Result<Vec<Survey>, Error> {
+        all.clone().try_for_each(|instance| instance.tell(&InitRequest::Survey))?;
+        all.map(Self::surveyed).collect()
     }
 
-    /// The answer to that.
-    pub(super) fn surveyed(&self) -> Result<Survey, Error> {
+    /// The answer to [`InitRequest::Survey`].
+    fn surveyed(&self) -> Result<Survey, Error> {
         match self.hear()? {
             None => Ok(Survey::default()),
             Some(InitReply::Surveyed(survey)) => Ok(survey),

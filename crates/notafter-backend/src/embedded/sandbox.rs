@@ -29,6 +29,11 @@ use std::time::Duration;
 /// How much longer than the connection itself its report may take, on the host's clock.
 const SLACK: Duration = Duration::from_secs(5);
 
+/// How long nothing is busy before wall time catches up, on the host's clock, and by how much it does: twice in a second,
+/// for timers of 0.4 s (MariaDB's).
+const STANDSTILL: Duration = Duration::from_secs(2);
+const CATCHES_UP_BY: Duration = Duration::from_millis(450);
+
 /// What is said where not every short wait could be stopped for.
 const HURRIED: &str = "services waited briefly so often that time went on over some of their waits: a limit that was \
     pending then may have run out early";
@@ -70,6 +75,8 @@ pub(crate) struct EmbeddedSandbox {
     services: BTreeMap<ServiceName, Instance>,
     /// Services of which a process was seen never to sleep.
     restless: BTreeSet<ServiceName>,
+    /// Whether anything was busy when [`Sandbox::catch_up`] last looked.
+    was_busy: bool,
     /// What the arbiter has learnt of their waits.
     pacer: Pacer,
     hosts: Vec<Host>,
@@ -113,6 +120,7 @@ impl EmbeddedSandbox {
             evidence: WitnessReport::default(),
             services: BTreeMap::new(),
             restless: BTreeSet::new(),
+            was_busy: false,
             pacer: Pacer::default(),
             hosts: assign(&spec.hosts, &spec.aliases),
             host_clock,
@@ -425,6 +433,20 @@ impl Sandbox for EmbeddedSandbox {
             self.remark(vec![HURRIED.to_owned()]);
         }
         Ok(moved)
+    }
+
+    fn catch_up(&mut self) -> Result<(), Error> {
+        let Some(timepiece) = &mut self.timepiece else { return Ok(()) };
+        let surveys = Instance::survey(self.services.values())?;
+        let is_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
+        // Of what only looks at the clock now and then, one look in many finds something busy.
+        if std::mem::replace(&mut self.was_busy, is_busy) && is_busy {
+            timepiece.page.note_busy();
+        }
+        if timepiece.page.catch_up(CATCHES_UP_BY, STANDSTILL).map_err(broken("let wall time catch up"))? {
+            Instance::tell_jumped(self.services.values())?;
+        }
+        Ok(())
     }
 
     fn witnesses(&mut self) -> Result<WitnessReport, Error> {

@@ -214,6 +214,7 @@ impl CaseRun<'_> {
                 Some(missing) if left == readiness.longest_try || lacks.is_empty() => lacks = missing,
                 Some(_) => {}
             }
+            self.sandbox.catch_up().map_err(|error| harness(&error))?;
             if !patience.wait() {
                 let reason = format!("not ready within {}: {lacks}", seconds(readiness.within));
                 return Ok(Err(NotReady::Late { reason }));

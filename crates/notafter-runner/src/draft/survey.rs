@@ -128,6 +128,7 @@ impl Surveyor<'_> {
             if !open.is_empty() && quiet.elapsed() >= enough || !patience.wait() {
                 return Ok(open);
             }
+            self.sandbox.catch_up().map_err(|error| self.failed(error))?;
         }
     }
 

@@ -1,6 +1,7 @@
 //! State, timers and renewals: services that a test which stands at one instant cannot see through.
 
 mod carried;
+mod catch_up;
 mod elapse;
 mod gated;
 mod in_memory;
