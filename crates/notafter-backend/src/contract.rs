@@ -2,8 +2,8 @@
 
 use crate::Error;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Replacement, Restless, ServiceName, UnixTime, VolumeName,
-    VolumeState,
+    ClockReading, ClockWitness, Isolation, Motion, Replacement, Restless, Restrictions, ServiceName,
+    UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,9 @@ pub struct LaunchSpec {
     pub files: Vec<FileSpec>,
     /// Writable directories.
     pub volumes: Vec<VolumeMount>,
+    /// What it may use and do at most. A limit that cannot be kept is told of by [`Sandbox::close`]; any other
+    /// restriction that cannot be kept is an error of the launch.
+    pub restrictions: Restrictions,
 }
 
 /// How the main process of a service stands.

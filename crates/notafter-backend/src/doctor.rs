@@ -2,7 +2,7 @@
 
 use crate::embedded::refusal;
 use crate::{Backend, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{ServiceName, UnixTime};
+use notafter_core::{Restrictions, ServiceName, UnixTime};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::fs;
@@ -216,6 +216,7 @@ fn launch(sandbox: &mut dyn Sandbox) -> Result<(), String> {
         stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     };
     sandbox.launch(&spec).map_err(|error| chain(&error))
 }

@@ -16,6 +16,7 @@ mod embedded;
 mod error;
 mod init;
 mod keeper;
+mod owner;
 pub mod scripted;
 mod traces;
 mod wire;

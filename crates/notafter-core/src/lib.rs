@@ -28,6 +28,7 @@ mod record;
 mod reference;
 mod refine;
 mod renewal;
+mod restrictions;
 mod rotation;
 mod scenario;
 mod service;
@@ -66,6 +67,7 @@ pub use planning::{Depth, Planning, RestartOrder};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
 pub use refine::{Moment, MomentKind, moments, plan, refine};
+pub use restrictions::{Capability, Restrictions, RootAccess};
 pub use rotation::{Reload, Replacement, Rotated, Rotation, RotationProblem, Served};
 pub use scenario::{
     BackendKind, Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry,

@@ -1,6 +1,6 @@
 //! Services: what runs, with which files, and when it counts as ready.
 
-use crate::{CredentialName, ImageRef, ServiceName, SourceLocation, VolumeName};
+use crate::{CredentialName, ImageRef, Restrictions, ServiceName, SourceLocation, VolumeName};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -175,6 +175,9 @@ pub struct Service {
     pub volumes: Vec<Volume>,
     /// When it counts as ready; none: as soon as the image's own health check passes, or else its process runs.
     pub ready: Option<ReadyProbe>,
+    /// What it may use and do at most.
+    #[serde(default)]
+    pub restrictions: Restrictions,
     /// How long it may take to get ready, on the host's clock.
     pub ready_within: Duration,
     /// Services that it depends on: start order and blast radius.

@@ -165,6 +165,7 @@ fn launch(
         stop_signal: image.config.stop_signal,
         files,
         volumes: volumes(scenario, service, &image.config),
+        restrictions: service.restrictions.clone(),
     })
 }
 

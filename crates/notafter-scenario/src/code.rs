@@ -52,6 +52,8 @@ codes! {
     BadFingerprint => "bad-fingerprint", "Copy the 64 hex digits that a report shows as `fingerprint`.";
     /// A text that should be an instant is none, or names one that has no meaning in its place.
     BadInstant => "bad-instant", "Write RFC 3339 as in `2018-12-06T04:30:00Z`, a distance from start as in `+90d`, or an edge as in `hss.not_after - 1s`.";
+    /// A text that should be an amount of memory or a number of processors is none, or out of bounds.
+    BadLimit => "bad-limit", "Write `mem_limit: 512m` with `k`, `m` or `g`, 6m at least, and `cpus: 1.5`, 0.01 at least.";
     /// A text cannot serve as a name.
     BadName => "bad-name", "Use letters, digits, `.`, `_` and `-`, at most 63, and begin with a letter or a digit.";
     /// A text that should be a share from `0%` to `100%` is none.

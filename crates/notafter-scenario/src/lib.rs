@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod argument;
+mod bounds;
 mod code;
 mod compose;
 mod context;

@@ -81,9 +81,20 @@ pub fn bind(source: &Path, target: &Path, access: Access) -> io::Result<()> {
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     let tree = rustix::mount::open_tree(CWD, source, flags)?;
     if access == Access::ReadOnly {
-        make_read_only(&tree)?;
+        change(&tree, access, libc::AT_RECURSIVE)?;
     }
     Ok(rustix::mount::move_mount(&tree, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+}
+
+/// Lets the mount at `target` be written to, or not, and none of those below it.
+///
+/// # Errors
+/// Those of mount_setattr(2): `EBUSY` for [`Access::ReadOnly`] while a file of it is open for writing, `EPERM` where
+/// another user namespace made it read-only.
+pub fn set_access(target: &Path, access: Access) -> io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    let mount = rustix::fs::openat(CWD, target, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    change(&mount, access, 0)
 }
 
 /// Makes `root`, which must be a mount, the root directory of this process and lets go of the old one.
@@ -116,12 +127,15 @@ fn mount(kind: &str, target: &Path, flags: MountFlags, options: &str) -> io::Res
     Ok(rustix::mount::mount(kind, target.as_c_str(), kind, flags, options.as_c_str())?)
 }
 
-fn make_read_only(tree: &impl AsFd) -> io::Result<()> {
-    let attributes =
-        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
-    let fd = tree.as_fd().as_raw_fd();
+fn change(mount: &impl AsFd, access: Access, depth: libc::c_int) -> io::Result<()> {
+    let (attr_set, attr_clr) = match access {
+        Access::ReadOnly => (libc::MOUNT_ATTR_RDONLY, 0),
+        Access::ReadWrite => (0, libc::MOUNT_ATTR_RDONLY),
+    };
+    let attributes = libc::mount_attr { attr_set, attr_clr, propagation: 0, userns_fd: 0 };
+    let fd = mount.as_fd().as_raw_fd();
     let empty = c"".as_ptr();
-    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    let flags = libc::AT_EMPTY_PATH | depth;
     let size = size_of::<libc::mount_attr>();
     // SAFETY: `attributes` and the static empty string outlive the call; the kernel reads `size` bytes, its length.
     let code =

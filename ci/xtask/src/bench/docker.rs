@@ -4,7 +4,7 @@ use super::figure::{Bound, Figure, median};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec, ServiceState};
-use notafter_core::{ServiceName, UnixTime};
+use notafter_core::{Restrictions, ServiceName, UnixTime};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -62,6 +62,7 @@ fn open(docker: &Docker, own: &Path) -> Result<Box<dyn notafter_backend::Sandbox
         workdir: "/".to_owned(),
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     })?;
     ensure!(sandbox.state(&service)? == ServiceState::Running, "the service does not run");
     Ok(sandbox)

@@ -5,7 +5,7 @@ use crate::printer;
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, Moved, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{Motion, Pace, ServiceName, UnixTime};
+use notafter_core::{Motion, Pace, Restrictions, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -140,5 +140,6 @@ fn launch(service: &ServiceName, room: &Path, command: &[&str]) -> LaunchSpec {
         stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     }
 }

@@ -4,7 +4,7 @@ use super::figure::{Bound, Figure, median};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, ensure};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, RootTree, SandboxSpec, ServiceState};
-use notafter_core::{ServiceName, UnixTime};
+use notafter_core::{Restrictions, ServiceName, UnixTime};
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
@@ -33,6 +33,7 @@ pub(super) fn measure() -> Result<Figure> {
         workdir: "/".to_owned(),
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     };
     let (mut plain, mut embedded) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {

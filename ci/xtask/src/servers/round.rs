@@ -8,7 +8,7 @@ use notafter_backend::{
     Embedded, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
     StopReason,
 };
-use notafter_core::{Motion, Pace, ServiceName, UnixTime};
+use notafter_core::{Motion, Pace, Restrictions, ServiceName, UnixTime};
 use std::path::Path;
 use std::time::Duration;
 
@@ -105,6 +105,7 @@ fn launch(trial: &Trial<'_>, service: &ServiceName) -> Result<LaunchSpec> {
         stop_signal: None,
         files: vec![file("start.sh")?, file("say.sh")?],
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     })
 }
 

@@ -2,8 +2,8 @@
 
 use super::client::Client;
 use super::images::Images;
-use super::owner;
 use crate::embedded::{EmbeddedSandbox, Place, Spawner};
+use crate::owner;
 use crate::{Backend, Error, HostClock, Sandbox, SandboxSpec};
 use notafter_core::Isolation;
 use std::io;
@@ -39,12 +39,10 @@ impl Docker {
         let socket = Client::socket().map_err(failed("find the container engine"))?;
         let client = Client::connect(&socket).map_err(failed("talk to the container engine"))?;
         client.sweep().map_err(failed("take away containers of dead runs"))?;
-        let memory = client.memory_bytes().map_err(failed("ask the engine for its memory"))?;
+        let machine = client.machine().map_err(failed("ask the engine for its machine"))?;
         let owner = owner::this_process().map_err(failed("name this run"))?;
         let spawner = Spawner::start(executable).map_err(failed("make the thread that starts sandboxes"))?;
-        // A service may have most of the memory, and the machine lives on.
-        let most = memory.map(|bytes| bytes / 4 * 3);
-        let images = Images::new(client, socket, owner, most);
+        let images = Images::new(client, socket, owner, machine);
         Ok(Self { spawner: Arc::new(spawner), host_clock, images })
     }
 

@@ -1,11 +1,14 @@
 //! What is asked of the engine, one request after the other.
 
-use super::owner;
+use super::limits::Limits;
+use crate::owner;
+use crate::wire::Machine;
 use bollard::errors::Error as EngineError;
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType};
 use bollard::query_parameters::{ImportImageOptions, ListContainersOptions, RemoveContainerOptions};
-use bollard::{API_DEFAULT_VERSION, body_try_stream};
+use bollard::{API_DEFAULT_VERSION, ClientVersion, body_try_stream};
 use futures_util::StreamExt;
+use notafter_core::{Restrictions, RootAccess};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -13,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
+/// The label that every container carries: whose it is.
+const LABEL: &str = "notafter.owner";
 /// How long the engine may take for one answer.
 const PATIENCE_SECS: u64 = 60;
 /// Where an engine on this machine answers, where nothing else is said.
@@ -20,8 +25,6 @@ const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// How long it may think about an image before it writes the next piece of it: it copies all layers first.
 const EXPORT_SECS: u64 = 600;
 const CHUNK_BYTES: usize = 256 << 10;
-/// More processes than a service needs, fewer than the machine has.
-const MOST_PROCESSES: i64 = 4096;
 
 /// A conversation with an engine.
 #[derive(Debug)]
@@ -46,8 +49,8 @@ pub(crate) struct Container<'a> {
     pub(crate) memory: &'a str,
     /// Directories of the machine and where they appear.
     pub(crate) directories: &'a [(PathBuf, String)],
-    /// Bound of its memory.
-    pub(crate) most_memory_bytes: Option<i64>,
+    pub(crate) machine: Machine,
+    pub(crate) restrictions: &'a Restrictions,
 }
 
 impl Client {
@@ -67,23 +70,36 @@ impl Client {
         }
     }
 
+    /// Speaks the newest version of the API that both sides know.
     pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let engine = runtime
-            .block_on(async {
-                let path = socket.to_string_lossy();
-                bollard::Docker::connect_with_unix(&path, PATIENCE_SECS, API_DEFAULT_VERSION)?
-                    .negotiate_version()
-                    .await
-            })
-            .map_err(|error| plain(&error))?;
-        Ok(Self { runtime, engine })
+        let client = Self::speaking(socket, API_DEFAULT_VERSION)?;
+        let engine = client.runtime.block_on(client.engine.negotiate_version());
+        Ok(Self { engine: engine.map_err(|error| plain(&error))?, runtime: client.runtime })
     }
 
-    /// The memory of the engine's machine.
-    pub(crate) fn memory_bytes(&self) -> io::Result<Option<i64>> {
-        let info = self.runtime.block_on(self.engine.info());
-        info.map(|info| info.mem_total).map_err(|error| plain(&error))
+    /// Speaks a version that another client has agreed upon with this engine.
+    pub(crate) fn reconnect(socket: &Path, version: (usize, usize)) -> io::Result<Self> {
+        let (major_version, minor_version) = version;
+        Self::speaking(socket, &ClientVersion { major_version, minor_version })
+    }
+
+    fn speaking(socket: &Path, version: &ClientVersion) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let path = socket.to_string_lossy();
+        let engine = bollard::Docker::connect_with_unix(&path, PATIENCE_SECS, version);
+        Ok(Self { engine: engine.map_err(|error| plain(&error))?, runtime })
+    }
+
+    /// The version of the API that is spoken.
+    pub(crate) fn version(&self) -> (usize, usize) {
+        let version = self.engine.client_version();
+        (version.major_version, version.minor_version)
+    }
+
+    /// What the engine's machine has.
+    pub(crate) fn machine(&self) -> io::Result<Machine> {
+        let info = self.runtime.block_on(self.engine.info()).map_err(|error| plain(&error))?;
+        Ok(Machine { memory_bytes: info.mem_total, cpus: info.ncpu })
     }
 
     pub(crate) fn has_image(&self, id: &str) -> io::Result<bool> {
@@ -150,26 +166,22 @@ impl Client {
         self.runtime.block_on(self.engine.start_container(id, None)).map_err(|error| plain(&error))
     }
 
-    /// The process id of its first process, on the engine's machine.
-    pub(crate) fn pid(&self, id: &str) -> io::Result<i32> {
-        let seen =
-            self.runtime.block_on(self.engine.inspect_container(id, None)).map_err(|error| plain(&error))?;
-        let pid = seen.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
-        pid.filter(|pid| *pid > 0).ok_or_else(|| io::Error::other("the container has ended"))
-    }
-
-    /// Ends containers and takes them away; those that are gone already, too.
-    pub(crate) fn remove(&self, ids: &[String]) -> io::Result<()> {
+    /// Ends containers and takes them away; those that are gone already, too. Which of them are still on their way.
+    pub(crate) fn remove(&self, ids: &[String]) -> io::Result<Vec<String>> {
         let options = RemoveContainerOptions { force: true, v: true, link: false };
         let removals = ids.iter().map(|id| self.engine.remove_container(id, Some(options.clone())));
-        for outcome in self.runtime.block_on(futures_util::future::join_all(removals)) {
+        let mut going = Vec::new();
+        for (id, outcome) in ids.iter().zip(self.runtime.block_on(futures_util::future::join_all(removals))) {
             match outcome {
-                // It is gone, or going.
-                Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404 | 409, .. }) => {}
+                Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => {}
+                // Whoever came first takes it away.
+                Err(EngineError::DockerResponseServerError { status_code: 409, .. }) => {
+                    going.push(id.clone())
+                }
                 Err(error) => return Err(plain(&error)),
             }
         }
-        Ok(())
+        Ok(going)
     }
 
     /// Whether the engine still knows the container.
@@ -183,16 +195,15 @@ impl Client {
 
     /// Takes away what dead owners left; how many containers there were.
     pub(crate) fn sweep(&self) -> io::Result<usize> {
-        let filters = HashMap::from([("label".to_owned(), vec![owner::LABEL.to_owned()])]);
+        let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
         let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let listed = self.runtime.block_on(self.engine.list_containers(Some(options)));
         let listed = listed.map_err(|error| plain(&error))?;
-        let is_left = |labels: &HashMap<String, String>| {
-            labels.get(owner::LABEL).is_some_and(|owner| owner::is_dead(owner))
-        };
+        let is_left =
+            |labels: &HashMap<String, String>| labels.get(LABEL).is_some_and(|owner| owner::is_dead(owner));
         let left = listed.into_iter().filter(|container| container.labels.as_ref().is_some_and(is_left));
         let left: Vec<String> = left.filter_map(|container| container.id).collect();
-        self.remove(&left).map(|()| left.len())
+        self.remove(&left).map(|_| left.len())
     }
 }
 
@@ -205,23 +216,29 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
         ..Default::default()
     };
     let [program, argument] = container.command;
+    let limits = Limits::of(container.restrictions, container.machine);
     let mut mounts = vec![bind(container.program, program, true)];
     mounts.extend(container.directories.iter().map(|(source, target)| bind(source, target, false)));
     ContainerCreateBody {
         image: Some(container.image.to_owned()),
         entrypoint: Some(vec![program.to_owned(), argument.to_owned()]),
         cmd: Some(Vec::new()),
+        // An engine that stops, or starts anew, ends what it finds; no init heeds any other signal.
+        stop_signal: Some("SIGKILL".to_owned()),
         user: Some("0:0".to_owned()),
         working_dir: Some("/".to_owned()),
-        labels: Some(HashMap::from([(owner::LABEL.to_owned(), container.owner.to_owned())])),
+        labels: Some(HashMap::from([(LABEL.to_owned(), container.owner.to_owned())])),
         host_config: Some(HostConfig {
             auto_remove: Some(true),
             cap_add: Some(vec!["SYS_PTRACE".to_owned()]),
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
-            memory: container.most_memory_bytes,
+            memory: limits.memory_bytes,
+            memory_swap: limits.memory_and_swap_bytes,
             mounts: Some(mounts),
+            nano_cpus: limits.nano_cpus,
             network_mode: Some(container.network.to_owned()),
-            pids_limit: Some(MOST_PROCESSES),
+            pids_limit: Some(limits.pids),
+            readonly_rootfs: Some(container.restrictions.root() == RootAccess::ReadOnly),
             tmpfs: Some(HashMap::from([(container.memory.to_owned(), "mode=0711".to_owned())])),
             ..Default::default()
         }),

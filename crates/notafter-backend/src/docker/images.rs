@@ -2,13 +2,22 @@
 //! again, in this run or in a later one.
 
 use super::client::Client;
+use super::laid;
+use crate::wire::Machine;
 use crate::{Bind, Error, RootTree};
 use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Made = ((RootTree, Vec<Bind>), String);
+/// What an image holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Content {
+    root: RootTree,
+    binds: Vec<Bind>,
+    /// Files of the scenario, whose places must be in the image: nothing can be laid in later.
+    sealed: Option<Vec<String>>,
+}
 
 /// The images that were made for this run.
 #[derive(Debug)]
@@ -16,43 +25,58 @@ pub(crate) struct Images {
     client: Client,
     pub(crate) socket: PathBuf,
     pub(crate) owner: String,
-    pub(crate) most_memory_bytes: Option<i64>,
-    made: Mutex<Vec<Made>>,
+    pub(crate) machine: Machine,
+    made: Mutex<Vec<(Content, String)>>,
 }
 
 impl Images {
-    pub(super) fn new(
-        client: Client,
-        socket: PathBuf,
-        owner: String,
-        most_memory_bytes: Option<i64>,
-    ) -> Arc<Self> {
-        Arc::new(Self { client, socket, owner, most_memory_bytes, made: Mutex::default() })
+    pub(super) fn new(client: Client, socket: PathBuf, owner: String, machine: Machine) -> Arc<Self> {
+        Arc::new(Self { client, socket, owner, machine, made: Mutex::default() })
+    }
+
+    /// The version of the engine's API.
+    pub(crate) fn api(&self) -> (usize, usize) {
+        self.client.version()
     }
 
     /// The id of the image of `root` and the files beside it.
     pub(crate) fn of(&self, root: &RootTree, binds: &[Bind]) -> Result<String, Error> {
+        self.made(Content { root: root.clone(), binds: binds.to_vec(), sealed: None })
+    }
+
+    /// The same for a container whose root tree is read-only: with links to where `files` will lie.
+    pub(crate) fn sealed(
+        &self,
+        root: &RootTree,
+        binds: &[Bind],
+        files: Vec<String>,
+    ) -> Result<String, Error> {
+        self.made(Content { root: root.clone(), binds: binds.to_vec(), sealed: Some(files) })
+    }
+
+    fn made(&self, content: Content) -> Result<String, Error> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, id)) = made.iter().find(|((tree, files), _)| tree == root && files == binds) {
+        if let Some((_, id)) = made.iter().find(|(known, _)| *known == content) {
             return Ok(id.clone());
         }
-        let failed = |source| Error::Sandbox { action: "make an image for the engine".to_owned(), source };
-        let layer = match root {
-            RootTree::Empty => layer(None, binds),
-            RootTree::Tree(tree) => layer(Some(tree), binds),
+        let tree = match &content.root {
+            RootTree::Empty => None,
+            RootTree::Tree(tree) => Some(tree.as_path()),
             RootTree::Host => {
                 let what = "run a service on the machine's own files: give it an image".to_owned();
                 return Err(Error::Unsupported { backend: "docker", what });
             }
         };
-        let id = layer.and_then(|layer| self.load(layer)).map_err(failed)?;
-        made.push(((root.clone(), binds.to_vec()), id.clone()));
+        let failed = |source| Error::Sandbox { action: "make an image for the engine".to_owned(), source };
+        let id = layers(tree, &content).and_then(|layers| self.load(layers)).map_err(failed)?;
+        made.push((content, id.clone()));
         Ok(id)
     }
 
-    fn load(&self, layer: Layer) -> io::Result<String> {
+    fn load(&self, layers: Vec<Layer>) -> io::Result<String> {
         let mut archive = tempfile::tempfile()?;
-        let identity = Assembly::new(ImageConfig::default()).layer(layer).write_archive(None, &archive)?;
+        let assembly = layers.into_iter().fold(Assembly::new(ImageConfig::default()), Assembly::layer);
+        let identity = assembly.write_archive(None, &archive)?;
         if !self.client.has_image(&identity.id)? {
             io::Seek::rewind(&mut archive)?;
             self.client.load(archive)?;
@@ -61,7 +85,15 @@ impl Images {
     }
 }
 
-fn layer(tree: Option<&PathBuf>, binds: &[Bind]) -> io::Result<Layer> {
+fn layers(tree: Option<&Path>, content: &Content) -> io::Result<Vec<Layer>> {
+    let mut layers = vec![layer(tree, &content.binds)?];
+    if let Some(files) = &content.sealed {
+        layers.push(laid::layer(tree, files)?);
+    }
+    Ok(layers)
+}
+
+fn layer(tree: Option<&Path>, binds: &[Bind]) -> io::Result<Layer> {
     let mut layer = Layer::new()?;
     if let Some(tree) = tree {
         layer.tree(tree)?;

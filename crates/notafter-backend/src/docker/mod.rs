@@ -6,8 +6,9 @@
 mod backend;
 mod client;
 mod images;
+mod laid;
 mod library;
-mod owner;
+mod limits;
 
 pub use backend::Docker;
 pub(crate) use client::{Client, Container};

@@ -1,5 +1,6 @@
 //! The runner's side of one launched service.
 
+use super::control_groups::ControlGroups;
 use super::keeper_link::gone_or;
 use super::log::LogReader;
 use crate::wire::Host;
@@ -32,6 +33,8 @@ pub(super) struct Instance {
     /// Process id of its init on the host, once it is started.
     pub(super) init: Option<i32>,
     pub(super) service: ServiceName,
+    /// What keeps its limits.
+    pub(super) bounds: ControlGroups,
     /// To its init; none once it is ended.
     channel: Option<Channel>,
     log: LogReader,
@@ -59,7 +62,15 @@ impl Instance {
         let blueprint = blueprint(spec, hosts);
         let service = spec.service.clone();
         let last = ServiceState::Idle;
-        let instance = Self { number, init: None, service, channel: Some(ours), log, last };
+        let instance = Self {
+            number,
+            init: None,
+            service,
+            bounds: ControlGroups::default(),
+            channel: Some(ours),
+            log,
+            last,
+        };
         Ok((instance, Parcel { blueprint, init_end: theirs.into(), log_end, files }))
     }
 
@@ -358,6 +369,8 @@ fn blueprint(spec: &LaunchSpec, hosts: &[Host]) -> Blueprint {
             })
             .collect(),
         hosts: hosts.to_vec(),
+        restrictions: spec.restrictions.clone(),
+        groups: 0,
     }
 }
 

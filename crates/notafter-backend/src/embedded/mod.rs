@@ -3,6 +3,7 @@
 mod addresses;
 mod arbiter;
 mod backend;
+mod control_groups;
 mod instance;
 mod keeper_link;
 mod log;

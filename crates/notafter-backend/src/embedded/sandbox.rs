@@ -2,6 +2,7 @@
 
 use super::addresses::{assign, resolve};
 use super::arbiter::Arbiter;
+use super::control_groups::ControlGroups;
 use super::instance::{Instance, Parcel};
 use super::keeper_link::KeeperLink;
 use super::neighbours::listening_beside;
@@ -10,18 +11,19 @@ use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
 use crate::docker::Images;
 use crate::traces::raze_abandoned;
-use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, NoConnection, Premises, Tree};
+use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, Luggage, NoConnection, Premises, Tree};
 use crate::{
     ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory, RootTree,
     Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Replacement, ServiceName, UnixTime, WitnessBasis,
+    ClockReading, ClockWitness, Isolation, Motion, Replacement, RootAccess, ServiceName, UnixTime,
+    WitnessBasis,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,13 +97,14 @@ impl EmbeddedSandbox {
         place: Place,
         spec: &SandboxSpec,
     ) -> Result<Self, Error> {
+        let hosts = assign(&spec.hosts, &spec.aliases);
         let disk = spec.scratch.clone().unwrap_or_else(std::env::temp_dir);
         let tenancy = match place {
             Place::Containers(_) | Place::Namespaces => None,
             Place::Machine => Some(Tenancy::begin(spec.scratch.as_deref())?),
         };
         let premises = match (&place, &tenancy) {
-            (Place::Containers(images), _) => Premises::Containers(lease(images, &disk)?),
+            (Place::Containers(images), _) => Premises::Containers(lease(images, &hosts, &disk)?),
             (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
             (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
         };
@@ -122,7 +125,7 @@ impl EmbeddedSandbox {
             restless: BTreeSet::new(),
             was_busy: false,
             pacer: Pacer::default(),
-            hosts: assign(&spec.hosts, &spec.aliases),
+            hosts,
             host_clock,
             launches: 0,
             remarks,
@@ -191,6 +194,18 @@ impl EmbeddedSandbox {
         Ok(())
     }
 
+    /// Bounds what a service uses, where that is not the engine's business. What cannot be bounded is remarked.
+    fn bounds(&mut self, spec: &LaunchSpec) -> ControlGroups {
+        match self.place {
+            Place::Machine | Place::Namespaces if spec.restrictions.has_limits() => {
+                let (groups, unkept) = ControlGroups::make(&spec.restrictions);
+                self.remark(unkept.into_iter().map(|words| format!("{}: {words}", spec.service)).collect());
+                groups
+            }
+            Place::Containers(_) | Place::Machine | Place::Namespaces => ControlGroups::default(),
+        }
+    }
+
     /// Ends an instance with everything in it. The keeper reaps its init, so afterwards nothing is left.
     /// Returns whether the init had died before.
     fn end(&mut self, number: u32) -> Result<bool, Error> {
@@ -225,6 +240,8 @@ impl EmbeddedSandbox {
             if let Place::Containers(_) = self.place {
                 raze_abandoned(&self.disk); // of a keeper that was killed
             }
+            let left = self.services.values_mut().flat_map(|instance| instance.bounds.clear()).collect();
+            self.remark(left);
             self.remark(closed?);
         }
         Ok(())
@@ -232,12 +249,14 @@ impl EmbeddedSandbox {
 }
 
 /// What a keeper of containers is told.
-fn lease(images: &Images, disk: &Path) -> Result<Lease, Error> {
+fn lease(images: &Images, hosts: &[Host], disk: &Path) -> Result<Lease, Error> {
     Ok(Lease {
         socket: images.socket.clone(),
+        api: images.api(),
         owner: images.owner.clone(),
         bare_image: images.of(&RootTree::Empty, &[])?,
-        most_memory_bytes: images.most_memory_bytes,
+        machine: images.machine,
+        hosts: hosts.to_vec(),
         disk: disk.to_owned(),
     })
 }
@@ -250,7 +269,9 @@ impl Sandbox for EmbeddedSandbox {
         if let Some(mut old) = self.services.remove(&spec.service) {
             old.hang_up();
             // On the machine's clock nothing was proven by it.
-            if self.end(old.number)? && self.timepiece.is_some() {
+            let lost = self.end(old.number)?;
+            self.remark(old.bounds.clear());
+            if lost && self.timepiece.is_some() {
                 return Err(Error::Lost {
                     reason: format!("the init of {} had died before it was started anew", spec.service),
                 });
@@ -262,28 +283,41 @@ impl Sandbox for EmbeddedSandbox {
         self.launches += 1;
         let (mut instance, parcel) = Instance::prepare(number, spec, &self.hosts)?;
         let Parcel { mut blueprint, init_end, log_end, files } = parcel;
+        let bounds = self.bounds(spec);
         if let Place::Containers(images) = &self.place {
             let tree = match &spec.root {
                 RootTree::Empty | RootTree::Host => None,
                 RootTree::Tree(path) => Some(path.clone()),
             };
-            blueprint.tree = Tree::Image { id: images.of(&spec.root, &spec.binds)?, tree };
+            let id = match spec.restrictions.root() {
+                RootAccess::ReadOnly => {
+                    let files = spec.files.iter().map(|file| file.path.clone()).collect();
+                    images.sealed(&spec.root, &spec.binds, files)?
+                }
+                RootAccess::ReadWrite => images.of(&spec.root, &spec.binds)?,
+            };
+            blueprint.tree = Tree::Image { id, tree };
             blueprint.binds.clear();
         }
-        let request = KeeperRequest::Launch { instance: number, blueprint: Box::new(blueprint) };
-        let page = match &self.timepiece {
+        let clock = match &self.timepiece {
             Some(timepiece) => Some(timepiece.page.read_only().map_err(broken("hand over the clock"))?),
             None => None,
         };
-        let fds = [init_end.as_fd(), log_end.as_fd(), files.as_fd()]
-            .into_iter()
-            .chain(page.as_ref().map(AsFd::as_fd));
-        match self.keeper.ask_soon(&request, &fds.collect::<Vec<_>>())? {
+        let groups = bounds.doors().map_err(|source| Error::Sandbox {
+            action: format!("open the control groups of {}", spec.service),
+            source,
+        })?;
+        blueprint.groups = groups.len();
+        let clock = clock.map(OwnedFd::from);
+        let luggage = Luggage { channel: init_end, log: log_end, files, groups, clock };
+        let request = KeeperRequest::Launch { instance: number, blueprint: Box::new(blueprint) };
+        match self.keeper.ask_soon(&request, &luggage.fds())? {
             (KeeperReply::Launched { pid }, _) => instance.init = Some(pid),
             _ => return Err(self.keeper.lost("it answered something else")),
         }
+        instance.bounds = bounds;
         // With our copies open, the end of the init and the end of its output would go unnoticed.
-        drop((init_end, log_end, files));
+        drop(luggage);
         match instance.await_start() {
             Ok(remarks) => {
                 self.remark(remarks);
@@ -319,6 +353,8 @@ impl Sandbox for EmbeddedSandbox {
         let instance = self.known(service)?;
         instance.note_end(last);
         instance.init = None;
+        let left = instance.bounds.clear();
+        self.remark(left);
         Ok(())
     }
 

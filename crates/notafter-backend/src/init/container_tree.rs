@@ -10,11 +10,17 @@ use crate::wire::{Attempt, Blueprint, Failure};
 use notafter_sys::fork::Identity;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 /// A tmpfs; the keeper has the engine mount it.
-const MEMORY: &str = "/.notafter";
+pub(crate) const MEMORY: &str = "/.notafter";
+
+/// Where the file of this number among those of the launch lies. Where nothing can be laid in later, the image brings
+/// the link to it.
+pub(crate) fn place_of_file(index: usize) -> String {
+    format!("{MEMORY}/file-{index}")
+}
 
 /// Lays everything in. As for [`launch::enter`], the inner error is why nothing can be started.
 pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Ground, String>, Failure> {
@@ -26,22 +32,16 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
     for directory in ["/tmp", "/run", "/etc"] {
         fs::create_dir_all(directory).doing(|| format!("make {directory}"))?;
     }
-    set_mode(Path::new("/tmp"), 0o1777).doing(|| "open /tmp to everybody".to_owned())?;
-    // The engine has mounted these, so they are written in place.
-    let own = [
-        ("/etc/hosts", launch::hosts_file(blueprint)),
-        ("/etc/hostname", format!("{}\n", blueprint.service)),
-        ("/etc/resolv.conf", String::new()),
-    ];
-    for (path, text) in own {
-        fs::write(path, text).doing(|| format!("write {path}"))?;
+    let tmp = Path::new("/tmp");
+    if tmp.metadata().is_ok_and(|meta| meta.mode() & 0o7777 != 0o1777) {
+        set_mode(tmp, 0o1777).doing(|| "open /tmp to everybody".to_owned())?;
     }
     if !Path::new("/etc/nsswitch.conf").exists() {
         fs::write("/etc/nsswitch.conf", "hosts: files\n").doing(|| "write /etc/nsswitch.conf".to_owned())?;
     }
     for (index, (head, bytes)) in launch::files(&blueprint.files, contents).enumerate() {
         replace::refuse_linked(head)?;
-        let place = Path::new(MEMORY).join(format!("file-{index}"));
+        let place = PathBuf::from(place_of_file(index));
         lay_file(&place, bytes, head.mode, (user.uid, user.gid))
             .and_then(|()| link(&place, Path::new(&head.path)))
             .doing(|| format!("lay in {}", head.path))?;
@@ -52,9 +52,9 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
     }
     let env = launch::environment(blueprint, &user);
     let User { uid, gid, groups, home: _ } = user;
-    let capabilities = launch::CAPABILITIES.bits();
+    let capabilities = launch::capabilities(blueprint).bits();
     let identity = Identity { uid, gid, groups: Some(groups), capabilities, shows_as: false };
-    Ok(Ok(Ground { root: None, identity, env, remarks: Vec::new() }))
+    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks: Vec::new() }))
 }
 
 fn lay_file(place: &Path, bytes: &[u8], mode: u32, owner: (u32, u32)) -> io::Result<()> {
@@ -64,8 +64,11 @@ fn lay_file(place: &Path, bytes: &[u8], mode: u32, owner: (u32, u32)) -> io::Res
     set_mode(place, mode & 0o7777)
 }
 
-/// Makes `place` appear at `inside`, whatever file the image has there.
+/// Makes `place` appear at `inside`, whatever file the image has there, unless the image has that very link.
 fn link(place: &Path, inside: &Path) -> io::Result<()> {
+    if fs::read_link(inside).is_ok_and(|target| target == place) {
+        return Ok(());
+    }
     if let Some(parent) = inside.parent() {
         fs::create_dir_all(parent)?;
     }

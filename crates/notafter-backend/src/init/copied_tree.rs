@@ -49,9 +49,9 @@ pub(super) fn build(
     }
     devices::make(&tree.root().join("dev"), &mut remarks)?;
     lend_volumes(blueprint, site, &tree, owner)?;
-    let identity = machine_user::identity(&user, site);
+    let identity = machine_user::identity(blueprint, &user, site);
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: Some(tree.root().to_owned()), identity, env, remarks }))
+    Ok(Ok(Ground { root: Some(tree.root().to_owned()), identity, env, sealed: Vec::new(), remarks }))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<(), Failure> {

@@ -23,6 +23,8 @@ pub(super) struct Program<'a> {
     pub(super) path: &'a str,
     pub(super) workdir: &'a str,
     pub(super) identity: &'a Identity,
+    /// Where it enters its control groups.
+    pub(super) groups: &'a [OwnedFd],
     pub(super) stdin: BorrowedFd<'a>,
     /// Standard output and standard error.
     pub(super) output: BorrowedFd<'a>,

@@ -3,9 +3,9 @@
 use super::tree::RootTree;
 use super::users::User;
 use super::{container_tree, copied_tree, copy, devices, machine_tree, own_tree, replace};
-use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree, VolumeHead};
+use crate::wire::{Attempt, Blueprint, Failure, FileHead, Host, Tree, VolumeHead};
 use crate::{FileLayout, VolumeContent};
-use notafter_core::VolumeState;
+use notafter_core::{Capability, RootAccess, VolumeState};
 use notafter_sys::fork::Identity;
 use rustix::thread::CapabilitySet;
 use std::fs;
@@ -14,22 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// Longest passwd or group file that is read.
 pub(super) const MAX_USERS_BYTES: u64 = 1 << 20;
-
-/// What Docker leaves to a container by default; never SYS_PTRACE, with which a candidate could reach its supervisor.
-pub(super) const CAPABILITIES: CapabilitySet = CapabilitySet::CHOWN
-    .union(CapabilitySet::DAC_OVERRIDE)
-    .union(CapabilitySet::FSETID)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::MKNOD)
-    .union(CapabilitySet::NET_RAW)
-    .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::SETUID)
-    .union(CapabilitySet::SETFCAP)
-    .union(CapabilitySet::SETPCAP)
-    .union(CapabilitySet::NET_BIND_SERVICE)
-    .union(CapabilitySet::SYS_CHROOT)
-    .union(CapabilitySet::KILL)
-    .union(CapabilitySet::AUDIT_WRITE);
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -57,6 +41,8 @@ pub(super) struct Ground {
     pub(super) root: Option<PathBuf>,
     pub(super) identity: Identity,
     pub(super) env: Vec<(String, String)>,
+    /// Mounts of its root tree that the service may not write to; none where it may.
+    pub(super) sealed: Vec<PathBuf>,
     pub(super) remarks: Vec<String>,
 }
 
@@ -67,11 +53,42 @@ pub(super) fn enter(
     site: &Site,
     contents: &[u8],
 ) -> Result<Result<Ground, String>, Failure> {
+    if site.house.is_some() && blueprint.restrictions.root() == RootAccess::ReadOnly {
+        return Err(Failure::new(
+            "make the root tree read-only",
+            "this takes namespaces or containers: leave out `--isolation none`, or take `--backend docker`",
+        ));
+    }
     match (&site.house, &blueprint.tree) {
         (_, Tree::Image { .. }) => container_tree::lay(blueprint, contents),
         (None, _) => own_tree::enter(blueprint, site, contents),
         (Some(house), Tree::Host) => machine_tree::lay(blueprint, site, house, contents),
         (Some(_), Tree::Empty | Tree::Unpacked(_)) => copied_tree::build(blueprint, site, contents),
+    }
+}
+
+/// What root of the service holds: what Docker leaves to a container by default, or less; never SYS_PTRACE, with which
+/// a candidate could reach its supervisor.
+pub(super) fn capabilities(blueprint: &Blueprint) -> CapabilitySet {
+    let bit = |capability: Capability| match capability {
+        Capability::AuditWrite => CapabilitySet::AUDIT_WRITE,
+        Capability::Chown => CapabilitySet::CHOWN,
+        Capability::DacOverride => CapabilitySet::DAC_OVERRIDE,
+        Capability::Fowner => CapabilitySet::FOWNER,
+        Capability::Fsetid => CapabilitySet::FSETID,
+        Capability::Kill => CapabilitySet::KILL,
+        Capability::Mknod => CapabilitySet::MKNOD,
+        Capability::NetBindService => CapabilitySet::NET_BIND_SERVICE,
+        Capability::NetRaw => CapabilitySet::NET_RAW,
+        Capability::Setfcap => CapabilitySet::SETFCAP,
+        Capability::Setgid => CapabilitySet::SETGID,
+        Capability::Setpcap => CapabilitySet::SETPCAP,
+        Capability::Setuid => CapabilitySet::SETUID,
+        Capability::SysChroot => CapabilitySet::SYS_CHROOT,
+    };
+    match &blueprint.restrictions.capabilities {
+        Some(kept) => kept.iter().copied().map(bit).collect(),
+        None => Capability::ALL.into_iter().map(bit).collect(),
     }
 }
 
@@ -87,9 +104,9 @@ pub(super) fn own_text(blueprint: &Blueprint, contents: &[u8], path: &str) -> Op
 }
 
 /// The names of all services, as hosts(5).
-pub(super) fn hosts_file(blueprint: &Blueprint) -> String {
+pub(crate) fn hosts_file(known: &[Host]) -> String {
     let mut hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n".to_owned();
-    for host in &blueprint.hosts {
+    for host in known {
         hosts.push_str(&format!("{}\t{}\n", host.address, host.name));
     }
     hosts
@@ -119,7 +136,7 @@ pub(super) fn lay_in(
         tree.need_directory(directory)?;
     }
     let own = [
-        ("/etc/hosts", hosts_file(blueprint)),
+        ("/etc/hosts", hosts_file(&blueprint.hosts)),
         ("/etc/hostname", format!("{}\n", blueprint.service)),
         ("/etc/resolv.conf", String::new()),
     ];

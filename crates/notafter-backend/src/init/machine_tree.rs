@@ -45,9 +45,9 @@ pub(super) fn lay(
         let source = launch::volume(site, volume, owner, None)?;
         ground.link(&volume.path, &source)?;
     }
-    let identity = machine_user::identity(&user, site);
+    let identity = machine_user::identity(blueprint, &user, site);
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: None, identity, env, remarks }))
+    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks }))
 }
 
 pub(super) fn text_of(path: &str) -> String {

@@ -1,7 +1,8 @@
 //! As whom services run where there is no user namespace: as users of the machine, if the gate may become them.
 
-use super::launch::{CAPABILITIES, Site};
+use super::launch::{Site, capabilities};
 use super::users::{self, User};
+use crate::wire::Blueprint;
 use notafter_sys::fork::Identity;
 use rustix::process::{getegid, geteuid};
 use rustix::thread::CapabilitySet;
@@ -37,13 +38,13 @@ pub(crate) fn may_look_at_others() -> bool {
 }
 
 /// No more than Docker leaves to a container, and no more than the gate has.
-pub(super) fn identity(user: &User, site: &Site) -> Identity {
+pub(super) fn identity(blueprint: &Blueprint, user: &User, site: &Site) -> Identity {
     let own = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.permitted);
     Identity {
         uid: user.uid,
         gid: user.gid,
         groups: (!site.single_user).then(|| user.groups.clone()),
-        capabilities: (CAPABILITIES & own).bits(),
+        capabilities: (capabilities(blueprint) & own).bits(),
         shows_as: false,
     }
 }

@@ -26,6 +26,8 @@ mod serve;
 mod tree;
 mod users;
 
-pub(crate) use launch::{Site, prepare_volumes};
+pub(crate) use container_tree::{MEMORY, place_of_file};
+pub(crate) use launch::{Site, hosts_file, prepare_volumes};
 pub(crate) use machine_user::may_look_at_others;
 pub(crate) use serve::{Birth, run};
+pub(crate) use tree::canonical;

@@ -7,6 +7,7 @@ use super::launch::{self, Ground, Site};
 use super::tree::RootTree;
 use super::users::{self, User};
 use crate::wire::{Attempt, Blueprint, Failure, Tree};
+use notafter_core::RootAccess;
 use notafter_sys::fork::Identity;
 use notafter_sys::mounts::{self, Access};
 use std::path::{Path, PathBuf};
@@ -54,20 +55,45 @@ pub(super) fn enter(
     devices::populate(&tree.root().join("dev"), &mut remarks)?;
     kernel_view::mount(&tree.root().join("proc"))?;
     mounts::pivot_into(tree.root()).doing(|| "enter the root tree".to_owned())?;
+    let sealed = match blueprint.restrictions.root() {
+        // What the kernel would not put under an overlay is read-only already.
+        RootAccess::ReadOnly => tree.mounts().into_iter().filter(|path| is_writable(path)).collect(),
+        RootAccess::ReadWrite => Vec::new(),
+    };
+    set_access(&sealed, Access::ReadOnly)?;
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: None, identity: identity(&user, site), env, remarks }))
+    Ok(Ok(Ground { root: None, identity: identity(blueprint, &user, site), env, sealed, remarks }))
 }
 
 fn owner_inside(user: &User, site: &Site) -> (u32, u32) {
     if site.single_user { (0, 0) } else { (user.uid, user.gid) }
 }
 
-fn identity(user: &User, site: &Site) -> Identity {
+fn is_writable(path: &Path) -> bool {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    statvfs(path).is_ok_and(|fs| !fs.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// Lets the service write to mounts of its own tree, or keeps it from that.
+pub(super) fn set_access(mounts: &[PathBuf], access: Access) -> Result<(), Failure> {
+    mounts.iter().try_for_each(|path| {
+        mounts::set_access(path, access).doing(|| format!("make {} {}", path.display(), words(access)))
+    })
+}
+
+fn words(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "read-only",
+        Access::ReadWrite => "writable",
+    }
+}
+
+fn identity(blueprint: &Blueprint, user: &User, site: &Site) -> Identity {
     Identity {
         uid: user.uid,
         gid: user.gid,
         groups: (!site.single_user).then(|| user.groups.clone()),
-        capabilities: launch::CAPABILITIES.bits(),
+        capabilities: launch::capabilities(blueprint).bits(),
         shows_as: site.single_user && (user.uid, user.gid) != (0, 0),
     }
 }

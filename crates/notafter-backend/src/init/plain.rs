@@ -85,6 +85,12 @@ impl Plain {
 /// Makes the calling process, a fresh copy of the init, ready to become `program`: session, descriptors, root, user,
 /// directory.
 pub(super) fn take_place(program: &Program<'_>) -> io::Result<()> {
+    for group in program.groups {
+        // Stands for whoever writes it; cgroups(7).
+        rustix::io::write(group, b"0\n").map_err(|errno| {
+            io::Error::other(format!("enter its control group: {}", plain_words(errno.into())))
+        })?;
+    }
     rustix::process::setsid()?;
     rustix::stdio::dup2_stdin(program.stdin)?;
     rustix::stdio::dup2_stdout(program.output)?;

@@ -4,37 +4,37 @@ use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
 use super::members::Members;
 use super::memory;
+use super::own_tree;
 use super::plain::plain_words;
 use super::replace;
 use crate::HostClock;
 use crate::wire::{
-    Attempt, Blueprint, Channel, Deadline, Failure, FileHead, InitReply, InitRequest, MainState, Tree,
+    Attempt, Blueprint, Channel, Deadline, Failure, FileHead, InitReply, InitRequest, Luggage, MainState,
+    Tree,
 };
 use notafter_clock::{Ledger, Survey};
 use notafter_core::{ClockReading, Replacement};
 use notafter_sys::fork;
+use notafter_sys::mounts::Access;
 use rustix::process::{Pid, Signal};
 use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// Longest total of the files of one launch.
 const MAX_FILES_BYTES: u64 = 256 << 20;
+
+/// How long the rest of a message may take once its beginning is there.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an init is born with.
 #[derive(Debug)]
 pub(crate) struct Birth {
     pub(crate) blueprint: Blueprint,
     pub(crate) site: Site,
-    /// To the runner.
-    pub(crate) channel: Channel,
-    /// Standard output and error of the main process.
-    pub(crate) log: OwnedFd,
-    /// The bytes of all files, one after the other.
-    pub(crate) files: OwnedFd,
-    /// The clock page; none runs on the host's clock.
-    pub(crate) clock: Option<OwnedFd>,
+    pub(crate) luggage: Luggage,
     /// At its end of stream the keeper is gone.
     pub(crate) keeper_lives: OwnedFd,
     /// What time it is on the host.
@@ -80,19 +80,23 @@ pub(crate) fn run(birth: Birth) -> i32 {
 }
 
 fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
-    let Birth { blueprint, site, channel, log, files, clock, keeper_lives, host_clock } = birth;
+    let Birth { blueprint, site, luggage, keeper_lives, host_clock } = birth;
+    let Luggage { channel, log, files, groups, clock } = luggage;
+    let channel = Channel::from(channel);
     let members = match (&blueprint.tree, &site.house) {
         (Tree::Image { .. }, _) => Members::OfContainer,
         (_, None) => Members::OfNamespace,
         (_, Some(_)) => Members::BelowInit,
     };
-    match prepare(&blueprint, &site, members, files, clock) {
+    let prepared = channel.set_patience(Some(PATIENCE)).doing(|| "listen to the runner".to_owned());
+    match prepared.and_then(|()| prepare(&blueprint, &site, members, files, clock)) {
         Ok((ground, engine, null)) => Ok(Init {
             members,
             channel,
             keeper_lives,
             engine,
             log,
+            groups,
             null,
             ground,
             blueprint,
@@ -136,6 +140,8 @@ struct Init {
     keeper_lives: OwnedFd,
     engine: Engine,
     log: OwnedFd,
+    /// Where its processes enter their control groups.
+    groups: Vec<OwnedFd>,
     null: File,
     ground: Result<Ground, String>,
     blueprint: Blueprint,
@@ -292,6 +298,7 @@ impl Init {
             path,
             workdir: &self.blueprint.workdir,
             identity,
+            groups: &self.groups,
             stdin: self.null.as_fd(),
             output: output.as_fd(),
         })
@@ -366,7 +373,11 @@ impl Init {
         let identity = &ground.identity;
         let owner = identity.groups.as_ref().map_or((0, 0), |_| (identity.uid, identity.gid));
         let files: Vec<(&FileHead, &[u8])> = launch::files(files, &contents).collect();
-        replace::replace(replacement, &files, owner)
+        // From outside, as an operator does it: what the service may not change stands open for this moment.
+        own_tree::set_access(&ground.sealed, Access::ReadWrite)?;
+        let replaced = replace::replace(replacement, &files, owner);
+        own_tree::set_access(&ground.sealed, Access::ReadOnly)?;
+        replaced
     }
 
     fn canary(&mut self) -> Result<InitReply, End> {

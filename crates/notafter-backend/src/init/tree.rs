@@ -101,40 +101,7 @@ impl RootTree {
 
     /// Resolves every symbolic link in `inside` as a process inside would; parts that do not exist stay as they are.
     pub(super) fn canonical(&self, inside: &str) -> Result<PathBuf, Failure> {
-        let refuse = |why: &str| Failure::new(format!("lay in {inside}"), why);
-        if !inside.starts_with('/') || inside.contains('\0') {
-            return Err(refuse("the path is not absolute"));
-        }
-        let mut todo: VecDeque<PathBuf> = parts(Path::new(inside));
-        let mut done = PathBuf::from("/");
-        let mut links = 0;
-        while let Some(part) = todo.pop_front() {
-            if part == Path::new("..") {
-                done.pop();
-                continue;
-            }
-            let next = done.join(&part);
-            match self.source_of(&next) {
-                Some((place, meta)) if meta.is_symlink() => {
-                    links += 1;
-                    if links > MOST_LINKS {
-                        return Err(refuse("too many symbolic links"));
-                    }
-                    let target = fs::read_link(&place).doing(|| format!("lay in {inside}"))?;
-                    if target.is_absolute() {
-                        done = PathBuf::from("/");
-                    }
-                    let mut expanded = parts(&target);
-                    expanded.append(&mut todo);
-                    todo = expanded;
-                }
-                Some((_, meta)) if !meta.is_dir() && !todo.is_empty() => {
-                    return Err(refuse(&format!("{} is no directory", next.display())));
-                }
-                _ => done = next,
-            }
-        }
-        Ok(done)
+        canonical(inside, &|path| self.source_of(path))
     }
 
     /// Makes the canonical directory `inside` and what is missing above it writable ground: present in memory, with
@@ -280,6 +247,14 @@ impl RootTree {
         Ok(())
     }
 
+    /// Where its mounts are for whoever has it as root, the root itself included.
+    pub(super) fn mounts(&self) -> Vec<PathBuf> {
+        let covered = self.covered.iter().map(|(inside, _)| inside.clone());
+        let mut mounts: Vec<PathBuf> = std::iter::once(PathBuf::from("/")).chain(covered).collect();
+        mounts.dedup();
+        mounts
+    }
+
     fn mount_overlay(&self, index: usize, inside: &Path, lower: &Path, target: &Path) -> io::Result<()> {
         let own = self.changes.join(index.to_string());
         let (upper, work) = (own.join("upper"), own.join("work"));
@@ -296,6 +271,48 @@ impl RootTree {
         lowers.push(open_path(lower)?);
         mounts::overlay(&lowers, open_path(&upper)?, open_path(&work)?, target)
     }
+}
+
+/// Resolves every symbolic link in `inside` as a process inside would; parts that do not exist stay as they are.
+/// `source_of` finds what appears at a path without links in it.
+pub(crate) fn canonical(
+    inside: &str,
+    source_of: &dyn Fn(&Path) -> Option<(PathBuf, Metadata)>,
+) -> Result<PathBuf, Failure> {
+    let refuse = |why: &str| Failure::new(format!("lay in {inside}"), why);
+    if !inside.starts_with('/') || inside.contains('\0') {
+        return Err(refuse("the path is not absolute"));
+    }
+    let mut todo: VecDeque<PathBuf> = parts(Path::new(inside));
+    let mut done = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(part) = todo.pop_front() {
+        if part == Path::new("..") {
+            done.pop();
+            continue;
+        }
+        let next = done.join(&part);
+        match source_of(&next) {
+            Some((place, meta)) if meta.is_symlink() => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(refuse("too many symbolic links"));
+                }
+                let target = fs::read_link(&place).doing(|| format!("lay in {inside}"))?;
+                if target.is_absolute() {
+                    done = PathBuf::from("/");
+                }
+                let mut expanded = parts(&target);
+                expanded.append(&mut todo);
+                todo = expanded;
+            }
+            Some((_, meta)) if !meta.is_dir() && !todo.is_empty() => {
+                return Err(refuse(&format!("{} is no directory", next.display())));
+            }
+            _ => done = next,
+        }
+    }
+    Ok(done)
 }
 
 /// Opens a directory as a mere place: needs no right to read it.

@@ -4,11 +4,12 @@
 
 use super::inside;
 use crate::docker::{Client, Container};
-use crate::init::{Site, prepare_volumes};
+use crate::init::{self, Site, prepare_volumes};
 use crate::traces::{House, raze_abandoned};
 use crate::wire::{
     Attempt, Blueprint, Channel, Errand, Failure, Farewell, KeeperReply, KeeperRequest, Lease, Tree,
 };
+use notafter_core::Restrictions;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::Timespec;
 use std::collections::BTreeMap;
@@ -23,8 +24,8 @@ use std::time::Duration;
 const ARRIVAL: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 /// How long an init may take to end by itself, and the engine to take away what has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
-const LOOKS: u32 = 1_000;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 5_000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// Keeps the sandbox until the runner is gone or closes it; the exit code.
 pub(super) fn keep(channel: Channel, lease: &Lease) -> i32 {
@@ -37,8 +38,8 @@ pub(super) fn keep(channel: Channel, lease: &Lease) -> i32 {
         }
     };
     let code = keeper.serve(&channel);
-    // Closed already, unless the runner is gone.
-    keeper.close();
+    // Closed already, unless the runner is gone, whom nothing can be told any more.
+    let _ = keeper.close();
     code
 }
 
@@ -49,7 +50,8 @@ fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> 
     let KeeperRequest::Mapped = request else {
         return Err(Failure::new("open the sandbox", "the second request was another one"));
     };
-    let client = Client::connect(&lease.socket).doing(|| "talk to the container engine".to_owned())?;
+    let client =
+        Client::reconnect(&lease.socket, lease.api).doing(|| "talk to the container engine".to_owned())?;
     let program = fs::read_link("/proc/self/exe").doing(|| "find this program".to_owned())?;
     raze_abandoned(&lease.disk);
     let house = House::build(&lease.disk).doing(|| "make room for the sandbox".to_owned())?;
@@ -66,12 +68,12 @@ fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> 
     match keeper.set_up() {
         Ok(()) => {}
         Err(failure) => {
-            keeper.close();
+            let _ = keeper.close(); // why it failed is what is being told
             return Err(failure);
         }
     }
     if let Err(error) = channel.send(&KeeperReply::Ready { remarks: Vec::new() }, &[]) {
-        keeper.close();
+        let _ = keeper.close(); // nobody is there to hear of it
         return Err(error).doing(hear);
     }
     Ok(keeper)
@@ -82,6 +84,8 @@ struct Occupied {
     container: String,
     /// To its first process.
     birth: Channel,
+    /// The id of that, as this machine has it.
+    first_process: i32,
 }
 
 struct Keeper<'a> {
@@ -101,14 +105,15 @@ impl Keeper<'_> {
     fn set_up(&mut self) -> Result<(), Failure> {
         fs::create_dir(self.volumes()).doing(|| "make room for volumes".to_owned())?;
         let image = self.lease.bare_image.clone();
-        let network = self.occupy(&image, "none", Vec::new())?;
+        let network = self.occupy(&image, "none", Vec::new(), &Restrictions::default())?;
         let network = self.network.insert(network);
-        let told = network.birth.send(&Errand::Network, &[]).and_then(|()| {
-            network.birth.set_patience(Some(FAREWELL))?;
-            let (reply, _) = network.birth.receive::<KeeperReply>()?;
-            network.birth.set_patience(None)?;
-            Ok(reply)
-        });
+        let told =
+            network.birth.send(&Errand::Network { hosts: self.lease.hosts.clone() }, &[]).and_then(|()| {
+                network.birth.set_patience(Some(FAREWELL))?;
+                let (reply, _) = network.birth.receive::<KeeperReply>()?;
+                network.birth.set_patience(None)?;
+                Ok(reply)
+            });
         match told.doing(|| "shut the network of the sandbox".to_owned())? {
             KeeperReply::Ready { .. } => Ok(()),
             KeeperReply::Failed(failure) => Err(failure),
@@ -127,8 +132,11 @@ impl Keeper<'_> {
             let mut socket = None;
             let reply = match request {
                 KeeperRequest::Close => {
-                    let (remarks, lost) = self.close();
-                    let _ = channel.send(&KeeperReply::Closed { remarks, lost }, &[]);
+                    let reply = match self.close() {
+                        Ok((remarks, lost)) => KeeperReply::Closed { remarks, lost },
+                        Err(failure) => KeeperReply::Failed(failure),
+                    };
+                    let _ = channel.send(&reply, &[]);
                     return 0;
                 }
                 KeeperRequest::Connect { .. } => match self.connect(&request) {
@@ -140,8 +148,10 @@ impl Keeper<'_> {
                 },
                 KeeperRequest::End { instance } => {
                     let mut remarks = Vec::new();
-                    let lost = self.end(instance, &mut remarks);
-                    KeeperReply::Ended { remarks, lost }
+                    match self.end(instance, &mut remarks) {
+                        Ok(lost) => KeeperReply::Ended { remarks, lost },
+                        Err(failure) => KeeperReply::Failed(failure),
+                    }
                 }
                 KeeperRequest::Launch { instance, blueprint } => {
                     match self.launch(instance, blueprint, &fds) {
@@ -188,11 +198,10 @@ impl Keeper<'_> {
             house: None,
         };
         let volumes = prepare_volumes(&blueprint, &site, tree.as_deref())?;
-        let occupied = self.occupy(id, &network, volumes)?;
-        let container = occupied.container.clone();
+        let occupied = self.occupy(id, &network, volumes, &blueprint.restrictions)?;
         let birth = self.instances.entry(instance).insert_entry(occupied);
         let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-        let pid = self.client.pid(&container).doing(|| action.clone())?;
+        let pid = birth.get().first_process;
         birth.get().birth.send(&Errand::Init(blueprint), &fds).doing(|| action)?;
         Ok(pid)
     }
@@ -203,6 +212,7 @@ impl Keeper<'_> {
         image: &str,
         network: &str,
         mut directories: Vec<(PathBuf, String)>,
+        restrictions: &Restrictions,
     ) -> Result<Occupied, Failure> {
         let doing = || "start a container".to_owned();
         let door = self.house.memory().join(format!("door-{}", self.doors));
@@ -218,15 +228,16 @@ impl Keeper<'_> {
                 network,
                 program: &self.program,
                 command: [inside::PROGRAM, inside::ARGUMENT],
-                memory: inside::MEMORY,
+                memory: init::MEMORY,
                 directories: &directories,
-                most_memory_bytes: self.lease.most_memory_bytes,
+                machine: self.lease.machine,
+                restrictions,
             })
             .doing(doing)?;
         let arrived = self.client.start(&container).and_then(|()| answer_door(&listener));
         let shut = fs::remove_dir_all(&door);
         match arrived.and_then(|birth| shut.map(|()| birth)) {
-            Ok(birth) => Ok(Occupied { container, birth }),
+            Ok((birth, first_process)) => Ok(Occupied { container, birth, first_process }),
             Err(error) => {
                 let _ = self.client.remove(&[container]); // why it failed is what is being told
                 Err(error).doing(doing)
@@ -235,44 +246,44 @@ impl Keeper<'_> {
     }
 
     /// Waits for the end of an init that was hung up on, and tells whether somebody else ended it.
-    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) -> bool {
-        let Some(occupied) = self.instances.remove(&instance) else { return false };
+    fn end(&mut self, instance: u32, remarks: &mut Vec<String>) -> Result<bool, Failure> {
+        let Some(occupied) = self.instances.remove(&instance) else { return Ok(false) };
         let lost = !says_farewell(&occupied.birth);
-        self.take_away(&[occupied.container], remarks);
+        let taken = self.take_away(&[occupied.container], remarks);
         let stage = self.house.disk().join(format!("stage-{instance}"));
         if let Err(error) = remove(&stage) {
             remarks.push(format!("{} could not be removed: {error}", stage.display()));
         }
-        lost
+        taken.map(|()| lost)
     }
 
     /// Ends everything; how many inits somebody else had ended.
-    fn close(&mut self) -> (Vec<String>, usize) {
+    fn close(&mut self) -> Result<(Vec<String>, usize), Failure> {
         let mut remarks = Vec::new();
         if std::mem::replace(&mut self.closed, true) {
-            return (remarks, 0);
+            return Ok((remarks, 0));
         }
         let instances = std::mem::take(&mut self.instances);
         let lost = instances.values().filter(|occupied| !says_farewell(&occupied.birth)).count();
         let mut containers: Vec<String> =
             instances.into_values().map(|occupied| occupied.container).collect();
-        containers.extend(self.network.take().map(|occupied| occupied.container));
-        self.take_away(&containers, &mut remarks);
+        let network = self.network.take();
+        let lost = lost + usize::from(network.as_ref().is_some_and(|network| is_gone(&network.birth)));
+        containers.extend(network.map(|occupied| occupied.container));
+        let taken = self.take_away(&containers, &mut remarks);
         if let Err(error) = self.house.raze() {
             remarks.push(format!("something is left behind on the machine: {error}"));
         }
-        (remarks, lost)
+        taken.map(|()| (remarks, lost))
     }
 
-    /// Takes containers away, and sees that they are gone.
-    fn take_away(&self, containers: &[String], remarks: &mut Vec<String>) {
-        if let Err(error) = self.client.remove(containers) {
-            remarks.push(format!("a container could not be removed: {error}"));
-            return;
-        }
-        for container in containers {
+    /// Takes containers away, and sees that they are gone. Of an engine that refuses nobody can say since when it has not
+    /// been what it was.
+    fn take_away(&self, containers: &[String], remarks: &mut Vec<String>) -> Result<(), Failure> {
+        let going = self.client.remove(containers).doing(|| "take the containers away".to_owned())?;
+        for container in going {
             let gone = (0..LOOKS).any(|_| {
-                let known = self.client.knows(container).unwrap_or(true);
+                let known = self.client.knows(&container).unwrap_or(true);
                 if known {
                     std::thread::sleep(BETWEEN_LOOKS);
                 }
@@ -282,6 +293,7 @@ impl Keeper<'_> {
                 remarks.push(format!("the engine does not take the container {container} away"));
             }
         }
+        Ok(())
     }
 }
 
@@ -289,17 +301,24 @@ fn failed(action: &str, error: &io::Error) -> KeeperReply {
     KeeperReply::Failed(Failure::new(action, error.to_string()))
 }
 
-fn answer_door(listener: &UnixListener) -> io::Result<Channel> {
+/// Whoever comes, and its process id.
+fn answer_door(listener: &UnixListener) -> io::Result<(Channel, i32)> {
     if poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&ARRIVAL))? == 0 {
         return Err(io::Error::new(io::ErrorKind::TimedOut, "its first process did not answer"));
     }
     let (socket, _) = listener.accept()?;
-    Ok(Channel::from(OwnedFd::from(socket)))
+    let peer = rustix::net::sockopt::socket_peercred(&socket)?;
+    Ok((Channel::from(OwnedFd::from(socket)), peer.pid.as_raw_nonzero().get()))
 }
 
 fn says_farewell(birth: &Channel) -> bool {
     let heard = birth.set_patience(Some(FAREWELL)).and_then(|()| birth.receive::<Farewell>());
     heard.is_ok_and(|(farewell, _)| farewell.code == 0)
+}
+
+/// Whether a first process that never speaks unasked has ended.
+fn is_gone(birth: &Channel) -> bool {
+    poll(&mut [PollFd::new(birth, PollFlags::IN)], Some(&Timespec::default())) != Ok(0)
 }
 
 fn remove(directory: &Path) -> io::Result<()> {

@@ -4,8 +4,11 @@
 use super::connect::connect;
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
-use crate::wire::{Blueprint, Channel, Errand, Failure, Farewell, KeeperReply, KeeperRequest};
+use crate::wire::{
+    Attempt, Blueprint, Channel, Errand, Failure, Farewell, Host, KeeperReply, KeeperRequest, Luggage,
+};
 use notafter_sys::fork;
+use std::fs;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,8 +17,7 @@ use std::path::PathBuf;
 
 /// The hidden first argument by which the binary knows that it is the first process of a container.
 pub(super) const ARGUMENT: &str = "__container";
-/// Where a container has its memory, and this program.
-pub(super) const MEMORY: &str = "/.notafter";
+/// Where a container has this program, in its memory.
 pub(super) const PROGRAM: &str = "/.notafter/notafter";
 /// Where the keeper's door appears, and the socket in it.
 pub(super) const DOOR: &str = "/.notafter/door";
@@ -36,16 +38,14 @@ pub(super) fn live(host_clock: HostClock) -> i32 {
     };
     match born() {
         Ok((channel, Errand::Init(blueprint), fds)) => be_init(&channel, *blueprint, fds, host_clock),
-        Ok((channel, Errand::Network, _)) => hold_network(&channel),
+        Ok((channel, Errand::Network { hosts }, _)) => hold_network(&channel, &hosts),
         Err(_) => 125,
     }
 }
 
-fn be_init(channel: &Channel, blueprint: Blueprint, mut fds: Vec<OwnedFd>, host_clock: HostClock) -> i32 {
-    // The clock page comes last, if at all.
-    let clock = if fds.len() == 4 { fds.pop() } else { None };
-    let (Ok([runner, log, files]), Ok(keeper_lives)) =
-        (<[OwnedFd; 3]>::try_from(fds), channel.as_fd().try_clone_to_owned())
+fn be_init(channel: &Channel, blueprint: Blueprint, fds: Vec<OwnedFd>, host_clock: HostClock) -> i32 {
+    let (Some(luggage), Ok(keeper_lives)) =
+        (Luggage::unpacked(fds, blueprint.groups), channel.as_fd().try_clone_to_owned())
     else {
         return 125;
     };
@@ -58,20 +58,18 @@ fn be_init(channel: &Channel, blueprint: Blueprint, mut fds: Vec<OwnedFd>, host_
         single_user: false,
         house: None,
     };
-    let channel_to_runner = Channel::from(runner);
-    let birth =
-        Birth { blueprint, site, channel: channel_to_runner, log, files, clock, keeper_lives, host_clock };
-    let code = init::run(birth);
+    let code = init::run(Birth { blueprint, site, luggage, keeper_lives, host_clock });
     // Whoever kills an init, the keeper sees that it did not say this.
     let _ = channel.send(&Farewell { code }, &[]);
     code
 }
 
 /// Opens connections in the network of the sandbox, which leads nowhere.
-fn hold_network(channel: &Channel) -> i32 {
-    let first = match way_out() {
-        None => KeeperReply::Ready { remarks: Vec::new() },
-        Some(way) => KeeperReply::Failed(Failure::new(
+fn hold_network(channel: &Channel, hosts: &[Host]) -> i32 {
+    let first = match (way_out(), name_hosts(hosts)) {
+        (None, Ok(())) => KeeperReply::Ready { remarks: Vec::new() },
+        (None, Err(failure)) => KeeperReply::Failed(failure),
+        (Some(way), _) => KeeperReply::Failed(Failure::new(
             "shut the network of the sandbox",
             format!("there is a way out of the container: {way} can be reached"),
         )),
@@ -90,6 +88,15 @@ fn hold_network(channel: &Channel) -> i32 {
         }
     }
     0
+}
+
+/// The containers that share the network share these files as well, and may not write to them where their root tree is
+/// read-only. The engine has mounted them, so they are written in place.
+fn name_hosts(hosts: &[Host]) -> Result<(), Failure> {
+    for (path, text) in [("/etc/hosts", init::hosts_file(hosts)), ("/etc/resolv.conf", String::new())] {
+        fs::write(path, text).doing(|| format!("write {path}"))?;
+    }
+    Ok(())
 }
 
 /// An address of the world to which a route leads. Nothing is sent: to connect a UDP socket only looks for the route.

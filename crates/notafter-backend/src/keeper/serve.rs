@@ -6,7 +6,7 @@ use super::strays;
 use super::{containers, inside};
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
-use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Premises};
+use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Luggage, Premises};
 use notafter_clock::Canary;
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::namespaces::Namespaces;
@@ -24,9 +24,6 @@ pub(crate) const CANARY: &str = "__canary";
 /// How long an init may take to end by itself.
 const FAREWELL_LOOKS: u32 = 20_000;
 const BETWEEN_LOOKS: Duration = Duration::from_micros(100);
-
-/// How long the rest of a message may take once its beginning is there.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Turns this process into the keeper of a sandbox, for good, where its arguments say so; else returns at once.
 ///
@@ -192,23 +189,14 @@ impl Keeper {
         0
     }
 
-    fn launch(
-        &mut self,
-        instance: u32,
-        blueprint: Blueprint,
-        mut fds: Vec<OwnedFd>,
-    ) -> Result<Side, Failure> {
+    fn launch(&mut self, instance: u32, blueprint: Blueprint, fds: Vec<OwnedFd>) -> Result<Side, Failure> {
         let action = || format!("start the init of {}", blueprint.service);
-        // The clock page comes last, if at all.
-        let clock = if fds.len() == 4 { fds.pop() } else { None };
-        let Ok([channel, log, files]) = <[OwnedFd; 3]>::try_from(fds) else {
+        let Some(luggage) = Luggage::unpacked(fds, blueprint.groups) else {
             return Err(Failure::new(action(), "descriptors are missing"));
         };
         if self.instances.contains_key(&instance) {
             return Err(Failure::new(action(), "its number is taken"));
         }
-        let channel = Channel::from(channel);
-        channel.set_patience(Some(PATIENCE)).doing(action)?;
         let keeper_lives = self.keeper_lives.try_clone().doing(action)?;
         let site = self.ground.site(instance)?;
         let forked = match self.ground.is_apart() {
@@ -220,16 +208,7 @@ impl Keeper {
         match forked.doing(action)? {
             Forked::Child => {
                 let host_clock = self.host_clock;
-                Ok(Side::Init(Box::new(Birth {
-                    blueprint,
-                    site,
-                    channel,
-                    log,
-                    files,
-                    clock,
-                    keeper_lives,
-                    host_clock,
-                })))
+                Ok(Side::Init(Box::new(Birth { blueprint, site, luggage, keeper_lives, host_clock })))
             }
             Forked::Parent(pid) => {
                 self.instances.insert(instance, Instance { pid, site });

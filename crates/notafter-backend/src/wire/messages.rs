@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::{FileLayout, VolumeContent};
 use notafter_clock::{CanaryReport, Ledger, Survey};
-use notafter_core::{ClockReading, Replacement, ServiceName, VolumeName, VolumeState};
+use notafter_core::{ClockReading, Replacement, Restrictions, ServiceName, VolumeName, VolumeState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,14 +32,25 @@ pub(crate) enum Premises {
 pub(crate) struct Lease {
     /// Where the engine answers.
     pub(crate) socket: PathBuf,
+    /// The version of its API, major and minor.
+    pub(crate) api: (usize, usize),
     /// Whose the containers are, for their labels.
     pub(crate) owner: String,
     /// Id of an image with next to nothing in it.
     pub(crate) bare_image: String,
-    /// Bound of the memory of each container.
-    pub(crate) most_memory_bytes: Option<i64>,
+    /// What the engine's machine has.
+    pub(crate) machine: Machine,
+    /// Everybody who is to be known in the network.
+    pub(crate) hosts: Vec<Host>,
     /// Where the half on disk of the house is to stand: see `traces`.
     pub(crate) disk: PathBuf,
+}
+
+/// What the machine of an engine has, where it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) memory_bytes: Option<i64>,
+    pub(crate) cpus: Option<i64>,
 }
 
 /// What a container is for: the first message that it hears.
@@ -47,8 +58,9 @@ pub(crate) struct Lease {
 pub(crate) enum Errand {
     /// To be the init of a service. With the descriptors of [`KeeperRequest::Launch`].
     Init(Box<Blueprint>),
-    /// To hold the network of the sandbox: [`KeeperReply::Ready`], and from then on [`KeeperRequest::Connect`].
-    Network,
+    /// To hold the network of the sandbox, in which these hosts are known: [`KeeperReply::Ready`], and from then on
+    /// [`KeeperRequest::Connect`].
+    Network { hosts: Vec<Host> },
 }
 
 /// The last message of an init in a container: it ends because it was to, with this code.
@@ -112,6 +124,9 @@ pub(crate) struct Blueprint {
     pub(crate) files: Vec<FileHead>,
     pub(crate) volumes: Vec<VolumeHead>,
     pub(crate) hosts: Vec<Host>,
+    pub(crate) restrictions: Restrictions,
+    /// Control groups that its processes enter, as many as descriptors of [`Luggage::groups`](super::Luggage).
+    pub(crate) groups: usize,
 }
 
 /// From the runner to the keeper.
@@ -123,8 +138,7 @@ pub(crate) enum KeeperRequest {
     Connect { from: Option<IpAddr>, to: SocketAddr, within: Duration },
     /// Ends an instance and removes its tree: [`KeeperReply::Ended`].
     End { instance: u32 },
-    /// Starts an init: [`KeeperReply::Launched`]. With the init's socket, the log pipe, the memory file, and the
-    /// clock page where there is one.
+    /// Starts an init: [`KeeperReply::Launched`]. With its [`Luggage`](super::Luggage).
     Launch { instance: u32, blueprint: Box<Blueprint> },
     /// The first request: [`KeeperReply::Unshared`].
     Open(Premises),

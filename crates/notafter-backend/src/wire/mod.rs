@@ -11,12 +11,14 @@
 mod channel;
 mod deadline;
 mod failure;
+mod luggage;
 mod messages;
 
 pub(crate) use channel::Channel;
 pub(crate) use deadline::{Deadline, LONGEST};
 pub(crate) use failure::{Attempt, Failure};
+pub(crate) use luggage::Luggage;
 pub(crate) use messages::{
     Blueprint, Errand, Farewell, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, Lease,
-    MainState, NoConnection, Premises, ProcessHead, Tree, VolumeHead,
+    Machine, MainState, NoConnection, Premises, ProcessHead, Tree, VolumeHead,
 };

@@ -3,7 +3,7 @@
 use notafter_backend::{
     Backend, Embedded, ExecOutcome, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
 };
-use notafter_core::{ClockReading, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Restrictions, ServiceName, UnixTime};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ pub(crate) fn idle(service: &str) -> LaunchSpec {
         stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     }
 }
 

@@ -6,10 +6,13 @@ use crate::scene::{LONG, embedded, host_clock, idle, name, server, shell, wait_f
 use libtest_mimic::Trial;
 use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, ScriptedService};
 use notafter_backend::{
-    Backend, ConnectFailure, Docker, Error, ExecOutcome, LaunchSpec, MemoryFiles, ProcessMemory, RootTree,
-    Sandbox, SandboxSpec, ServiceState, StopReason,
+    Backend, ConnectFailure, Docker, Error, ExecOutcome, FileLayout, FileSpec, LaunchSpec, MemoryFiles,
+    ProcessMemory, RootTree, Sandbox, SandboxSpec, ServiceState, StopReason, VolumeContent, VolumeMount,
 };
-use notafter_core::{ClockReading, Motion, Pace, UnixTime};
+use notafter_core::{
+    Capability, ClockReading, Isolation, Motion, Pace, Restrictions, RootAccess, UnixTime, VolumeName,
+    VolumeState,
+};
 use std::io::{Read, Write};
 use std::os::unix::fs::FileExt;
 
@@ -68,6 +71,10 @@ impl Stage {
         }
     }
 
+    fn is_scripted(&self) -> bool {
+        self.backend.name() == "scripted"
+    }
+
     /// A sandbox with the hosts `steady`, `brief`, `broken` and `place`.
     fn open(&self) -> Box<dyn Sandbox> {
         let hosts = ["steady", "brief", "broken", "place"].map(name).to_vec();
@@ -113,6 +120,9 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_main_process_runs_until_it_is_stopped", a_main_process_runs_until_it_is_stopped),
     ("a_motion_arrives_where_it_was_told", a_motion_arrives_where_it_was_told),
     ("a_service_that_cannot_start_is_a_state", a_service_that_cannot_start_is_a_state),
+    ("a_service_holds_no_more_than_it_is_left", a_service_holds_no_more_than_it_is_left),
+    ("a_service_uses_no_more_than_its_limits", a_service_uses_no_more_than_its_limits),
+    ("a_sealed_root_tree_cannot_be_written_to", a_sealed_root_tree_cannot_be_written_to),
     ("connections_come_about_or_say_why_not", connections_come_about_or_say_why_not),
     ("every_process_has_its_proof", every_process_has_its_proof),
     ("what_processes_hold_in_memory_can_be_read", what_processes_hold_in_memory_can_be_read),
@@ -150,8 +160,13 @@ fn start() -> UnixTime {
 
 /// The services below as a table.
 fn scripted() -> Scripted {
-    let answer = |command: &[String]| match command.last().map(String::as_str) {
+    let exited = |output: &str| ExecOutcome::Exited { code: 0, output: output.to_owned() };
+    let answer = move |command: &[String]| match command.last().map(String::as_str) {
         Some("echo hello; exit 3") => ExecOutcome::Exited { code: 3, output: "hello\n".to_owned() },
+        Some(HELD) => exited("CapEff: 0000000000000001\nCapBnd: 0000000000000001\nNoNewPrivs: 1\n"),
+        Some(SEALED) => exited("/data\nx\n"),
+        Some(FORKS) => ExecOutcome::Exited { code: 2, output: "sh: can't fork\n".to_owned() },
+        Some(EATS) => ExecOutcome::Exited { code: 128 + 9, output: String::new() },
         last => ExecOutcome::Unstartable { reason: format!("{}: no such file", last.unwrap_or_default()) },
     };
     let greet = PortAct::serving(|mut stream, _| stream.write_all(b"hello").unwrap());
@@ -170,6 +185,16 @@ fn scripted() -> Scripted {
         .with(&name("place"), ScriptedService::default().runs(move |command, _| answer(command)));
     Scripted::new(host_clock().second, move |_, _| script.clone())
 }
+
+/// What a service may do at most is shown by shells alone: an image may hold nothing else.
+const HELD: &str = "while read key value; do case $key in CapBnd:|CapEff:|NoNewPrivs:) echo $key $value;; esac; \
+                    done < /proc/self/status";
+const SEALED: &str = "for place in / /tmp /etc /bin /data; do \
+                      if (echo x > $place/own) 2>/dev/null; then echo $place; fi; done; read -r line < /cfg/a; echo $line";
+const FORKS: &str =
+    "for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do sleep 3 & done; echo all";
+const EATS: &str = "x=0123456789abcdef; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do x=$x$x; done; \
+                    echo ate";
 
 fn command(script: &str) -> Vec<String> {
     ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
@@ -219,6 +244,99 @@ fn a_command_ends_with_its_code_and_output(stage: &Stage) {
     }
     let outcome = sandbox.exec(&name("place"), &["/no/such/file".to_owned()], LONG).unwrap();
     assert!(matches!(outcome, ExecOutcome::Unstartable { .. }), "{outcome:?}");
+}
+
+fn a_service_holds_no_more_than_it_is_left(stage: &Stage) {
+    let kept = Restrictions { capabilities: Some([Capability::Chown].into()), ..Restrictions::default() };
+    let mut sandbox = stage.open();
+    sandbox.launch(&LaunchSpec { restrictions: kept, ..stage.idle("place") }).unwrap();
+    let outcome = sandbox.exec(&name("place"), &command(HELD), LONG).unwrap();
+    let ExecOutcome::Exited { code: 0, output } = outcome else { panic!("{outcome:?}") };
+    let lines: Vec<&str> = output.lines().collect();
+    let expected = ["CapEff: 0000000000000001", "CapBnd: 0000000000000001", "NoNewPrivs: 1"];
+    assert_eq!(lines, expected);
+    sandbox
+        .launch(&LaunchSpec {
+            user: Some("0:0".to_owned()),
+            restrictions: none_left(),
+            ..stage.idle("place")
+        })
+        .unwrap();
+    if stage.is_scripted() {
+        return; // it plays one table whatever was asked for
+    }
+    let outcome = sandbox.exec(&name("place"), &command(HELD), LONG).unwrap();
+    let ExecOutcome::Exited { code: 0, output } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(output, "CapEff: 0000000000000000\nCapBnd: 0000000000000000\nNoNewPrivs: 1\n");
+}
+
+fn none_left() -> Restrictions {
+    Restrictions { capabilities: Some([].into()), ..Restrictions::default() }
+}
+
+/// As the strictest deployments have it: no capability, a user of its own, and nothing to write to but volumes.
+fn a_sealed_root_tree_cannot_be_written_to(stage: &Stage) {
+    let file = FileSpec {
+        path: "/cfg/a".to_owned(),
+        contents: b"x\n".to_vec(),
+        mode: 0o400,
+        layout: FileLayout::Plain,
+    };
+    let data = VolumeMount {
+        name: VolumeName::new("data").unwrap(),
+        path: "/data".to_owned(),
+        state: VolumeState::Carried,
+        content: VolumeContent::Empty,
+    };
+    let mut sandbox = stage.open();
+    for user in [None, Some("4711:4711".to_owned())] {
+        let launched = sandbox.launch(&LaunchSpec {
+            user: user.clone().filter(|_| rustix::process::geteuid().is_root()),
+            files: vec![file.clone()],
+            volumes: vec![VolumeMount {
+                name: VolumeName::new(format!("data-{}", user.is_some())).unwrap(),
+                ..data.clone()
+            }],
+            restrictions: Restrictions { root: Some(RootAccess::ReadOnly), ..none_left() },
+            ..stage.idle("place")
+        });
+        if stage.backend.isolation() == Isolation::None {
+            let error = launched.unwrap_err();
+            let told = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+            assert!(told.contains("read-only") && told.contains("--isolation none"), "{told}");
+            return;
+        }
+        launched.unwrap();
+        let outcome = sandbox.exec(&name("place"), &command(SEALED), LONG).unwrap();
+        let ExecOutcome::Exited { code: 0, output } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(output, "/data\nx\n", "{user:?}");
+    }
+    let report = sandbox.witnesses().unwrap();
+    assert_eq!(report.unproven, []);
+}
+
+/// Where a limit cannot be kept, that is told.
+fn a_service_uses_no_more_than_its_limits(stage: &Stage) {
+    let restrictions = Restrictions {
+        memory_bytes: Some(64 << 20),
+        pids: Some(12),
+        milli_cpus: Some(1000),
+        ..Restrictions::default()
+    };
+    let mut sandbox = stage.open();
+    sandbox.launch(&LaunchSpec { restrictions: restrictions.clone(), ..stage.idle("place") }).unwrap();
+    let outcomes = [FORKS, EATS].map(|script| sandbox.exec(&name("place"), &command(script), LONG).unwrap());
+    let remarks = sandbox.close().unwrap();
+    let is_told =
+        |key: &str| remarks.iter().any(|remark| remark.starts_with(&format!("place: `{key}` is not kept")));
+    let keys = ["pids_limit", "mem_limit"];
+    for ((outcome, key), whole) in outcomes.iter().zip(keys).zip(["all", "ate"]) {
+        let ExecOutcome::Exited { code, output } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(output.contains(whole) && *code == 0, is_told(key), "{key}: {code} {output}; {remarks:?}");
+    }
+    if rustix::process::geteuid().is_root() {
+        assert!(!is_told("pids_limit") && !is_told("mem_limit"), "{remarks:?}");
+    }
 }
 
 fn connections_come_about_or_say_why_not(stage: &Stage) {

@@ -2,8 +2,8 @@
 
 use notafter_core::{
     Build, BuildName, Candidate, CaseId, Cause, Check, CheckName, Connection, Decision, Expectation,
-    ExpectedSpan, Fingerprint, ImageRef, Planning, Policy, Probe, ReplayEntry, Restart, Scenario,
-    ScenarioName, Service, ServiceName, SourceLocation, Start, UnixTime, Works,
+    ExpectedSpan, Fingerprint, ImageRef, Planning, Policy, Probe, ReplayEntry, Restart, Restrictions,
+    Scenario, ScenarioName, Service, ServiceName, SourceLocation, Start, UnixTime, Works,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -64,6 +64,7 @@ pub(super) fn service(name: &str, needs: &[&str], stands_for: &[&str], line: u32
         scan: Vec::new(),
         volumes: Vec::new(),
         ready: None,
+        restrictions: Restrictions::default(),
         ready_within: Duration::from_secs(10),
         needs: needs.iter().map(|name| service_name(name)).collect(),
         after: Vec::new(),

@@ -11,7 +11,8 @@ use crate::{Error, Options};
 use notafter_backend::{Backend, Sandbox, SandboxSpec};
 use notafter_core::{
     Check, CheckName, Connection, Draft, DraftedCheck, Expectation, ExpectedSpan, HttpMethod, ImageRef,
-    Probe, ReadyProbe, Restart, Scenario, ScenarioName, Service, ServiceName, SourceLocation, Verify, Works,
+    Probe, ReadyProbe, Restart, Restrictions, Scenario, ScenarioName, Service, ServiceName, SourceLocation,
+    Verify, Works,
 };
 use notafter_image::ImageConfig;
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub fn starting_point(name: ServiceName, scenario: ScenarioName, image: ImageRef
         scan: Vec::new(),
         volumes: Vec::new(),
         ready: None,
+        restrictions: Restrictions::default(),
         ready_within: READY_WITHIN,
         needs: Vec::new(),
         after: Vec::new(),

@@ -9,8 +9,8 @@ use notafter_backend::{Backend, ExecOutcome, RootTree};
 use notafter_core::{
     Answer, Candidate, Case, CaseClock, CaseId, CaseRecord, Check, CheckName, Connection, Event, Expectation,
     ExpectedSpan, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning, Policy, Probe, Purpose,
-    ReadyProbe, Restart, RunRecord, Scenario, ScenarioName, Seen, Service, ServiceName, SourceLocation,
-    Start, Step, UnixTime, Works,
+    ReadyProbe, Restart, Restrictions, RunRecord, Scenario, ScenarioName, Seen, Service, ServiceName,
+    SourceLocation, Start, Step, UnixTime, Works,
 };
 use notafter_image::ImageConfig;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,7 @@ pub(super) fn service(text: &str) -> Service {
         scan: Vec::new(),
         volumes: Vec::new(),
         ready: None,
+        restrictions: Restrictions::default(),
         ready_within: Duration::from_millis(200),
         needs: Vec::new(),
         after: Vec::new(),

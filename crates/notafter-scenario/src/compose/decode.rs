@@ -42,10 +42,14 @@ impl Decoding<'_> {
         let at = self.key_at(key);
         match key.text.as_str() {
             "build" => partial.build = Some(at),
+            "cap_add" => partial.cap_add = self.added(node),
+            "cap_drop" => partial.cap_drop = self.dropped(node),
             "command" => partial.command = self.command(node),
             "configs" => partial.configs = self.grants(node),
             "container_name" => partial.aliases.extend(self.said(node)),
+            "cpus" => self.cpus(at, node, &mut partial.bounds),
             "depends_on" => partial.depends_on = self.depends_on(node),
+            "deploy" => self.deploy(partial, node),
             "entrypoint" => partial.entrypoint = self.command(node),
             "env_file" => partial.env_files = self.env_files(node),
             "environment" => partial.environment = self.environment(node),
@@ -56,9 +60,12 @@ impl Decoding<'_> {
                 partial.image = self.image(node);
                 partial.has_bad_image = partial.image.is_none();
             }
+            "mem_limit" => self.memory(at, node, &mut partial.bounds),
             "networks" => self.networks(node, &mut partial.aliases),
+            "pids_limit" => self.pids(at, node, &mut partial.bounds),
             "platform" => self.platform(node),
             "profiles" => partial.profiles = self.texts(node).into_iter().map(|text| text.value).collect(),
+            "read_only" => partial.bounds.read_only = self.boolean(node),
             "restart" => partial.restart = self.said(node),
             "secrets" => partial.secrets = self.grants(node),
             "tmpfs" => partial.mounts.extend(self.tmpfs(node)),

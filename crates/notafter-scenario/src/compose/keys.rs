@@ -16,9 +16,8 @@ pub(crate) const WITHOUT_EFFECT: [&str; 10] = [
 
 /// Limits and restrictions that are not applied, so that the service may do more here than in the deployment. They are
 /// named in the record.
-pub(crate) const NOT_APPLIED: [&str; 33] = [
+pub(crate) const NOT_APPLIED: [&str; 27] = [
     "blkio_config",
-    "cap_drop",
     "cgroup",
     "cgroup_parent",
     "cpu_count",
@@ -28,21 +27,16 @@ pub(crate) const NOT_APPLIED: [&str; 33] = [
     "cpu_rt_period",
     "cpu_rt_runtime",
     "cpu_shares",
-    "cpus",
     "cpuset",
-    "deploy",
     "domainname",
     "hostname",
     "isolation",
     "mac_address",
-    "mem_limit",
     "mem_reservation",
     "mem_swappiness",
     "memswap_limit",
     "oom_kill_disable",
     "oom_score_adj",
-    "pids_limit",
-    "read_only",
     "scale",
     "security_opt",
     "shm_size",
@@ -53,8 +47,7 @@ pub(crate) const NOT_APPLIED: [&str; 33] = [
 ];
 
 /// They change what runs, or what it reaches, in ways that a sandbox has not.
-pub(crate) const UNSUPPORTED: [&str; 27] = [
-    "cap_add",
+pub(crate) const UNSUPPORTED: [&str; 26] = [
     "cgroupns_mode",
     "credential_spec",
     "device_cgroup_rules",
@@ -84,12 +77,16 @@ pub(crate) const UNSUPPORTED: [&str; 27] = [
 ];
 
 /// Keys that are read.
-pub(crate) const READ: [&str; 22] = [
+pub(crate) const READ: [&str; 29] = [
     "build",
+    "cap_add",
+    "cap_drop",
     "command",
     "configs",
     "container_name",
+    "cpus",
     "depends_on",
+    "deploy",
     "entrypoint",
     "env_file",
     "environment",
@@ -97,10 +94,13 @@ pub(crate) const READ: [&str; 22] = [
     "extends",
     "healthcheck",
     "image",
+    "mem_limit",
     "networks",
+    "pids_limit",
     "platform",
     "ports",
     "profiles",
+    "read_only",
     "restart",
     "secrets",
     "tmpfs",

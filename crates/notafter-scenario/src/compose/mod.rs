@@ -13,6 +13,7 @@ mod durations;
 mod folder;
 mod interpolate;
 mod keys;
+mod limits;
 mod mounts;
 mod partial;
 mod project;

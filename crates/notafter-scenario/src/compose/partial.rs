@@ -1,6 +1,7 @@
 //! What one file says of a service, and how two of them become one.
 
 use super::folder::At;
+use crate::bounds::Named;
 use notafter_core::ImageName;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,6 +67,15 @@ pub(crate) struct Dependency {
     pub(crate) required: bool,
 }
 
+/// What a service may use at most; an inner none takes a bound off.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bounds {
+    pub(crate) memory_bytes: Option<Said<Option<u64>>>,
+    pub(crate) milli_cpus: Option<Said<Option<u32>>>,
+    pub(crate) pids: Option<Said<Option<u32>>>,
+    pub(crate) read_only: Option<bool>,
+}
+
 /// When a service is healthy.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Health {
@@ -100,6 +110,9 @@ pub(crate) struct Partial {
     pub(crate) working_dir: Option<Said<String>>,
     pub(crate) profiles: Vec<String>,
     pub(crate) restart: Option<Said<String>>,
+    pub(crate) bounds: Bounds,
+    pub(crate) cap_drop: Vec<Said<Named>>,
+    pub(crate) cap_add: Vec<Said<Named>>,
     /// Keys that are not applied.
     pub(crate) passed_over: Vec<Said<String>>,
 }
@@ -127,6 +140,9 @@ impl Partial {
             working_dir: None,
             profiles: Vec::new(),
             restart: None,
+            bounds: Bounds::default(),
+            cap_drop: Vec::new(),
+            cap_add: Vec::new(),
             passed_over: Vec::new(),
         }
     }
@@ -158,7 +174,21 @@ impl Partial {
             working_dir: later.working_dir.or(self.working_dir),
             profiles: keyed(self.profiles, later.profiles, String::clone),
             restart: later.restart.or(self.restart),
+            bounds: self.bounds.under(later.bounds),
+            cap_drop: keyed(self.cap_drop, later.cap_drop, |name| name.value),
+            cap_add: keyed(self.cap_add, later.cap_add, |name| name.value),
             passed_over: keyed(self.passed_over, later.passed_over, |key| key.value.clone()),
+        }
+    }
+}
+
+impl Bounds {
+    fn under(self, later: Self) -> Self {
+        Self {
+            memory_bytes: later.memory_bytes.or(self.memory_bytes),
+            milli_cpus: later.milli_cpus.or(self.milli_cpus),
+            pids: later.pids.or(self.pids),
+            read_only: later.read_only.or(self.read_only),
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use super::dotenv::{self, Format};
 use super::folder::{At, Folder, plain};
-use super::partial::{Grant, Health, Mount, MountSource, Partial, Said, Variable};
+use super::partial::{Bounds, Grant, Health, Mount, MountSource, Partial, Said, Variable};
 use super::project::{Definition, Definitions, wrong_line};
+use crate::bounds::{self, Named};
 use crate::resolve::is_user;
 use crate::source::Entry;
 use crate::variables::Lookup;
 use crate::{Code, MAX_BYTES};
 use notafter_core::{
-    EnvValue, Hidden, ImageRef, MountedFile, MountedSource, ReadyProbe, Restart, Service, ServiceName,
-    SourceLocation, Volume, VolumeName, VolumeState,
+    EnvValue, Hidden, ImageRef, MountedFile, MountedSource, ReadyProbe, Restart, Restrictions, RootAccess,
+    Service, ServiceName, SourceLocation, Volume, VolumeName, VolumeState,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -140,6 +141,7 @@ impl Finishing<'_> {
             scan: Vec::new(),
             volumes,
             ready: test.map(|test| ReadyProbe::Exec(test.value.clone())),
+            restrictions: restrictions(partial),
             ready_within: health.map_or(SHORTEST_READY, ready_within),
             needs: needs.iter().filter_map(|name| ServiceName::new(name.clone()).ok()).collect(),
             after: Vec::new(),
@@ -364,6 +366,19 @@ impl Finishing<'_> {
             },
         };
         Some(self.file(path, contents, mode.unwrap_or(usual_mode), grant.at))
+    }
+}
+
+fn restrictions(partial: &Partial) -> Restrictions {
+    let Bounds { memory_bytes, milli_cpus, pids, read_only } = &partial.bounds;
+    let named = |list: &[Said<Named>]| -> Vec<Named> { list.iter().map(|said| said.value).collect() };
+    let root = |read_only: bool| if read_only { RootAccess::ReadOnly } else { RootAccess::ReadWrite };
+    Restrictions {
+        memory_bytes: memory_bytes.as_ref().and_then(|said| said.value),
+        pids: pids.as_ref().and_then(|said| said.value),
+        milli_cpus: milli_cpus.as_ref().and_then(|said| said.value),
+        root: read_only.map(root),
+        capabilities: bounds::left(&named(&partial.cap_drop), &named(&partial.cap_add)),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::failure::{Failure, did_you_mean};
 use super::node::{Key, Kind, Node};
-use super::values::{BUILD, LITERAL_OR, LOCATED, ONE_OR_MANY, TEXT_OR};
+use super::values::{BUILD, LITERAL_OR, LOCATED, ONE_OR_MANY, QUANTITY, TEXT_OR};
 use crate::Code;
 use crate::diagnostic::{Draft, Sink, Span};
 use crate::nearest::nearest;
@@ -186,6 +186,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 (Kind::Map(_), _) => visitor.visit_newtype_struct(self),
                 (_, Some(json)) => visitor.visit_str(&json),
                 (_, None) => Err(self.expected("a text, a number, `true`, `false` or `null`")),
+            },
+            QUANTITY => match &self.node.kind {
+                Kind::Number(text) | Kind::Text { value: text, .. } => visitor.visit_str(text),
+                _ => Err(self.expected("a number or a text")),
             },
             TEXT_OR => match &self.node.kind {
                 Kind::Text { value, .. } => visitor.visit_str(value),

@@ -7,4 +7,4 @@ mod values;
 
 pub(crate) use decoder::Decoder;
 pub(crate) use node::{Key, Kind, Node, read, read_with};
-pub(crate) use values::{BUILD, Entries, Keyword, LiteralOr, Located, OneOrMany, TextOr};
+pub(crate) use values::{BUILD, Entries, Keyword, LiteralOr, Located, OneOrMany, Quantity, TextOr};

@@ -16,6 +16,7 @@ pub(crate) const BUILD: &str = "notafter::Build";
 pub(super) const LITERAL_OR: &str = "notafter::LiteralOr";
 pub(super) const LOCATED: &str = "notafter::Located";
 pub(super) const ONE_OR_MANY: &str = "notafter::OneOrMany";
+pub(super) const QUANTITY: &str = "notafter::Quantity";
 pub(super) const TEXT_OR: &str = "notafter::TextOr";
 
 /// A value and its place. One that cannot be decoded is reported, and there is none.
@@ -183,6 +184,44 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for LiteralOr<T> {
         }
 
         deserializer.deserialize_newtype_struct(LITERAL_OR, LiteralOrVisitor(PhantomData))
+    }
+}
+
+/// A number, or a text with one in it, as it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantity(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Quantity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct QuantityVisitor;
+
+        impl Visitor<'_> for QuantityVisitor {
+            type Value = Quantity;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a number or a text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Quantity, E> {
+                Ok(Quantity(text.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(QUANTITY, QuantityVisitor)
+    }
+}
+
+impl JsonSchema for Quantity {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"] })
     }
 }
 

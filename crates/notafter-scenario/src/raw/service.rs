@@ -1,7 +1,7 @@
 //! What runs.
 
 use super::{RawFiles, RawImage};
-use crate::decode::{Entries, Keyword, Located, TextOr};
+use crate::decode::{Entries, Keyword, Located, Quantity, TextOr};
 use notafter_core::{Restart, VolumeState};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +28,19 @@ pub(crate) struct RawService {
     pub(crate) scan: Option<Located<Vec<Located<String>>>>,
     /// Writable directories that outlive the process.
     pub(crate) volumes: Option<Located<Entries<RawVolume>>>,
+    /// Memory of all its processes, as in `512m`; no swap comes on top.
+    pub(crate) mem_limit: Option<Located<Quantity>>,
+    /// Processes and threads at one time.
+    #[schemars(range(min = 1, max = 4_194_304))]
+    pub(crate) pids_limit: Option<Located<i64>>,
+    /// Processors, as in `1.5`.
+    pub(crate) cpus: Option<Located<Quantity>>,
+    /// Whether it may write to volumes alone.
+    pub(crate) read_only: Option<Located<bool>>,
+    /// Capabilities that it does not hold as root, by name or `ALL`.
+    pub(crate) cap_drop: Option<Located<Vec<Located<String>>>>,
+    /// Of those that `cap_drop` names or means, what it keeps.
+    pub(crate) cap_add: Option<Located<Vec<Located<String>>>>,
     /// When it counts as ready; where nothing is said, when the image's own health check passes.
     pub(crate) ready: Option<Located<RawReady>>,
     /// Services that it depends on: start order and blast radius.

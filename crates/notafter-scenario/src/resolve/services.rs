@@ -87,6 +87,7 @@ impl Scope<'_> {
             scan: self.scan(raw.scan.as_ref()),
             volumes: self.volumes(raw.volumes.as_ref()),
             ready,
+            restrictions: self.restrictions(raw),
             ready_within,
             needs,
             after,
@@ -377,6 +378,7 @@ fn overlaid(below: Service, own: Service, raw: &RawService) -> Service {
             None => below.ready_within,
         },
         ready: own.ready.or(below.ready),
+        restrictions: own.restrictions.over(below.restrictions),
         needs: keyed(below.needs, own.needs, Clone::clone),
         after: own.after,
         restart: match &raw.restart {

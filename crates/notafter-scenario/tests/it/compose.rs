@@ -2,8 +2,8 @@
 
 use crate::base::{NOW, at};
 use notafter_core::{
-    Draft, EnvValue, ImageRef, MountedSource, ReadyProbe, Restart, Scenario, Service, ServiceName,
-    VolumeState,
+    Capability, Draft, EnvValue, ImageRef, MountedSource, ReadyProbe, Restart, Restrictions, RootAccess,
+    Scenario, Service, ServiceName, VolumeState,
 };
 use notafter_scenario::{Code, Context, Diagnostics, Entry, Files, Palette, Source, compose_draft, parse};
 use proptest::prelude::{Strategy, any, proptest};
@@ -131,10 +131,15 @@ fn a_blog_and_its_database() {
     assert!(matches!(&db.ready, Some(ReadyProbe::Exec(command)) if command[0] == "mysqladmin"));
     assert_eq!(db.ready_within, Duration::from_secs(60 + 12 * 10 + 5));
     assert_eq!(db.volumes.len(), 2);
+    let Restrictions { memory_bytes, pids, milli_cpus, root, capabilities } = &db.restrictions;
+    assert_eq!((*memory_bytes, *milli_cpus, *pids, *root), (Some(512 << 20), Some(1500), None, None));
+    let kept = [Capability::Chown, Capability::Setgid, Capability::Setuid];
+    assert_eq!(*capabilities, Some(kept.into()));
+    assert_eq!(blog.restrictions, Restrictions::default());
     assert_eq!(
         scenario.remarks,
         [
-            "db: not applied, so that it may do more here: `cap_drop` at scenarios/shop/blog.yaml:43, `deploy` at scenarios/shop/blog.yaml:44"
+            "db: not applied, so that it may do more here: `deploy.replicas` at scenarios/shop/blog.yaml:45, `stop_signal` at scenarios/shop/blog.yaml:48"
         ]
     );
     let record = serde_json::to_string(&scenario).unwrap();
@@ -172,6 +177,7 @@ fn a_stack_with_shared_blocks_configs_and_profiles() {
     assert_eq!(prometheus.volumes[0].state, VolumeState::Fresh);
     let shell = ["/bin/sh", "-c", "wget -q -O- localhost:9090/-/ready || exit 1"].map(str::to_owned);
     assert_eq!(prometheus.ready, Some(ReadyProbe::Exec(shell.to_vec())));
+    assert_eq!(prometheus.restrictions.root, Some(RootAccess::ReadOnly), "as what it extends");
     assert_eq!(grafana.user.as_deref(), Some("472"));
     assert_eq!(grafana.workdir.as_deref(), Some("/usr/share/grafana"));
     // A service that the scenario names is there whatever its profiles.
@@ -186,6 +192,8 @@ fn later_files_and_the_scenario_say_over_earlier_ones() {
 services:
   blog:
     image: ghost:6
+    mem_limit: 1g
+    pids_limit: 100
     environment: [NODE_ENV=test, MORE=1]
     volumes: [\"other:/var/lib/ghost/content\"]
     depends_on: [cache]
@@ -199,6 +207,9 @@ services:
     command: [node, index.js]
     env: { NODE_ENV: gated }
     needs: [cdn]
+    pids_limit: 50
+    read_only: true
+    cap_drop: [NET_RAW]
     stands_for: [everybody]
   cdn: { image: host, command: [sleep, inf] }";
     let text = around("[blog.yaml, over.yaml]", "blog", more);
@@ -213,11 +224,21 @@ services:
     assert_eq!(blog.volumes[0].name.as_str(), "other");
     assert_eq!(blog.restart, Restart::Always, "what the scenario does not mention holds");
     assert_eq!(blog.location.file, "scenario.yaml");
+    let Restrictions { memory_bytes, pids, milli_cpus, root, capabilities } = &blog.restrictions;
+    assert_eq!((*memory_bytes, *pids, *milli_cpus), (Some(1 << 30), Some(50), None));
+    assert_eq!(*root, Some(RootAccess::ReadOnly));
+    assert_eq!(capabilities.as_ref().map(|kept| kept.contains(&Capability::NetRaw)), Some(false));
 }
 
 /// A mistake in a Compose file: its code, the file, and the line at which it is found.
 const MISTAKES: &[(Code, &str, u32)] = &[
     (Code::BadDuration, "services:\n  a:\n    image: x\n    healthcheck: { test: t, interval: 3 }", 4),
+    (Code::BadLimit, "services:\n  a:\n    image: x\n    mem_limit: lots", 4),
+    (
+        Code::BadLimit,
+        "services:\n  a:\n    image: x\n    deploy: { resources: { limits: { cpus: \"0.001\" } } }",
+        4,
+    ),
     (
         Code::BadName,
         "services:\n  a:\n    image: x\n    networks: { n: { aliases: [b] } }\n  b: { image: x }",
@@ -251,6 +272,14 @@ const MISTAKES: &[(Code, &str, u32)] = &[
     (Code::UndefinedVolume, "services:\n  a:\n    image: x\n    volumes: [\"none:/a\"]", 4),
     (Code::UnknownKey, "services:\n  a:\n    image: x\n    enviroment: {}", 4),
     (Code::UnknownValue, "services:\n  a:\n    image: x\n    restart: sometimes", 4),
+    (Code::UnknownValue, "services:\n  a:\n    image: x\n    cap_drop: [NETRAW]", 4),
+    (
+        Code::ConflictingKeys,
+        "services:\n  a:\n    image: x\n    mem_limit: 64m\n    deploy: { resources: { limits: { memory: 65m } } }",
+        5,
+    ),
+    (Code::UnsupportedCompose, "services:\n  a:\n    image: x\n    cap_add: [SYS_ADMIN]", 4),
+    (Code::UnsupportedCompose, "services:\n  a:\n    image: x\n    cap_add: [ALL]", 4),
     (Code::UnsupportedCompose, "services:\n  a:\n    image: x\n    privileged: true", 4),
     (Code::UnsupportedCompose, "services:\n  a:\n    image: x\n    network_mode: host", 4),
     (Code::UnsupportedCompose, "include: [other.yaml]\nservices:\n  a: { image: x }", 1),

@@ -11,6 +11,7 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::BadFileName, "/etc/node/tls.pem: { chain: site }", "/etc/node/: { a/tls.pem: { chain: site } }"),
     (Code::BadFingerprint, "code: flaky", "fingerprint: 00ff"),
     (Code::BadInstant, "start: 2018-11-01T00:00:00Z", "start: 2018-11-01"),
+    (Code::BadLimit, "needs: [db]", "needs: [db]\n    mem_limit: 512 megabytes"),
     (Code::BadName, "name: base", "name: \"the base\""),
     (Code::BadPercentage, "100%", "101%"),
     (Code::BadPattern, "status: 200", "matches: '('"),

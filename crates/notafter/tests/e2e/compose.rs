@@ -14,6 +14,8 @@ services:
     build: .
     ports: [\"127.0.0.1:${PUBLISHED:-9000}:2123\"]
     mem_limit: 64m
+    read_only: true
+    hostname: box
 ";
 
 fn run(scene: &Scene, arguments: &[&str]) -> (Option<i32>, String) {
@@ -37,7 +39,7 @@ fn a_compose_file_is_gated_with_the_image_of_its_candidate() {
     for part in [
         "breaks on 2018-12-06T04:30:00Z",
         "node-port-2123 (tcp): its port takes connections",
-        "node: not applied, so that it may do more here: `mem_limit` at compose.yaml:8",
+        "node: not applied, so that it may do more here: `hostname` at compose.yaml:10",
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }

@@ -4,7 +4,7 @@ use super::check::nodes;
 use super::needs::{are_installed, or_passed_over};
 use super::scene::{Scene, shown};
 use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec};
-use notafter_core::{ClockReading, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Restrictions, ServiceName, UnixTime};
 use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -89,6 +89,28 @@ fn a_replay_in_containers_comes_out_as_told_and_leaves_nothing() {
         assert!(line.starts_with(build) && line.contains(verdict), "{text}");
     }
     nothing_is_left(runner);
+}
+
+/// The node as strict deployments run it. Where nothing but the release differs, so does the verdict.
+#[test]
+fn a_node_that_may_do_next_to_nothing_is_judged_as_any_other() {
+    if !can_use_engine() {
+        return;
+    }
+    let scene = in_workspace();
+    let strict = "  sgsn-mme:\n    user: \"4711:4711\"\n    read_only: true\n    cap_drop: [ALL]\n    mem_limit: 64m\n    \
+                  pids_limit: 32\n    cpus: 1.5\n";
+    let file = scenario(&scene);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (head, rest) = text.split_once("  sgsn-mme:  ").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    std::fs::write(&file, format!("{head}{strict}{rest}")).unwrap();
+    for (build, code) in [("1.14", 1), ("1.15.1", 0)] {
+        let candidate = format!("sgsn-mme={build}");
+        let arguments = ["gate", &file, "--candidate", &candidate, "--backend", "docker", "--quiet"];
+        let run = scene.command(&arguments).output().unwrap();
+        assert_eq!(run.status.code(), Some(code), "{}", shown(&run));
+    }
 }
 
 /// An image in the engine while the test lasts.
@@ -249,6 +271,7 @@ fn a_program_that_the_engine_puts_into_a_container_is_noticed() {
         stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     };
     sandbox.launch(&launch).unwrap();
     assert_eq!(sandbox.witnesses().unwrap().unproven, []);

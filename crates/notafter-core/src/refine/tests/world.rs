@@ -98,6 +98,7 @@ fn service(text: &str, needs: &[&str], line: u32) -> Service {
         scan: Vec::new(),
         volumes: Vec::new(),
         ready: None,
+        restrictions: Restrictions::default(),
         ready_within: Duration::from_secs(5),
         needs: needs.iter().map(|need| name(need)).collect(),
         after: Vec::new(),

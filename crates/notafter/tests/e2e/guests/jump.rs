@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use notafter_backend::{
     Backend, Embedded, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
 };
-use notafter_core::{ClockReading, Motion, Pace, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Motion, Pace, Restrictions, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -122,6 +122,7 @@ fn lives_through_jumps(guest: &Guest) {
         workdir: "/".to_owned(),
         files: vec![file],
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     });
     running.until(has_said, native.len());
     let before = running.second();

@@ -6,7 +6,7 @@ use crate::needs::{can_run_with, repository};
 use notafter_backend::{Backend, Embedded, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec};
 use notafter_core::{
     ClockReading, CredentialName, CredentialSpec, Decision, FindingCode, GeneratedX509, KeyAlgorithm, Motion,
-    Outcome, Pace, ScenarioName, ServiceName, SourceLocation, UnixTime, X509Issuer,
+    Outcome, Pace, Restrictions, ScenarioName, ServiceName, SourceLocation, UnixTime, X509Issuer,
 };
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -147,6 +147,7 @@ impl Running {
                 },
             ],
             volumes: Vec::new(),
+            restrictions: Restrictions::default(),
         };
         sandbox.launch(&launch).unwrap();
         let mut running = Self { sandbox, service };

@@ -3,7 +3,7 @@
 
 use crate::needs::{can_run_with, repository};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{ClockReading, Motion, Pace, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Motion, Pace, Restrictions, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -59,6 +59,7 @@ fn launch(service: &ServiceName, jobs: &Path, command: &[&str]) -> LaunchSpec {
         stop_signal: None,
         files: Vec::new(),
         volumes: Vec::new(),
+        restrictions: Restrictions::default(),
     }
 }
 

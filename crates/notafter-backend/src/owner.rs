@@ -1,21 +1,19 @@
-//! Whose a container is, so that others can tell whether its owner is dead.
+//! Whose something is that outlives a killed run, a container or a control group, so that others can tell whether its
+//! owner is dead.
 
 use crate::traces::pid_namespace;
 use notafter_sys::processes::started;
 use std::io;
 
-/// The label that every container carries.
-pub(super) const LABEL: &str = "notafter.owner";
-
-/// This process, as the value of that label.
-pub(super) fn this_process() -> io::Result<String> {
+/// This process.
+pub(crate) fn this_process() -> io::Result<String> {
     let pid = std::process::id();
     let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
     Ok(format!("{}-{pid}-{start}", pid_namespace()?))
 }
 
 /// Whether the owner was a process of this pid namespace and is gone.
-pub(super) fn is_dead(owner: &str) -> bool {
+pub(crate) fn is_dead(owner: &str) -> bool {
     let fields: Vec<&str> = owner.split('-').collect();
     let [namespace, pid, start] = fields[..] else { return false };
     let here = pid_namespace().is_ok_and(|here| here == namespace);
