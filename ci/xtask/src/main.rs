@@ -36,6 +36,9 @@ enum Chore {
         /// Repeats the moments of an earlier run.
         #[arg(long)]
         seed: Option<u64>,
+        /// Disturb gates in containers, each with another beside it; needs root and an engine
+        #[arg(long, conflicts_with = "without_namespaces")]
+        engine: bool,
         /// Disturb gates that run with `--isolation none`; needs root
         #[arg(long)]
         without_namespaces: bool,
@@ -134,8 +137,13 @@ fn run(arguments: &Arguments) -> Result<()> {
                 Some(Measured::Scan) => bench::run_scan(&root, recording),
             }
         }
-        Chore::Chaos { kills, seed, without_namespaces } => {
-            chaos::chore(&root, *kills, *seed, if *without_namespaces { "none" } else { "namespaces" })
+        Chore::Chaos { kills, seed, engine, without_namespaces } => {
+            let ground = match (engine, without_namespaces) {
+                (true, _) => chaos::Ground::Containers,
+                (false, true) => chaos::Ground::Machine,
+                (false, false) => chaos::Ground::Namespaces,
+            };
+            chaos::chore(&root, *kills, *seed, ground)
         }
         Chore::Ci { list: true } => {
             printer::text(&ci::describe(&ci::steps(&ci::Tools::detect())));

@@ -1,6 +1,6 @@
 //! The command: builds the tool, disturbs the scenario of the tests, prints a table.
 
-use super::{Chaos, Summary, run};
+use super::{Chaos, Ground, Summary, run};
 use crate::bench::Table;
 use crate::printer;
 use anyhow::{Context, Result, bail};
@@ -8,11 +8,11 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::process::Command;
 
-/// Kills parts of a gate, which runs with `--isolation` as told, `kills` times, and prints what came of it. Without a seed one is drawn; it is printed.
+/// Kills parts of a gate `kills` times, and prints what came of it. Without a seed one is drawn; it is printed.
 ///
 /// # Errors
 /// As [`run`], and when the tool cannot be built.
-pub fn chore(root: &Path, kills: u32, seed: Option<u64>, isolation: &'static str) -> Result<()> {
+pub fn chore(root: &Path, kills: u32, seed: Option<u64>, ground: Ground) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "notafter", "--bin", "notafter"];
     let built =
         Command::new("cargo").args(build).current_dir(root).status().context("failed to run cargo")?;
@@ -23,9 +23,9 @@ pub fn chore(root: &Path, kills: u32, seed: Option<u64>, isolation: &'static str
     let scratch = std::env::temp_dir().join(format!("notafter-chaos-{}", std::process::id()));
     let chaos = Chaos {
         notafter: here.with_file_name("notafter"),
-        scenario: root.join("fixtures/scenarios/chaos.yaml"),
+        scenarios: root.join("fixtures/scenarios"),
         scratch: scratch.clone(),
-        isolation,
+        ground,
         kills,
         seed: seed.unwrap_or_else(|| RandomState::new().build_hasher().finish()),
     };

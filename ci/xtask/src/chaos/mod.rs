@@ -4,6 +4,7 @@
 //! the processes alive that it expects to be gone afterwards.
 
 mod chore;
+mod ground;
 mod kill;
 mod processes;
 pub(crate) mod random;
@@ -11,6 +12,7 @@ mod round;
 mod run;
 
 pub use chore::chore;
+pub use ground::Ground;
 pub use kill::Kill;
 pub use round::Ended;
 pub use run::{Chaos, Summary, run};

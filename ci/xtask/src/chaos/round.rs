@@ -1,7 +1,7 @@
 //! One round: a run, a moment, a kill, and a look at what is left.
 
-use super::Kill;
 use super::processes::{Traces, is_alive};
+use super::{Ground, Kill};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, kill_process};
@@ -12,8 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How long anything may be left.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the way out of a run takes on which it can no longer hear a signal.
 const EXITS: Duration = Duration::from_millis(20);
 /// How long a run may go on that has lost a part of itself.
@@ -39,7 +37,9 @@ pub enum Ended {
 pub(super) struct Round<'a> {
     pub(super) notafter: &'a Path,
     pub(super) scenario: &'a Path,
-    pub(super) isolation: &'a str,
+    pub(super) ground: Ground,
+    /// What `${TREE}` names.
+    pub(super) tree: &'a Path,
     /// A directory of this round's own.
     pub(super) directory: PathBuf,
     /// A number that the services carry in their command lines.
@@ -50,7 +50,7 @@ impl Round<'_> {
     /// Lets the run end by itself; how long that takes.
     pub(super) fn undisturbed(&self) -> Result<Duration> {
         let watch = Stopwatch::start();
-        let mut child = self.start()?;
+        let mut child = self.start(&self.directory, &self.marker)?;
         let status = child.wait()?;
         match status.code() {
             Some(0) => Ok(watch.elapsed()),
@@ -58,26 +58,42 @@ impl Round<'_> {
         }
     }
 
-    fn start(&self) -> Result<Child> {
-        fs::create_dir_all(&self.directory).context("failed to make a directory for the round")?;
+    fn start(&self, temporary: &Path, marker: &str) -> Result<Child> {
+        fs::create_dir_all(temporary).context("failed to make a directory for the round")?;
         let mut command = Command::new(self.notafter);
-        command.arg("gate").arg(self.scenario).args(["--quiet", "--isolation", self.isolation]);
-        command.env("MARKER", &self.marker);
-        command.env("TMPDIR", &self.directory).stdin(Stdio::null()).stdout(Stdio::null());
+        command.arg("gate").arg(self.scenario).arg("--quiet").args(self.ground.arguments());
+        command.env("MARKER", marker).env("TREE", self.tree);
+        command.env("TMPDIR", temporary).stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(Stdio::null()).spawn().context("failed to start the gate")
     }
 
     /// Disturbs the run as `kill` says, `after` its start or as soon after as there is something to kill.
     pub(super) fn disturbed(&self, kill: Kill, after: Duration, pick: u64) -> Result<Ended> {
-        let machine = Machine::look()?;
-        let mut child = self.start()?;
-        let ended = self.disturb(&mut child, kill, after, pick, &machine);
+        let machine = match self.ground {
+            // Others may use the engine, and their containers come and go.
+            Ground::Containers => None,
+            Ground::Machine | Ground::Namespaces => Some(Machine::look()?),
+        };
+        let mut neighbour = match self.ground {
+            Ground::Containers => {
+                let directory = self.directory.with_extension("neighbour");
+                Some(self.start(&directory, &format!("{}0", self.marker))?)
+            }
+            Ground::Machine | Ground::Namespaces => None,
+        };
+        let mut child = self.start(&self.directory, &self.marker)?;
+        let ended = self.disturb(&mut child, kill, after, pick, machine.as_ref());
         if ended.is_err() {
             // Only a failure of the chore itself leaves it running; nobody waits for it any more.
             let _ = child.kill();
             let _ = child.wait();
         }
-        ended
+        match neighbour.as_mut().map(Child::wait).transpose()? {
+            Some(status) if !status.success() && ended.is_ok() => {
+                Ok(Ended::Wrong(format!("{kill} after {after:?}: the gate beside it ended with {status}")))
+            }
+            _ => ended,
+        }
     }
 
     fn disturb(
@@ -86,7 +102,7 @@ impl Round<'_> {
         kill: Kill,
         after: Duration,
         pick: u64,
-        machine: &Machine,
+        machine: Option<&Machine>,
     ) -> Result<Ended> {
         let runner = i32::try_from(child.id()).context("a process id")?;
         let mut traces = Traces::default();
@@ -97,6 +113,7 @@ impl Round<'_> {
             }
             let (keepers, inits) = traces.note(runner);
             if watch.elapsed() >= after {
+                let inits = [inits, self.ground.inits(kill, runner)?].concat();
                 let targets = match kill {
                     Kill::Init => inits,
                     Kill::Keeper => keepers,
@@ -127,11 +144,12 @@ impl Round<'_> {
         loop {
             let mut left = traces.left(runner, &self.marker);
             left.extend(self.files()?);
-            left.extend(machine.changes()?);
+            left.extend(machine.map_or(Ok(Vec::new()), Machine::changes)?);
+            left.extend(self.ground.left(runner)?);
             if left.is_empty() {
                 return Ok(Ended::Clean { code, cleared: hit.elapsed() });
             }
-            if hit.elapsed() > PATIENCE {
+            if hit.elapsed() > self.ground.patience() {
                 let seen = traces.seen();
                 return Ok(Ended::Wrong(format!(
                     "{kill} after {after:?}: of {} processes in {} namespaces is left: {}",
@@ -145,7 +163,7 @@ impl Round<'_> {
     }
 
     fn wait(&self, child: &mut Child, kill: Kill, hit: Stopwatch) -> Result<ExitStatus> {
-        let limit = if matches!(kill, Kill::Init | Kill::Keeper) { LONGEST } else { PATIENCE };
+        let limit = if matches!(kill, Kill::Init | Kill::Keeper) { LONGEST } else { self.ground.patience() };
         loop {
             if let Some(status) = child.try_wait()? {
                 return Ok(status);

@@ -2,7 +2,7 @@
 
 use super::random::Random;
 use super::round::Round;
-use super::{Ended, Kill};
+use super::{Ended, Ground, Kill};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ const MOST_MISSES: u32 = 20;
 pub struct Chaos {
     /// The tool.
     pub notafter: PathBuf,
-    /// A scenario that is allowed when nothing disturbs it, and whose services name `${MARKER}`.
-    pub scenario: PathBuf,
+    /// Where scenarios lie that are allowed when nothing disturbs them, and whose services name `${MARKER}`.
+    pub scenarios: PathBuf,
     /// An empty directory.
     pub scratch: PathBuf,
-    /// What the tool is told as `--isolation`.
-    pub isolation: &'static str,
+    /// On what services stand.
+    pub ground: Ground,
     /// How many kills must hit.
     pub kills: u32,
     /// Where the random numbers start.
@@ -47,12 +47,16 @@ pub struct Summary {
 pub fn run(chaos: &Chaos, tell: &mut dyn FnMut(&str)) -> Result<Summary> {
     let mut random = Random::from_seed(chaos.seed);
     let mut number = 0_u32;
+    let scenario = chaos.scenarios.join(chaos.ground.scenario());
+    let tree = chaos.scratch.join("tree");
+    chaos.ground.make_tree(&tree)?;
     let mut round = || {
         number += 1;
         Round {
             notafter: &chaos.notafter,
-            scenario: &chaos.scenario,
-            isolation: chaos.isolation,
+            scenario: &scenario,
+            ground: chaos.ground,
+            tree: &tree,
             directory: chaos.scratch.join(format!("round-{number}")),
             marker: format!("9{:07}{number:05}", std::process::id()),
         }
