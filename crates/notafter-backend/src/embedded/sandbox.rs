@@ -1,4 +1,5 @@
 //! One sandbox, as the runner holds it.
+//! size: every request of the contract is a few lines of one conversation with keeper and inits, over one state.
 
 use super::addresses::{assign, resolve};
 use super::arbiter::Arbiter;
