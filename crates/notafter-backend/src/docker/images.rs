@@ -3,8 +3,9 @@
 
 use super::client::Client;
 use super::laid;
-use crate::wire::Machine;
-use crate::{Bind, Error, RootTree};
+use crate::wire::{Host, Lease, Machine};
+use crate::{Bind, Error, LaunchSpec, RootTree};
+use notafter_core::RootAccess;
 use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,9 +24,9 @@ struct Content {
 #[derive(Debug)]
 pub(crate) struct Images {
     client: Client,
-    pub(crate) socket: PathBuf,
-    pub(crate) owner: String,
-    pub(crate) machine: Machine,
+    socket: PathBuf,
+    owner: String,
+    machine: Machine,
     made: Mutex<Vec<(Content, String)>>,
 }
 
@@ -34,24 +35,29 @@ impl Images {
         Arc::new(Self { client, socket, owner, machine, made: Mutex::default() })
     }
 
-    /// The version of the engine's API.
-    pub(crate) fn api(&self) -> (usize, usize) {
-        self.client.version()
+    /// What a keeper of containers is told: who is to be known in their network, and where throw-away data may lie.
+    pub(crate) fn lease(&self, hosts: &[Host], disk: &Path) -> Result<Lease, Error> {
+        let bare = Content { root: RootTree::Empty, binds: Vec::new(), sealed: None };
+        Ok(Lease {
+            socket: self.socket.clone(),
+            api: self.client.version(),
+            owner: self.owner.clone(),
+            bare_image: self.made(bare)?,
+            machine: self.machine,
+            hosts: hosts.to_vec(),
+            disk: disk.to_owned(),
+        })
     }
 
-    /// The id of the image of `root` and the files beside it.
-    pub(crate) fn of(&self, root: &RootTree, binds: &[Bind]) -> Result<String, Error> {
-        self.made(Content { root: root.clone(), binds: binds.to_vec(), sealed: None })
-    }
-
-    /// The same for a container whose root tree is read-only: with links to where `files` will lie.
-    pub(crate) fn sealed(
-        &self,
-        root: &RootTree,
-        binds: &[Bind],
-        files: Vec<String>,
-    ) -> Result<String, Error> {
-        self.made(Content { root: root.clone(), binds: binds.to_vec(), sealed: Some(files) })
+    /// The id of the image of a service: its root tree and the files beside it, and where that will be read-only, links
+    /// to where the scenario's files will lie.
+    pub(crate) fn of(&self, spec: &LaunchSpec) -> Result<String, Error> {
+        let files = || spec.files.iter().map(|file| file.path.clone()).collect();
+        let sealed = match spec.restrictions.root() {
+            RootAccess::ReadOnly => Some(files()),
+            RootAccess::ReadWrite => None,
+        };
+        self.made(Content { root: spec.root.clone(), binds: spec.binds.clone(), sealed })
     }
 
     fn made(&self, content: Content) -> Result<String, Error> {

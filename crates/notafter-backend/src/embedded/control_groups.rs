@@ -162,7 +162,9 @@ impl ControlGroups {
         for place in places {
             sweep(place);
             let directory = place.join(name);
-            made = fs::create_dir(&directory);
+            made = fs::create_dir(&directory).map_err(|error| {
+                io::Error::new(error.kind(), format!("no group can be made in {}: {error}", place.display()))
+            });
             if made.is_ok() {
                 self.directories.push(directory.clone());
                 made = controllers.iter().try_for_each(|controller| {

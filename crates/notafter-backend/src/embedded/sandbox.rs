@@ -1,5 +1,4 @@
 //! One sandbox, as the runner holds it.
-//! size: every request of the contract is a few lines of one conversation with keeper and inits, over one state.
 
 use super::addresses::{assign, resolve};
 use super::arbiter::Arbiter;
@@ -12,20 +11,19 @@ use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
 use crate::docker::Images;
 use crate::traces::raze_abandoned;
-use crate::wire::{Host, KeeperReply, KeeperRequest, Lease, Luggage, NoConnection, Premises, Tree};
+use crate::wire::{Host, KeeperReply, KeeperRequest, Luggage, NoConnection, Premises, Tree};
 use crate::{
     ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory, RootTree,
     Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Replacement, RootAccess, ServiceName, UnixTime,
-    WitnessBasis,
+    ClockReading, ClockWitness, Isolation, Motion, Replacement, ServiceName, UnixTime, WitnessBasis,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +103,7 @@ impl EmbeddedSandbox {
             Place::Machine => Some(Tenancy::begin(spec.scratch.as_deref())?),
         };
         let premises = match (&place, &tenancy) {
-            (Place::Containers(images), _) => Premises::Containers(lease(images, &hosts, &disk)?),
+            (Place::Containers(images), _) => Premises::Containers(images.lease(&hosts, &disk)?),
             (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
             (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
         };
@@ -249,19 +247,6 @@ impl EmbeddedSandbox {
     }
 }
 
-/// What a keeper of containers is told.
-fn lease(images: &Images, hosts: &[Host], disk: &Path) -> Result<Lease, Error> {
-    Ok(Lease {
-        socket: images.socket.clone(),
-        api: images.api(),
-        owner: images.owner.clone(),
-        bare_image: images.of(&RootTree::Empty, &[])?,
-        machine: images.machine,
-        hosts: hosts.to_vec(),
-        disk: disk.to_owned(),
-    })
-}
-
 impl Sandbox for EmbeddedSandbox {
     fn launch(&mut self, spec: &LaunchSpec) -> Result<(), Error> {
         if self.services.contains_key(&spec.service) {
@@ -290,14 +275,7 @@ impl Sandbox for EmbeddedSandbox {
                 RootTree::Empty | RootTree::Host => None,
                 RootTree::Tree(path) => Some(path.clone()),
             };
-            let id = match spec.restrictions.root() {
-                RootAccess::ReadOnly => {
-                    let files = spec.files.iter().map(|file| file.path.clone()).collect();
-                    images.sealed(&spec.root, &spec.binds, files)?
-                }
-                RootAccess::ReadWrite => images.of(&spec.root, &spec.binds)?,
-            };
-            blueprint.tree = Tree::Image { id, tree };
+            blueprint.tree = Tree::Image { id: images.of(spec)?, tree };
             blueprint.binds.clear();
         }
         let clock = match &self.timepiece {

@@ -5,7 +5,7 @@ use notafter_backend::{
     Bind, ConnectFailure, Error, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, ServiceState,
     StopReason, VolumeContent, VolumeMount,
 };
-use notafter_core::{Motion, Replacement, VolumeName, VolumeState};
+use notafter_core::{Motion, Replacement, Restrictions, RootAccess, VolumeName, VolumeState};
 use std::io::Read;
 use std::time::Duration;
 
@@ -206,6 +206,14 @@ fn a_restart_keeps_carried_volumes() {
 
 /// Whether the same file is still there, and whether one that was opened before sees the change, tells the ways apart.
 fn files_are_replaced() {
+    // From outside, so that a service which may write to nothing sees it all the same.
+    for (uid, root) in [(33, RootAccess::ReadWrite), (0, RootAccess::ReadOnly)] {
+        files_are_replaced_in(uid, root);
+    }
+}
+
+fn files_are_replaced_in(uid: u32, root: RootAccess) {
+    let restrictions = Restrictions { root: Some(root), ..Restrictions::default() };
     let mut sandbox = sandbox(&["a"]);
     for (replacement, layout, same_file) in [
         (Replacement::Rename, FileLayout::Plain, false),
@@ -221,7 +229,12 @@ fn files_are_replaced() {
                 layout,
             })
         };
-        let spec = LaunchSpec { files: files("old").to_vec(), user: Some("33:33".to_owned()), ..idle("a") };
+        let spec = LaunchSpec {
+            files: files("old").to_vec(),
+            user: Some(format!("{uid}:{uid}")),
+            restrictions: restrictions.clone(),
+            ..idle("a")
+        };
         sandbox.launch(&spec).unwrap();
         let inode = "stat -L -c %i /etc/node/tls/tls.crt";
         let before = run(&mut *sandbox, "a", inode).1;
@@ -232,10 +245,13 @@ fn files_are_replaced() {
                 "a",
                 "cd /etc/node/tls && cat tls.crt tls.key && stat -L -c '%a %u' tls.key",
             );
-            let expected = format!("{contents} tls.crt\n{contents} tls.key\n440 33\n");
+            let expected = format!("{contents} tls.crt\n{contents} tls.key\n440 {uid}\n");
             assert_eq!((code, shown), (0, expected), "{replacement}");
         }
         assert_eq!(before == run(&mut *sandbox, "a", inode).1, same_file, "{replacement}");
+        let (code, shown) = run(&mut *sandbox, "a", "echo own > /etc/node/tls/tls.crt");
+        assert!(code != 0, "{uid} could write: {shown}");
+        assert_eq!(shown.contains("Read-only"), root == RootAccess::ReadOnly, "{shown}");
     }
     let missing = FileSpec {
         path: "/etc/node/none".to_owned(),
