@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 
 const AT_SYSINFO_EHDR: u64 = 33;
+/// Of a thread that ends (include/linux/sched.h).
+const PF_EXITING: u32 = 4;
 
 fn read_bounded(path: &str, limit: u64) -> io::Result<Vec<u8>> {
     // The kernel makes most of these files anew for each read: one is enough for most.
@@ -194,9 +196,30 @@ fn parse_cpu_times(stat: &str) -> Option<[i64; 4]> {
     Some(times)
 }
 
-/// Whether a process exists and has not ended.
+/// Whether a process exists and has not ended: whether any of its threads may still run.
 pub(crate) fn is_alive(pid: i32) -> bool {
-    state(pid, pid).is_some_and(|(state, _)| !"ZX".contains(state))
+    living_thread(pid).is_some()
+}
+
+/// A thread of a process that may still run, the first one where that does; it shows what the process maps. A process
+/// goes on without its first thread; and one that is on its way out has no memory any more, for as long as it takes to
+/// give it back.
+pub(crate) fn living_thread(pid: i32) -> Option<i32> {
+    let lives = |tid: &i32| {
+        let stat = read_text(&format!("/proc/{pid}/task/{tid}/stat")).unwrap_or_default();
+        may_run(&stat).unwrap_or(false)
+    };
+    Some(pid).filter(lives).or_else(|| threads(pid).ok()?.into_iter().find(lives))
+}
+
+/// Whether the thread with this `stat` may ever run a program again: it is neither dead nor past the beginning of its
+/// exit, where the kernel sets PF_EXITING for good (kernel/exit.c, `do_exit`).
+fn may_run(stat: &str) -> Option<bool> {
+    // State and flags are the third and the ninth field, the name before them may hold anything (proc_pid_stat(5)).
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let state = fields.next()?;
+    let flags: u32 = fields.nth(5)?.parse().ok()?;
+    Some(!matches!(state, "Z" | "X" | "x") && flags & PF_EXITING == 0)
 }
 
 #[cfg(test)]
@@ -214,6 +237,18 @@ mod tests {
         );
         assert_eq!(parse_timers(text, 10).unwrap().notify, Notify::Nobody);
         assert_eq!(parse_timers(text, 0), None);
+    }
+
+    #[test]
+    fn threads_that_end_run_no_more() {
+        for (stat, runs) in [
+            ("7 (a) R) S 1 7 7 0 -1 4194560 100 0", Some(true)),
+            ("7 (a) R 1 7 7 0 -1 4194564 100 0", Some(false)),
+            ("7 (a) Z 1 7 7 0 -1 4194560 100 0", Some(false)),
+            ("7 (a) R 1 7", None),
+        ] {
+            assert_eq!(may_run(stat), runs, "{stat}");
+        }
     }
 
     #[test]

@@ -39,22 +39,18 @@ impl Sweep {
         Ok(Self { vdso: PatchedVdso::of_this_kernel()? })
     }
 
-    /// Looks at the process `pid`, an id of the caller's pid namespace. None where it is no longer there or a
-    /// zombie, for which there is no time any more.
+    /// Looks at the process `pid`, an id of the caller's pid namespace. None where it is no longer there, a zombie, or
+    /// so far on its way out that nothing of it runs any more: there is no time for it. One that ends by itself was
+    /// looked at by its supervisor before.
     ///
     /// # Errors
     /// [`Gap`]. A process that is just being started shows gaps for a moment: look again before believing it.
     pub fn look(&self, pid: i32, page: &ClockPage) -> Option<Result<(), Gap>> {
-        let gone = |error: &io::Error| {
-            matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT))
-                || error.kind() == io::ErrorKind::NotFound
-        };
-        if !guest::is_alive(pid) {
-            return None;
-        }
-        match self.inspect(pid, page) {
+        let tid = guest::living_thread(pid)?;
+        match self.inspect(tid, page) {
             Ok(result) => Some(result),
-            Err(error) if gone(&error) && !guest::is_alive(pid) => None,
+            // Whatever it is that cannot be looked at, it does not run.
+            Err(_) if !guest::is_alive(pid) => None,
             Err(error) => Some(Err(Gap::Opaque(error.to_string()))),
         }
     }
@@ -93,6 +89,57 @@ pub(crate) fn has_page(tid: i32, page: (u64, u64)) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
+    /// A process of Python that says when it is ready, and goes on when it hears a line.
+    fn python(program: &str) -> std::process::Child {
+        let mut child = Command::new("python3")
+            .args(["-c", &format!("import os, sys, threading, ctypes\n{program}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut ready = [0; 6];
+        child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+        child
+    }
+
+    const READY: &str = "print('ready', flush=True)\nsys.stdin.readline()\n";
+
+    #[test]
+    fn a_process_that_gives_its_memory_back_at_its_end_is_gone() {
+        let page = ClockPage::held_at(notafter_core::UnixTime::clamped(0)).unwrap();
+        let sweep = Sweep::new().unwrap();
+        // Giving this much back takes the kernel many looks.
+        let mut child = python(&format!("held = b'x' * (256 << 20)\n{READY}os._exit(0)"));
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(matches!(sweep.look(pid, &page), Some(Err(_))));
+        child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+        while let Some(look) = sweep.look(pid, &page) {
+            assert!(!matches!(look, Err(Gap::Opaque(_))), "{look:?}");
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_without_its_first_thread_is_looked_at() {
+        let page = ClockPage::held_at(notafter_core::UnixTime::clamped(0)).unwrap();
+        let sweep = Sweep::new().unwrap();
+        let program = "threading.Thread(target=lambda: (sys.stdin.readline(), os._exit(0))).start()\n\
+                       print('ready', flush=True)\nctypes.CDLL(None).syscall(60, 0)";
+        let mut child = python(program);
+        let pid = i32::try_from(child.id()).unwrap();
+        // Its first thread may take a moment to its end.
+        while guest::living_thread(pid) == Some(pid) {
+            std::thread::yield_now();
+        }
+        let look = sweep.look(pid, &page);
+        assert!(matches!(look, Some(Err(Gap::NoFilter | Gap::OtherVdso))), "{look:?}");
+        child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
+        child.wait().unwrap();
+        assert_eq!(sweep.look(pid, &page), None);
+    }
 
     #[test]
     fn a_process_that_was_not_started_under_the_clock_shows_gaps() {
