@@ -41,11 +41,13 @@ pub enum ImageRef {
         /// Binary target.
         bin: String,
     },
+    /// An image of a registry, `docker://REFERENCE`.
+    Docker(ImageName),
     /// An image of the container engine of this machine, `docker-daemon:REFERENCE`.
     DockerDaemon(ImageName),
     /// The machine's own file system under a throw-away overlay.
     Host,
-    /// An image by its reference alone, wherever it is found; so far the container engine of this machine is asked.
+    /// An image by its reference alone: of the container engine of this machine, or else of the registry that it names.
     Reference(ImageName),
     /// An unpacked tree, or a tar of one; relative paths start at the scenario's directory.
     Rootfs(PathBuf),
@@ -94,7 +96,7 @@ impl ImageRef {
     /// Whether what it leads to says itself what runs in it.
     #[must_use]
     pub fn has_configuration(&self) -> bool {
-        matches!(self, Self::DockerDaemon(_) | Self::Reference(_) | Self::Stored { .. })
+        matches!(self, Self::Docker(_) | Self::DockerDaemon(_) | Self::Reference(_) | Self::Stored { .. })
     }
 }
 
@@ -103,6 +105,7 @@ impl fmt::Display for ImageRef {
         match self {
             Self::Binary(path) => write!(formatter, "binary:{}", path.display()),
             Self::Cargo { package, bin } => write!(formatter, "cargo:{package}/{bin}"),
+            Self::Docker(name) => write!(formatter, "docker://{name}"),
             Self::DockerDaemon(name) => write!(formatter, "docker-daemon:{name}"),
             Self::Host => formatter.write_str("host"),
             Self::Reference(name) => name.fmt(formatter),

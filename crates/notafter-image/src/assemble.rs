@@ -2,6 +2,7 @@
 //! at once, over the same blobs.
 
 use crate::digest::{Digest, Hashing};
+use crate::stored::blob_path;
 use crate::{Identity, ImageConfig};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
@@ -253,19 +254,15 @@ impl Part {
         let digest = Hashing::sha256(&file).finish()?;
         let len = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
-        Ok((digest.clone(), Self { path: blob(&digest), len, bytes: Box::new(file) }))
+        Ok((digest.clone(), Self { path: blob_path(&digest), len, bytes: Box::new(file) }))
     }
 
     fn of_json(value: &Value) -> (Digest, Self) {
         let text = value.to_string().into_bytes();
         let digest = Digest::of(&text);
         let len = text.len() as u64;
-        (digest.clone(), Self { path: blob(&digest), len, bytes: Box::new(io::Cursor::new(text)) })
+        (digest.clone(), Self { path: blob_path(&digest), len, bytes: Box::new(io::Cursor::new(text)) })
     }
-}
-
-fn blob(digest: &Digest) -> String {
-    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
 fn descriptor(media_type: &str, digest: &Digest, len: u64) -> Value {

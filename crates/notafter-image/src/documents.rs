@@ -11,6 +11,8 @@ pub(crate) struct Descriptor {
     #[serde(default)]
     pub(crate) media_type: String,
     pub(crate) digest: String,
+    /// In bytes.
+    pub(crate) size: Option<u64>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) annotations: BTreeMap<String, String>,
     pub(crate) platform: Option<Platform>,

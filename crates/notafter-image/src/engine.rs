@@ -10,8 +10,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Most bytes of an exported image.
-const MAX_EXPORT_BYTES: u64 = 32 << 30;
+/// Most bytes of an image on its way.
+pub(crate) const MAX_EXPORT_BYTES: u64 = 32 << 30;
 
 /// A container engine, as far as its images are concerned.
 pub trait Engine: fmt::Debug {

@@ -1,5 +1,6 @@
 //! Why an image cannot be had.
 
+use crate::Failure;
 use notafter_core::ImageRef;
 use std::io;
 use std::path::PathBuf;
@@ -73,8 +74,8 @@ pub enum Error {
     },
     /// No container engine answers.
     #[error(
-        "{image}: it is looked for in the container engine of this machine alone, and none answers at {place}; `docker save` \
-         it where it is, and name the file: docker-archive:FILE"
+        "{image}: it is looked for in the container engine of this machine alone, and none answers at {place}; pull it from \
+         its registry (docker://NAME), or name a file: docker-archive:FILE"
     )]
     NoEngine {
         /// The image.
@@ -103,14 +104,27 @@ pub enum Error {
     },
     /// The engine has no image of that name.
     #[error(
-        "{image}: the container engine at {place} has no image of that name, and registries are not asked; `docker pull` it, \
-         or name a file: docker-archive:FILE"
+        "{image}: the container engine at {place} has no image of that name; `docker pull` it, pull it from its registry \
+         (docker://NAME), or name a file: docker-archive:FILE"
     )]
     NotInEngine {
         /// The image.
         image: ImageRef,
         /// Where the engine answers.
         place: String,
+    },
+    /// A registry does not give it.
+    #[error("{image}: cannot be pulled from the registry {registry}{}", asked(because.as_deref()))]
+    NotPulled {
+        /// The image.
+        image: ImageRef,
+        /// The registry.
+        registry: String,
+        /// Why it was asked, where the image could have come from elsewhere.
+        because: Option<String>,
+        /// What went wrong.
+        #[source]
+        source: Box<Failure>,
     },
     /// The image runs on other machines.
     #[error("{image} is made for {made_for}, and this machine runs {here}")]
@@ -170,11 +184,16 @@ impl Error {
             | Self::NoSuchImage { image, .. }
             | Self::NotAnArchive { image, .. }
             | Self::NotInEngine { image, .. }
+            | Self::NotPulled { image, .. }
             | Self::OtherPlatform { image, .. }
             | Self::TooLarge { image, .. }
             | Self::UnsafeEntry { image, .. } => std::slice::from_ref(image),
         }
     }
+}
+
+fn asked(because: Option<&str>) -> String {
+    because.map_or_else(String::new, |reason| format!(", which was asked because {reason}"))
 }
 
 fn choice(wanted: Option<&str>, names: &[String]) -> String {

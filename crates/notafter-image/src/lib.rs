@@ -1,5 +1,7 @@
 //! Root trees of images: cargo builds, stored images with layers, unpacked trees and tars, the host.
 //!
+//! Images come from files, from a container engine and from registries.
+//!
 //! The runner resolves every image of a scenario once, before any case; back ends and the inventory take it from
 //! there.
 //!
@@ -20,6 +22,7 @@ mod error;
 mod image;
 mod inside;
 mod recognised;
+mod registry;
 mod resolver;
 mod store;
 mod stored;
@@ -36,4 +39,5 @@ pub use engine::Engine;
 pub use error::Error;
 pub use image::{Bind, Identity, Image, RootTree};
 pub use recognised::{Recognised, recognise};
+pub use registry::{Failure, Registries};
 pub use resolver::Resolver;

@@ -3,6 +3,7 @@
 use crate::cache::{self, Kind};
 use crate::cargo::{self, Target};
 use crate::elf::{self, Linkage};
+use crate::registry::{self, Place, Registries, Wanted};
 use crate::unpacking::{Limits, Unpacking};
 use crate::{Bind, Engine, Error, Identity, Image, ImageConfig, RootTree, engine, stored};
 use notafter_core::{ImageName, ImageRef, Transport};
@@ -14,25 +15,48 @@ use std::path::{Path, PathBuf};
 pub struct Resolver {
     cache: Option<PathBuf>,
     engine: Option<Box<dyn Engine>>,
+    registries: Option<Registries>,
 }
 
 impl Resolver {
     /// Keeps unpacked archives in `$XDG_CACHE_HOME/notafter`, or `~/.cache/notafter`.
     #[must_use]
     pub fn from_environment() -> Self {
-        Self { cache: cache::usual_place(), engine: None }
+        Self { cache: cache::usual_place(), engine: None, registries: None }
     }
 
     /// Keeps unpacked archives below `cache`.
     #[must_use]
     pub fn with_cache(cache: PathBuf) -> Self {
-        Self { cache: Some(cache), engine: None }
+        Self { cache: Some(cache), engine: None, registries: None }
     }
 
     /// Looks into `engine` for images that are known by a reference; without one they cannot be had.
     #[must_use]
     pub fn with_engine(self, engine: Box<dyn Engine>) -> Self {
         Self { engine: Some(engine), ..self }
+    }
+
+    /// Asks registries for images that are theirs, and for those that no engine has; without this none is asked.
+    #[must_use]
+    pub fn with_registries(self, registries: Registries) -> Self {
+        Self { registries: Some(registries), ..self }
+    }
+
+    /// Pulls `name` as a directory in the OCI image layout, into the empty directory `into`.
+    ///
+    /// # Errors
+    /// Where the registry does not give it.
+    pub fn pull_layout(
+        &self,
+        name: &ImageName,
+        into: &Path,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<(), Error> {
+        let image = ImageRef::Docker(name.clone());
+        let (registries, place) = self.registry_of(&image, name)?;
+        let wanted = Wanted { image: &image, place: &place, because: None };
+        registry::write_layout(registries, wanted, into, on_line)
     }
 
     /// Resolves every reference, in the same order; relative paths start at `directory`, and the Cargo workspace is
@@ -55,13 +79,20 @@ impl Resolver {
                 return Err(Error::Missing { image: reference.clone(), path: directory.join(path) });
             }
         }
-        let mut exported = Vec::new();
+        let mut fetched = Vec::new();
         for reference in references {
-            if let ImageRef::DockerDaemon(name) | ImageRef::Reference(name) = reference {
-                exported.push(self.of_engine(reference, name, on_line)?);
+            match reference {
+                ImageRef::Docker(name) => fetched.push(self.of_registry(reference, name, None, on_line)?),
+                ImageRef::DockerDaemon(name) => fetched.push(self.of_engine(reference, name, on_line)?),
+                ImageRef::Reference(name) => fetched.push(self.of_either(reference, name, on_line)?),
+                ImageRef::Binary(_)
+                | ImageRef::Cargo { .. }
+                | ImageRef::Host
+                | ImageRef::Rootfs(_)
+                | ImageRef::Stored { .. } => {}
             }
         }
-        let mut exported = exported.into_iter();
+        let mut fetched = fetched.into_iter();
         let mut built = build_all(directory, references, on_line)?.into_iter();
         references
             .iter()
@@ -76,8 +107,8 @@ impl Resolver {
                         built.next().ok_or_else(|| Error::NoSuchBinary { image: reference.clone() })?;
                     of_binary(reference, executable, bin)
                 }
-                ImageRef::DockerDaemon(_) | ImageRef::Reference(_) => {
-                    exported.next().ok_or_else(|| Error::NoCache { image: reference.clone() })
+                ImageRef::Docker(_) | ImageRef::DockerDaemon(_) | ImageRef::Reference(_) => {
+                    fetched.next().ok_or_else(|| Error::NoCache { image: reference.clone() })
                 }
                 ImageRef::Host => Ok(of_tree(RootTree::Host, None, Vec::new())),
                 ImageRef::Rootfs(path) => self.of_rootfs(reference, &directory.join(path)),
@@ -97,6 +128,53 @@ impl Resolver {
         let cache = self.cache.as_ref().ok_or_else(|| Error::NoCache { image: reference.clone() })?;
         on_line(&format!("taking {name} from the container engine"));
         engine::of_engine(self.engine.as_deref(), cache, reference, name)
+    }
+
+    /// From the engine; where it has no such image, or none answers, from the registry that the name leads to.
+    fn of_either(
+        &self,
+        reference: &ImageRef,
+        name: &ImageName,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Image, Error> {
+        let because = match self.of_engine(reference, name, on_line) {
+            Err(Error::NotInEngine { place, .. }) if self.can_pull(name) => {
+                format!("the container engine at {place} has no such image")
+            }
+            Err(Error::NoEngine { place, .. }) if self.can_pull(name) => {
+                format!("no container engine answers at {place}")
+            }
+            outcome => return outcome,
+        };
+        self.of_registry(reference, name, Some(&because), on_line)
+    }
+
+    fn of_registry(
+        &self,
+        reference: &ImageRef,
+        name: &ImageName,
+        because: Option<&str>,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Image, Error> {
+        let cache = self.cache.as_ref().ok_or_else(|| Error::NoCache { image: reference.clone() })?;
+        let (registries, place) = self.registry_of(reference, name)?;
+        registry::of_registry(registries, cache, Wanted { image: reference, place: &place, because }, on_line)
+    }
+
+    fn can_pull(&self, name: &ImageName) -> bool {
+        self.registries.is_some() && Place::of(name).is_some()
+    }
+
+    fn registry_of(&self, image: &ImageRef, name: &ImageName) -> Result<(&Registries, Place), Error> {
+        let registries = self.registries.as_ref().ok_or_else(|| Error::BadImage {
+            image: image.clone(),
+            reason: "lies in a registry, and none is asked here".to_owned(),
+        })?;
+        let place = Place::of(name).ok_or_else(|| Error::BadImage {
+            image: image.clone(),
+            reason: "is an id, which registries do not know: name a repository, with @DIGEST".to_owned(),
+        })?;
+        Ok((registries, place))
     }
 
     fn of_rootfs(&self, reference: &ImageRef, path: &Path) -> Result<Image, Error> {
@@ -161,6 +239,7 @@ fn build_all(
         .filter_map(|reference| match reference {
             ImageRef::Cargo { package, bin } => Some(Target { package: package.clone(), bin: bin.clone() }),
             ImageRef::Binary(_)
+            | ImageRef::Docker(_)
             | ImageRef::DockerDaemon(_)
             | ImageRef::Host
             | ImageRef::Reference(_)

@@ -14,9 +14,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest JSON document.
-const MAX_DOCUMENT_BYTES: u64 = 8 << 20;
+pub(crate) const MAX_DOCUMENT_BYTES: u64 = 8 << 20;
 /// Engines allow 127 layers.
-const MAX_LAYERS: usize = 1024;
+pub(crate) const MAX_LAYERS: usize = 1024;
 /// Indexes in indexes.
 const MOST_INDEXES: u32 = 4;
 /// What images for this machine say that they are made for, in Go's words.
@@ -83,6 +83,31 @@ pub(crate) fn find(
     }
 }
 
+/// The image whose manifest, or index, `digest` names in the OCI layout at `directory`.
+pub(crate) fn of_blobs(image: &ImageRef, directory: &Path, digest: &Digest) -> Result<Stored, Error> {
+    let finder = Finder { image, transport: Transport::Oci, store: Store::Directory(directory.to_owned()) };
+    let (digest, bytes) = finder.blob(&digest.to_string())?;
+    finder.of_manifest(digest, &bytes, MOST_INDEXES)
+}
+
+/// Where an OCI layout has what `digest` names.
+pub(crate) fn blob_path(digest: &Digest) -> String {
+    format!("blobs/{}/{}", digest.algorithm(), digest.hex())
+}
+
+/// The one of an index that runs on this machine.
+pub(crate) fn fitting<'a>(image: &ImageRef, manifests: &'a [Descriptor]) -> Result<&'a Descriptor, Error> {
+    let fits = |it: &&Descriptor| it.platform.as_ref().is_some_and(runs_here) && !is_attestation(it);
+    match (manifests.iter().find(fits), manifests) {
+        (Some(fitting), _) => Ok(fitting),
+        (None, [only]) if only.platform.is_none() => Ok(only),
+        _ => {
+            let made_for = manifests.iter().filter_map(|it| it.platform.as_ref()).map(shown);
+            Err(elsewhere(image, made_for.collect()))
+        }
+    }
+}
+
 impl Finder<'_> {
     fn saved(self, selector: Option<&str>) -> Result<Stored, Error> {
         let images: Vec<Saved> = self.document("manifest.json")?;
@@ -142,15 +167,7 @@ impl Finder<'_> {
             let Some(left) = indexes.checked_sub(1) else {
                 return Err(self.bad("holds indexes within indexes without end".to_owned()));
             };
-            let fits = |it: &&Descriptor| it.platform.as_ref().is_some_and(runs_here) && !is_attestation(it);
-            let chosen = match (manifests.iter().find(fits), manifests.as_slice()) {
-                (Some(fitting), _) => fitting,
-                (None, [only]) if only.platform.is_none() => only,
-                _ => {
-                    let made_for = manifests.iter().filter_map(|it| it.platform.as_ref()).map(shown);
-                    return Err(self.elsewhere(made_for.collect()));
-                }
-            };
+            let chosen = fitting(self.image, &manifests)?;
             let (digest, bytes) = self.blob(&chosen.digest)?;
             return self.of_manifest(digest, &bytes, left);
         }
@@ -178,7 +195,7 @@ impl Finder<'_> {
     ) -> Result<Stored, Error> {
         let document: Document = self.parse("its configuration", bytes)?;
         if !runs_here(&document.platform) {
-            return Err(self.elsewhere(vec![shown(&document.platform)]));
+            return Err(elsewhere(self.image, vec![shown(&document.platform)]));
         }
         let diff_ids = document.rootfs.diff_ids;
         if files.len() != diff_ids.len() || files.len() > MAX_LAYERS {
@@ -198,7 +215,7 @@ impl Finder<'_> {
         match (self.transport, digest.algorithm()) {
             (Transport::Dir, "sha256") => digest.hex().to_owned(),
             (Transport::Dir, algorithm) => format!("{algorithm}-{}", digest.hex()),
-            (_, algorithm) => format!("blobs/{algorithm}/{}", digest.hex()),
+            (Transport::DockerArchive | Transport::Oci | Transport::OciArchive, _) => blob_path(digest),
         }
     }
 
@@ -254,11 +271,6 @@ impl Finder<'_> {
         }
     }
 
-    fn elsewhere(&self, made_for: Vec<String>) -> Error {
-        let here = format!("linux/{ARCHITECTURE}");
-        Error::OtherPlatform { image: self.image.clone(), made_for: made_for.join(", "), here }
-    }
-
     fn no_such(&self, selector: Option<&str>, names: Vec<String>) -> Error {
         let wanted = selector.map(str::to_owned);
         Error::NoSuchImage { image: self.image.clone(), wanted, names }
@@ -274,40 +286,54 @@ impl Stored {
         limits: Limits,
         owners: Owners,
     ) -> Result<Vec<String>, Error> {
+        self.unpack_from(&self.store, image, root, limits, owners)
+    }
+
+    /// The same with layers that lie in `store`.
+    pub(crate) fn unpack_from(
+        &self,
+        store: &Store,
+        image: &ImageRef,
+        root: &Path,
+        limits: Limits,
+        owners: Owners,
+    ) -> Result<Vec<String>, Error> {
         let mut unpacking = Unpacking::new(image, root, limits, owners);
         for layer in &self.layers {
-            self.unpack_layer(image, layer, limits, &mut unpacking)?;
+            layer.unpack(store, image, limits, &mut unpacking)?;
         }
         if let Some(workdir) = &self.config.workdir {
             unpacking.need_directory(workdir)?;
         }
         unpacking.finish()
     }
+}
 
-    fn unpack_layer(
+impl Layer {
+    fn unpack(
         &self,
+        store: &Store,
         image: &ImageRef,
-        layer: &Layer,
         limits: Limits,
         unpacking: &mut Unpacking<'_>,
     ) -> Result<(), Error> {
-        let io = |source| Error::Io { image: image.clone(), action: format!("read {}", layer.file), source };
+        let io = |source| Error::Io { image: image.clone(), action: format!("read {}", self.file), source };
         let mismatch = |expected: &Digest, found: &Digest| Error::DigestMismatch {
             image: image.clone(),
-            file: layer.file.as_str().into(),
+            file: self.file.as_str().into(),
             expected: expected.to_string().into(),
             found: found.to_string().into(),
         };
-        let stored = self.store.open(&layer.file).map_err(io)?;
-        let mut stored = Hashing::like(layer.digest.as_ref().unwrap_or(&layer.diff_id), stored);
+        let stored = store.open(&self.file).map_err(io)?;
+        let mut stored = Hashing::like(self.digest.as_ref().unwrap_or(&self.diff_id), stored);
         let plain = decoded(&mut stored).map_err(io)?.take(limits.stream_bytes());
-        let mut plain = Hashing::like(&layer.diff_id, plain);
-        unpacking.layer(&PathBuf::from(&layer.file), &mut plain)?;
+        let mut plain = Hashing::like(&self.diff_id, plain);
+        unpacking.layer(&PathBuf::from(&self.file), &mut plain)?;
         let found = plain.finish().map_err(io)?;
-        if found != layer.diff_id {
-            return Err(mismatch(&layer.diff_id, &found));
+        if found != self.diff_id {
+            return Err(mismatch(&self.diff_id, &found));
         }
-        if let Some(expected) = &layer.digest {
+        if let Some(expected) = &self.digest {
             let found = stored.finish().map_err(io)?;
             if found != *expected {
                 return Err(mismatch(expected, &found));
@@ -315,6 +341,11 @@ impl Stored {
         }
         Ok(())
     }
+}
+
+fn elsewhere(image: &ImageRef, made_for: Vec<String>) -> Error {
+    let here = format!("linux/{ARCHITECTURE}");
+    Error::OtherPlatform { image: image.clone(), made_for: made_for.join(", "), here }
 }
 
 /// A reference with its tag, as engines complete it.

@@ -222,11 +222,13 @@ impl Error {
 fn blame_for_image(error: &notafter_image::Error) -> Blame {
     use notafter_image::Error as Image;
     match error {
+        Image::NotPulled { source, .. } if source.is_of_the_image() => Blame::User,
         Image::BuildFailed { .. }
         | Image::CargoNotStarted { .. }
         | Image::Io { .. }
         | Image::NoCache { .. }
-        | Image::NoEngine { .. } => Blame::Harness,
+        | Image::NoEngine { .. }
+        | Image::NotPulled { .. } => Blame::Harness,
         Image::BadImage { .. }
         | Image::DigestMismatch { .. }
         | Image::Missing { .. }

@@ -1,9 +1,10 @@
 //! The images of scenarios, found or built once for all of their cases.
 
 use crate::Error;
+use crate::host_clock::unix_now;
 use notafter_backend::{Bind, EngineImages, RootTree};
-use notafter_core::{ImageRef, Scenario, Service};
-use notafter_image::{Identity, ImageConfig, Resolver};
+use notafter_core::{ImageName, ImageRef, Scenario, Service};
+use notafter_image::{Identity, ImageConfig, Registries, Resolver};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,9 @@ impl Images {
                 }
             }
         }
-        let resolver = Resolver::from_environment().with_engine(Box::new(EngineImages::default()));
+        let resolver = Resolver::from_environment()
+            .with_engine(Box::new(EngineImages::default()))
+            .with_registries(Registries::from_environment(unix_now));
         let mut resolved = BTreeMap::new();
         for (directory, references) in wanted {
             let images = resolver
@@ -100,6 +103,18 @@ impl Images {
         };
         notafter_image::sha256(&path).map_err(no_digest)
     }
+}
+
+/// Pulls the image `name` of a registry as a directory in the OCI image layout, into the empty directory `into`;
+/// `on_line` hears what is being done.
+///
+/// # Errors
+/// [`Error::Images`] where the registry does not give it.
+pub fn pull_layout(name: &ImageName, into: &Path, on_line: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    Resolver::from_environment()
+        .with_registries(Registries::from_environment(unix_now))
+        .pull_layout(name, into, on_line)
+        .map_err(|source| Error::Images { location: None, source: Box::new(source) })
 }
 
 /// The error with the place in the scenario that asks for the image.

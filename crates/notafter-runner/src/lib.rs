@@ -29,7 +29,7 @@ mod usage;
 pub use draft::{complete, found_in, starting_point};
 pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
-pub use images::Images;
+pub use images::{Images, pull_layout};
 pub use interrupt::Interrupt;
 pub use notafter_image::{Recognised, recognise, sha256};
 pub use run::{Options, plan, run};

@@ -180,8 +180,8 @@ pub(crate) struct GateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// An image (docker-archive:FILE, oci-archive:FILE, oci:DIR, dir:DIR), a root tree, a program, or the path of one of
-    /// them, which is told by its content
+    /// An image (NAME, docker://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, dir:DIR), a root tree, a program,
+    /// or the path of one of them, which is told by its content
     pub(crate) target: String,
     /// How long the release must run unattended, or until when
     #[arg(long, value_name = "SPAN", default_value = "2y")]
@@ -226,7 +226,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ScanArgs {
     /// A file, a directory, `-` for standard input, or an image with layers: docker-archive:FILE, oci-archive:FILE,
-    /// oci:DIR, dir:DIR
+    /// oci:DIR, dir:DIR, docker://NAME
     #[arg(required_unless_present = "pid")]
     pub(crate) target: Option<PathBuf>,
     /// Look into the memory of this process; of what TARGET holds, say what is loaded

@@ -39,15 +39,15 @@ pub(crate) fn pointed(target: &str, command: &[String], absolute: bool) -> Resul
         let image = ImageRef::Stored { transport, path: placed(Path::new(path), absolute)?, selector };
         return Ok(Pointed { image, command: given, workdir: None, name });
     }
-    if let Some(name) = target.strip_prefix("docker-daemon:") {
+    for form in ["docker://", "docker-daemon:"] {
+        let Some(name) = target.strip_prefix(form) else { continue };
         let name = ImageName::new(name).map_err(|error| no(error.to_string()))?;
         let called = image_name(name.as_str());
-        return Ok(Pointed {
-            image: ImageRef::DockerDaemon(name),
-            command: given,
-            workdir: None,
-            name: called,
-        });
+        let image = match form {
+            "docker://" => ImageRef::Docker(name),
+            _ => ImageRef::DockerDaemon(name),
+        };
+        return Ok(Pointed { image, command: given, workdir: None, name: called });
     }
     let (path, as_tree) = match target.strip_prefix("rootfs:") {
         Some(path) => (path, true),

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 /// Where the root tree of a service comes from; as a text: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`,
 /// `docker-archive:PATH[:IMAGE]`, `oci-archive:PATH[:IMAGE]`, `oci:PATH[:IMAGE]`, `dir:PATH`; or the reference of an image
-/// in the container engine of this machine, as in `nginx:1.25` or `docker-daemon:nginx:1.25`.
+/// in the container engine of this machine or a registry, as in `nginx:1.25`, `docker-daemon:nginx:1.25` or
+/// `docker://registry.example/nginx:1.25`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "image", rename_all = "kebab-case")]
 pub(crate) enum RawImage {
@@ -16,6 +17,8 @@ pub(crate) enum RawImage {
     Cargo(RawCargo),
     /// A directory with a manifest and blobs beside it, as `skopeo copy` writes it.
     Dir(Located<String>),
+    /// The reference of an image in a registry, `//` before it or not.
+    Docker(Located<String>),
     /// What `docker save` writes, `PATH[:IMAGE]`: several images need a reference, or `@` and a number from 0.
     DockerArchive(Located<String>),
     /// The reference of an image in the container engine of this machine.

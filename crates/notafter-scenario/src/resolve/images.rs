@@ -9,7 +9,7 @@ use notafter_core::{ImageName, ImageRef, Transport};
 use std::path::PathBuf;
 
 pub(super) const FORMS: &str = "supported now: `host`, `rootfs:PATH`, `binary:PATH`, `cargo:PACKAGE/BIN`, `docker-archive:PATH`, \
-                     `oci-archive:PATH`, `oci:PATH`, `dir:PATH`, `docker-daemon:NAME:TAG`, `NAME:TAG`";
+                     `oci-archive:PATH`, `oci:PATH`, `dir:PATH`, `docker-daemon:NAME:TAG`, `docker://NAME:TAG`, `NAME:TAG`";
 /// What stands before the colon and is no name of an image: forms that are not supported, or not complete.
 const NO_NAMES: [&str; 6] = ["cargo", "containers-storage", "docker", "ostree", "sif", "tarball"];
 
@@ -35,6 +35,10 @@ impl Scope<'_> {
                 Some(ImageRef::Cargo { package: package?, bin: bin? })
             }
             RawImage::Dir(text) => self.stored_at(Transport::Dir, text),
+            RawImage::Docker(text) => {
+                let (text, span) = text.get()?;
+                self.in_registry(text.strip_prefix("//").unwrap_or(text), span)
+            }
             RawImage::DockerArchive(text) => self.stored_at(Transport::DockerArchive, text),
             RawImage::DockerDaemon(text) => {
                 let (text, span) = text.get()?;
@@ -76,6 +80,13 @@ impl Scope<'_> {
         }
     }
 
+    fn in_registry(&self, text: &str, span: Span) -> Option<ImageRef> {
+        match ImageName::new(text) {
+            Ok(name) => Some(ImageRef::Docker(name)),
+            Err(error) => self.fail(Draft::new(Code::UnsupportedImage, span, error.to_string())),
+        }
+    }
+
     pub(super) fn image_text(&self, text: &str, span: Span) -> Option<ImageRef> {
         if text == "host" {
             return Some(ImageRef::Host);
@@ -95,6 +106,9 @@ impl Scope<'_> {
         if let Some((package, bin)) = text.strip_prefix("cargo:").and_then(|rest| rest.split_once('/')) {
             let package = self.cargo_name(package, span)?;
             return Some(ImageRef::Cargo { package, bin: self.cargo_name(bin, span)? });
+        }
+        if let Some(name) = text.strip_prefix("docker://") {
+            return self.in_registry(name, span);
         }
         if let Some(name) = text.strip_prefix("docker-daemon:") {
             return self.in_engine(name, span);

@@ -86,7 +86,7 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::UnknownHost, "address: \"node:8443\"", "address: \"nod:8443\""),
     (Code::UnknownKey, "    command: [/usr/sbin/db", "    comand: [/usr/sbin/db"),
     (Code::UnknownValue, "state: fresh", "state: frehs"),
-    (Code::UnsupportedImage, "image: host", "image: \"docker://db:16\""),
+    (Code::UnsupportedImage, "image: host", "image: \"tarball:db.tar\""),
     (Code::UnsupportedVersion, "notafter: 1", "notafter: 2"),
     (Code::VerifyOffWithTrust, "address: \"node:8443\"", "address: \"node:8443\", verify: off"),
     (Code::WaiverWithoutOwner, "owner: ops, ", ""),
@@ -114,7 +114,7 @@ fn larger_mistakes() -> Vec<(Code, Result<notafter_core::Scenario, Diagnostics>)
         (Code::MissingCandidateImage, read(&without_builds)),
         (Code::TooLarge, read(&" ".repeat(MAX_BYTES + 1))),
         (Code::UndefinedBuild, read_with(BASE, Some("node=1.16"))),
-        (Code::UnsupportedImage, read_with(BASE, Some("node=docker://node:1.16"))),
+        (Code::UnsupportedImage, read_with(BASE, Some("node=containers-storage:node:1.16"))),
     ]
 }
 

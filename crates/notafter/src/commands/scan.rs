@@ -5,7 +5,7 @@ use crate::args::{ScanArgs, ScanFormat};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use notafter_core::{Credential, Inventory, ServiceName, UnixTime, is_anchor};
+use notafter_core::{Credential, ImageName, Inventory, ServiceName, UnixTime, is_anchor};
 use notafter_inventory::{
     ImageForm, Mounts, Passwords, ScanOptions, read_cyclonedx, scan_file, scan_image, scan_process,
     scan_reader, scan_tree,
@@ -72,10 +72,16 @@ fn inventory(args: &ScanArgs, printer: &mut Printer) -> Result<Inventory, Error>
                 .map_err(|source| Error::ScanUnreadable { path: target.clone(), source })?;
             read_cyclonedx(&text, &target.to_string_lossy(), &nobody).map_err(Error::Scan)?
         }
-        Some(target) => match image(target) {
-            Some((form, path)) => image_inventory(form, &path, &nobody, &options, args, printer)?,
-            None => plain_inventory(target, &nobody, &options)?,
-        },
+        Some(target) => {
+            match (image(target), target.to_str().and_then(|text| text.strip_prefix("docker://"))) {
+                (Some((form, path)), _) => image_inventory(form, &path, &nobody, &options, args, printer)?,
+                (None, Some(name)) => {
+                    let layout = pulled(name, printer)?;
+                    image_inventory(ImageForm::Oci, layout.path(), &nobody, &options, args, printer)?
+                }
+                (None, None) => plain_inventory(target, &nobody, &options)?,
+            }
+        }
     };
     match args.pid {
         None => Ok(found),
@@ -94,6 +100,18 @@ fn image(target: &Path) -> Option<(ImageForm, PathBuf)> {
         _ => return None,
     };
     Some((form, PathBuf::from(path)))
+}
+
+/// The image of a registry, in a directory that goes with the scan.
+fn pulled(name: &str, printer: &mut Printer) -> Result<tempfile::TempDir, Error> {
+    let target = || format!("docker://{name}");
+    let name = ImageName::new(name)
+        .map_err(|error| Error::Target { target: target(), reason: error.to_string() })?;
+    let directory =
+        tempfile::tempdir().map_err(|source| Error::ScanUnreadable { path: std::env::temp_dir(), source })?;
+    let mut on_line = |line: &str| printer.note(&format!("{line}\n"));
+    notafter_runner::pull_layout(&name, directory.path(), &mut on_line).map_err(Error::Run)?;
+    Ok(directory)
 }
 
 fn image_inventory(

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// PEM of a certificate that signs itself and of its key.
-fn pair(name: &str, not_after: UnixTime) -> (String, String) {
+pub(super) fn pair(name: &str, not_after: UnixTime) -> (String, String) {
     let label = CredentialName::new("made").unwrap();
     let x509 = GeneratedX509 {
         subject: format!("CN={name}"),
@@ -97,8 +97,8 @@ fn builds_of_2018_are_told_apart_without_a_scenario() {
     assert_eq!(code, Some(2), "{text}");
 }
 
-/// `program` and what it is linked with, in a root tree.
-fn tree_of(program: &str, tree: &Path) {
+/// Puts `program` and what it is linked with into a root tree.
+pub(super) fn put_into(tree: &Path, program: &str) {
     let linked = Command::new("ldd").arg(program).output().unwrap();
     let linked = String::from_utf8(linked.stdout).unwrap();
     let libraries = linked.split_whitespace().filter(|word| word.starts_with('/'));
@@ -107,6 +107,11 @@ fn tree_of(program: &str, tree: &Path) {
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         fs::copy(file, place).unwrap();
     }
+}
+
+/// A root tree for nginx.
+fn tree_of(program: &str, tree: &Path) {
+    put_into(tree, program);
     for directory in ["etc", "tmp", "var/log/nginx", "var/lib/nginx", "run"] {
         fs::create_dir_all(tree.join(directory)).unwrap();
     }

@@ -178,10 +178,10 @@ fn an_image_of_the_engine_is_blocked_on_both_back_ends_without_a_scenario() {
         assert!(text.contains("of the container engine at unix://"), "{text}");
         assert!(text.contains("sha256:"), "{text}");
     }
-    let missing = scene.command(&["check", "notafter-test/none:1"]).output().unwrap();
+    let missing = scene.command(&["check", "docker-daemon:notafter-test/none:1"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2), "{}", shown(&missing));
-    assert!(shown(&missing).contains("registries are not asked"), "{}", shown(&missing));
-    let mut nobody = scene.command(&["check", "notafter-test/none:1"]);
+    assert!(shown(&missing).contains("has no image of that name"), "{}", shown(&missing));
+    let mut nobody = scene.command(&["check", "docker-daemon:notafter-test/none:1"]);
     let nobody = nobody.env("DOCKER_HOST", "unix:///nonexistent/docker.sock").output().unwrap();
     assert_eq!(nobody.status.code(), Some(3), "{}", shown(&nobody));
     assert!(shown(&nobody).contains("none answers at unix:///nonexistent/docker.sock"), "{}", shown(&nobody));

@@ -30,6 +30,7 @@ mod parallel;
 mod recipes;
 mod records;
 mod refusals;
+mod registry;
 mod rotations;
 mod runs;
 mod scan;

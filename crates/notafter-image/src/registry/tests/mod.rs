@@ -1,0 +1,4 @@
+mod hostile;
+mod logins;
+mod pulls;
+mod server;
