@@ -83,7 +83,7 @@ fn an_image_archive_is_gated_like_the_build_in_it() {
 }
 
 /// Where busybox lies, where it is static.
-fn busybox() -> Option<&'static str> {
+pub(super) fn busybox() -> Option<&'static str> {
     let path = "/bin/busybox";
     or_skipped(Path::new(path).exists(), "a static busybox").then_some(path)
 }

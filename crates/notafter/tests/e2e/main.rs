@@ -27,6 +27,7 @@ mod motions;
 mod needs;
 mod outage;
 mod parallel;
+mod postgres_image;
 mod recipes;
 mod records;
 mod refusals;
