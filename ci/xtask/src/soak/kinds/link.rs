@@ -193,6 +193,9 @@ impl Link {
         let path = |file: &str| format!("{PLACE}/{file}");
         let (own, key, clients, list) =
             (path("own.pem"), path("own.pem.key"), path("clients.pem"), path("list.pem"));
+        if self.server == Library::OpenSsl {
+            files.extend(self.issuer_file("server-issuer"));
+        }
         if self.mutual {
             files.push(("clients.pem".to_owned(), Content::Certificate("client-root")));
         }
@@ -214,7 +217,8 @@ impl Link {
             Library::Go | Library::Java | Library::Rustls => self.server.peer(&arguments),
             Library::OpenSsl => {
                 let mut line = format!(
-                    "openssl s_server -accept 8443 -www -quiet -cert {own} -cert_chain {own} -key {key}"
+                    "openssl s_server -accept 8443 -www -quiet {}",
+                    self.openssl_identity("server-issuer")
                 );
                 if self.mutual {
                     line += &format!(" -CAfile {clients} -Verify 4 -verify_return_error");
@@ -231,6 +235,23 @@ impl Link {
             }
         };
         Service { name: "server", library: self.server, command, files, needs: None, port: Some(8443), more }
+    }
+
+    /// The intermediate alone, where there is one: of `-cert` the programs of openssl show the first certificate, and of
+    /// `-cert_chain` all.
+    fn issuer_file(&self, issuer: &'static str) -> Option<(String, Content)> {
+        let issues = |certificate: &Certificate| certificate.name == issuer;
+        self.pki
+            .certificates
+            .iter()
+            .any(issues)
+            .then(|| ("issuer.pem".to_owned(), Content::Certificate(issuer)))
+    }
+
+    /// Options that have `s_server` and `s_client` show a chain, each certificate once.
+    fn openssl_identity(&self, issuer: &'static str) -> String {
+        let chain = self.issuer_file(issuer).map(|(file, _)| format!(" -cert_chain {PLACE}/{file}"));
+        format!("-cert {PLACE}/own.pem -key {PLACE}/own.pem.key{}", chain.unwrap_or_default())
     }
 
     fn nginx(&self) -> String {
@@ -265,6 +286,9 @@ impl Link {
         if self.mutual {
             files.push(("own.pem".to_owned(), Content::Chain("client")));
             files.push(("own.pem.key".to_owned(), Content::Key("client")));
+            if library == Library::OpenSsl {
+                files.extend(self.issuer_file("client-issuer"));
+            }
         }
         let command = if shop { self.ask(library, &["shop", "8080"]) } else { library.idle() };
         let port = shop.then_some(8080);
@@ -289,8 +313,7 @@ impl Link {
             } else {
                 format!("-CAfile {servers} -verify_return_error -verify_hostname server")
             };
-            let identity =
-                if self.mutual { format!("-cert {own} -cert_chain {own} -key {key}") } else { String::new() };
+            let identity = if self.mutual { self.openssl_identity("client-issuer") } else { String::new() };
             // Over TLS 1.3 the handshake is over before the server looks at the client's certificate: only an answer tells.
             let line = format!(
                 "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | timeout 8 openssl s_client -quiet -connect server:8443 \
