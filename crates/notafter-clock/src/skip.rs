@@ -50,6 +50,8 @@ pub(crate) const FIDGET: Duration = Duration::from_millis(20);
 pub enum Stillness {
     /// Something runs or waits for a disk.
     Busy,
+    /// Nothing runs, and a connection will deliver bytes by itself.
+    Delivering,
     /// Something ran since the look before, or sleeps so briefly that it is not done, or for ever does nothing else.
     Fidgeting,
     /// Everything sleeps.
@@ -65,6 +67,8 @@ pub fn stillness(surveys: &[Survey], before: &[Survey]) -> Stillness {
     let fidgets = |survey: &Survey| survey.fidgets || survey.waiters.iter().any(pauses);
     if surveys.iter().any(|survey| !survey.busy.is_empty()) {
         Stillness::Busy
+    } else if surveys.iter().any(|survey| survey.delivers) {
+        Stillness::Delivering
     } else if surveys.iter().any(fidgets) || surveys.len() != before.len() || ran() {
         Stillness::Fidgeting
     } else {
@@ -299,13 +303,15 @@ mod tests {
     fn what_ran_between_two_looks_is_not_asleep() {
         let ran = |runs: u64| vec![Survey::default(), Survey { runs, ..Survey::default() }];
         let busy = Busy { pid: 2, name: "a".to_owned() };
-        let awake = vec![Survey { busy: vec![busy], ..Survey::default() }];
+        let awake = vec![Survey { busy: vec![busy], delivers: true, ..Survey::default() }];
+        let delivers = vec![Survey { delivers: true, fidgets: true, ..Survey::default() }];
         for (surveys, before, expected) in [
             (ran(7), ran(7), Stillness::Asleep),
             (ran(8), ran(7), Stillness::Fidgeting),
             // One look alone shows nothing.
             (ran(7), vec![], Stillness::Fidgeting),
             (vec![], vec![], Stillness::Asleep),
+            (delivers.clone(), delivers, Stillness::Delivering),
             (awake.clone(), awake, Stillness::Busy),
         ] {
             assert_eq!(stillness(&surveys, &before), expected, "{surveys:?} after {before:?}");

@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LITTLE_PATIENCE: Duration = Duration::from_millis(30);
 /// How long something that only ever pauses counts as not done.
 const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
+/// How long connections may go on to deliver, all in all.
+const DELIVERY_PATIENCE: Duration = Duration::from_millis(500);
 /// More processes than this need not be named to show that a service does not rest.
 const MAX_NAMED: usize = 8;
 
@@ -118,7 +120,7 @@ impl<'sandbox> Arbiter<'sandbox> {
 
     /// Waits until everything sleeps, but for what never does; returns what it waits for then.
     fn settle(&mut self) -> Result<Vec<Survey>, Error> {
-        let (mut waited, mut fidgeted) = (Duration::ZERO, Duration::ZERO);
+        let [mut waited, mut fidgeted, mut delivered] = [Duration::ZERO; 3];
         let mut pause = FIRST_PAUSE;
         let mut sightings = Sightings::new();
         let mut before = Vec::new();
@@ -133,10 +135,13 @@ impl<'sandbox> Arbiter<'sandbox> {
             let calm = match still {
                 Stillness::Asleep => true,
                 Stillness::Fidgeting => fidgeted >= FIDGET_PATIENCE,
+                Stillness::Delivering => delivered >= DELIVERY_PATIENCE,
                 Stillness::Busy => false,
             };
-            if still == Stillness::Fidgeting {
-                fidgeted += pause;
+            match still {
+                Stillness::Fidgeting => fidgeted += pause,
+                Stillness::Delivering => delivered += pause,
+                Stillness::Asleep | Stillness::Busy => {}
             }
             let anything_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
             if calm && (!anything_busy || waited >= LITTLE_PATIENCE) {

@@ -1,6 +1,7 @@
 //! The supervisor's state and its loop.
 
 use super::guard::Bases;
+use super::segments::Segments;
 use super::signal_timers::SignalTimers;
 use super::sleepers::Sleepers;
 use super::spawn::Root;
@@ -92,6 +93,7 @@ pub struct Supervisor {
     pub(super) signal_timers: SignalTimers,
     /// Whether a guest ever put a limit on waits at a socket.
     pub(super) has_socket_timeouts: bool,
+    pub(super) segments: Segments,
     pub(super) ledger: Ledger,
     pub(super) steered: Steered,
     pub(super) stirs: Stirs,
@@ -132,6 +134,7 @@ impl Supervisor {
             timer_fds: TimerFds::default(),
             signal_timers: SignalTimers::default(),
             has_socket_timeouts: false,
+            segments: Segments::default(),
             ledger: Ledger::default(),
             steered: Steered::default(),
             stirs: Stirs::default(),

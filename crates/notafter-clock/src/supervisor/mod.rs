@@ -6,6 +6,7 @@ mod execution;
 mod guard;
 mod machine;
 mod remainders;
+mod segments;
 mod signal_timers;
 mod sleepers;
 mod socket_waits;

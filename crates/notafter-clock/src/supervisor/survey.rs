@@ -38,6 +38,8 @@ pub struct Survey {
     pub runs: u64,
     /// Whether something began so short a wait while this was taken that it is not done.
     pub fidgets: bool,
+    /// Whether a connection holds bytes back, and will let them go by itself.
+    pub delivers: bool,
     /// What waits for time.
     pub waiters: Vec<Waiter>,
 }
@@ -95,7 +97,8 @@ impl Supervisor {
         waiters.extend(timer_fds.map(|(pid, armed)| waiter(pid, clock.until(armed.deadline), armed.length)));
         let signal_timers = self.signal_timers.current(&clock);
         waiters.extend(signal_timers.map(|(pid, remaining, length)| waiter(pid, remaining, length)));
-        Ok(Survey { busy, runs, fidgets: self.stirs.pauses != before.pauses, waiters })
+        let delivers = busy.is_empty() && self.segments.are_held_back(clock.real_mono());
+        Ok(Survey { busy, runs, fidgets: self.stirs.pauses != before.pauses, delivers, waiters })
     }
 }
 

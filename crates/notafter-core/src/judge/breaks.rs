@@ -249,6 +249,9 @@ fn because(record: &RunRecord, found: &Finding) -> String {
 }
 
 fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {
+    if code == FindingCode::BreaksInWindow && found.culprit.is_none() && found.evidence.is_empty() {
+        return words::UNEXPLAINED.to_owned();
+    }
     let general = words::help(code).unwrap_or_default();
     let place = culprit(record, found).and_then(|credential| {
         let own = |place: &&crate::Place| place.service == record.scenario.candidate.service;

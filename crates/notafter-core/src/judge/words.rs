@@ -90,6 +90,10 @@ pub(super) const DOUBT: &str = "that the service runs and its ports answer shows
     or with one that outlives the support window, or add a check that does what the credential is for, and then say \
     `present_but_unused: warn`";
 
+/// What to do about a break behind which no credential is known.
+pub(super) const UNEXPLAINED: &str = "find what in the build knows that date: a licence, a date in the code, an account or a \
+    password that ends; what was seen, and the log of the case, may name it";
+
 /// What to do about it.
 pub(super) fn help(code: FindingCode) -> Option<&'static str> {
     Some(match code {

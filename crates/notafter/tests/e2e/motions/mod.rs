@@ -7,6 +7,7 @@ mod gated;
 mod in_memory;
 mod jobs;
 mod restless;
+mod segments;
 mod shell;
 mod state;
 mod steered;
