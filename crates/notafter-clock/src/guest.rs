@@ -98,6 +98,17 @@ pub(crate) fn timerfd_clock(pid: i32, fd: i32) -> Option<i32> {
     text.lines().find_map(|line| line.strip_prefix("clockid:"))?.trim().parse().ok()
 }
 
+/// The descriptors of a process that are timerfds; none where it shows none.
+pub(crate) fn timerfds(pid: i32) -> Vec<i32> {
+    let directory = format!("/proc/{pid}/fd");
+    let fds = numbers_in(&directory).unwrap_or_default();
+    let is_timerfd = |fd: &i32| {
+        std::fs::read_link(format!("{directory}/{fd}"))
+            .is_ok_and(|file| file.as_os_str() == "anon_inode:[timerfd]")
+    };
+    fds.into_iter().filter(is_timerfd).collect()
+}
+
 /// A timer of timer_create(2), as /proc/PID/timers describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PosixTimer {

@@ -19,6 +19,7 @@ pub mod memory;
 pub mod mounts;
 pub mod namespaces;
 pub mod notify;
+pub mod open_files;
 pub mod page;
 pub mod processes;
 pub mod signals;

@@ -7,7 +7,7 @@
 #![allow(unsafe_code, reason = "these calls have no safe wrapper")]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::page::Timespec;
 
@@ -75,6 +75,12 @@ impl ForeignTimerFd {
         // SAFETY: `current` is a live itimerspec, which is what the call fills.
         check(unsafe { libc::timerfd_gettime(self.0.as_raw_fd(), &raw mut current) }.into())?;
         Ok(from_raw(current))
+    }
+}
+
+impl AsFd for ForeignTimerFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_limit_at_a_socket_holds_for_every_call_anew", a_limit_at_a_socket_holds_for_every_call_anew),
     ("a_step_moves_wall_time_alone", a_step_moves_wall_time_alone),
     ("a_walk_lets_every_timer_fire_for_all_services_at_once", a_walk_lets_every_timer_fire),
+    ("a_timerfd_fires_whoever_has_it", a_timerfd_fires_whoever_has_it),
     ("a_process_that_restores_its_vdso_is_found", a_process_that_restores_its_vdso_is_found),
     ("every_way_of_waiting_ends_when_time_elapses", every_way_of_waiting_ends_when_time_elapses),
     ("time_never_goes_back", time_never_goes_back),
@@ -212,4 +213,45 @@ fn what_is_left_of_a_wait_is_less_by_what_elapsed() {
     assert_eq!(log.matches(": -1, left").count(), 5, "{log}");
     assert_eq!(log.matches(": 1, left").count(), 3, "{log}");
     assert_eq!(sandbox.witnesses().unwrap().unproven, []);
+}
+
+/// Each timer of `fixtures/guests/passed.c` belongs to a descriptor that is closed by now. Those of an hour fire after a
+/// leap of 80 minutes, that of two hours after another 80, and one that was closed everywhere never.
+fn a_timerfd_fires_whoever_has_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let guest = built("passed", directory.path());
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let binds = vec![Bind { source: guest, target: "/tmp/passed".to_owned() }];
+    sandbox
+        .launch(&LaunchSpec {
+            binds,
+            ..shell("a", "/tmp/passed & echo $! >/tmp/pid; wait; exec sleep 1000000")
+        })
+        .unwrap();
+    let said = |sandbox: &mut dyn Sandbox, expected: &[&str]| {
+        let mut lines = Vec::new();
+        for _ in 0..500 {
+            let log = sandbox.log(&name("a")).unwrap().text;
+            lines = log.lines().map(str::to_owned).collect();
+            lines.sort();
+            if lines.len() >= expected.len() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(lines, expected);
+    };
+    said(&mut *sandbox, &["armed"]);
+    let leap = Motion::Elapse(Pace::Leap);
+    sandbox.move_clock(leap, at("2020-01-01T01:20:00Z"), LONG).unwrap();
+    said(&mut *sandbox, &["armed", "dup", "inherited", "reused", "sent"]);
+    let underway = sandbox.witnesses().unwrap().unproven;
+    assert!(
+        underway.iter().any(|gap| gap.reason.contains("timerfd")),
+        "one is in nobody's hands: {underway:?}"
+    );
+    run(&mut *sandbox, "a", "kill -USR1 $(cat /tmp/pid)");
+    said(&mut *sandbox, &["armed", "dup", "inherited", "reused", "sent", "underway"]);
+    sandbox.move_clock(leap, at("2020-01-01T02:40:00Z"), LONG).unwrap();
+    said(&mut *sandbox, &["armed", "dup", "inherited", "reused", "sent", "twice", "underway"]);
 }

@@ -165,6 +165,7 @@ impl Supervisor {
             }
         }
         self.note_intruders();
+        self.timer_fds.audit(self.page.load(), &mut self.ledger);
         let unproven: Vec<i32> = self.unproven().collect();
         let mut ledger = self.ledger.clone();
         ledger.executions.retain(|execution| execution.proven || unproven.contains(&execution.pid));
@@ -338,7 +339,7 @@ impl Supervisor {
     pub fn jumped(&mut self) -> Result<u32, Error> {
         self.serve_pending();
         let before = self.woken;
-        self.woken += self.timer_fds.follow(self.page.load());
+        self.woken += self.timer_fds.follow(self.page.load(), &mut self.ledger);
         self.end_what_is_due();
         self.follow_remainders();
         self.doubt_steered();
@@ -361,7 +362,9 @@ impl Supervisor {
         for tid in self.sleepers.due_waits(&clock) {
             self.end_wait(tid);
         }
-        let dues = [self.signal_timers.next_due(&clock), self.sleepers.next_due(&clock)];
+        let (fired, next_look) = self.timer_fds.look_again(clock.state(), &mut self.ledger);
+        self.woken += fired;
+        let dues = [self.signal_timers.next_due(&clock), self.sleepers.next_due(&clock), next_look];
         dues.into_iter().flatten().map(crate::nanos::Nanos::to_duration).min()
     }
 }

@@ -1,6 +1,7 @@
 //! The supervisor: the process that starts programs under the clock and answers for every time call that they make.
 
 mod answer;
+mod arming;
 mod engine;
 mod execution;
 mod guard;
