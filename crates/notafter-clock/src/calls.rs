@@ -1,15 +1,10 @@
 //! The table of time calls: which system calls read, set or wait for time, and how each is treated.
 //!
-//! Numbers are those of x86_64 (arch/x86/entry/syscalls/syscall_64.tbl). The filter and the supervisor both follow
+//! Numbers are the architecture's own; a call that it lacks is left out. The filter and the supervisor both follow
 //! this table: a call that it names never runs on real time unseen.
 
 use libc::{EAGAIN, ETIMEDOUT};
-
-/// `futex_wait` (Linux 6.7), which libc does not name yet.
-const SYS_FUTEX_WAIT: i64 = 455;
-
-/// `io_pgetevents` (Linux 4.18), likewise.
-const SYS_IO_PGETEVENTS: i64 = 333;
+use notafter_sys::arch::calls::{ALARM, EPOLL_WAIT, FUTEX_WAIT, IO_PGETEVENTS, POLL, SELECT, TIME};
 
 /// How the timeout of a wait is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,21 +41,21 @@ pub(crate) struct WaitForm {
 const WAITS: [(i64, u8, Encoding, i64); 12] = [
     (libc::SYS_epoll_pwait, 3, Encoding::Millis, 0),
     (libc::SYS_epoll_pwait2, 3, Encoding::Timespec, 0),
-    (libc::SYS_epoll_wait, 3, Encoding::Millis, 0),
+    (EPOLL_WAIT, 3, Encoding::Millis, 0),
     (libc::SYS_io_getevents, 4, Encoding::Timespec, 0),
-    (SYS_IO_PGETEVENTS, 4, Encoding::Timespec, 0),
+    (IO_PGETEVENTS, 4, Encoding::Timespec, 0),
     (libc::SYS_nanosleep, 0, Encoding::Timespec, 0),
-    (libc::SYS_poll, 2, Encoding::Millis, 0),
+    (POLL, 2, Encoding::Millis, 0),
     (libc::SYS_ppoll, 2, Encoding::Timespec, 0),
     (libc::SYS_pselect6, 4, Encoding::Timespec, 0),
     (libc::SYS_rt_sigtimedwait, 2, Encoding::Timespec, -(EAGAIN as i64)),
-    (libc::SYS_select, 4, Encoding::Timeval, 0),
+    (SELECT, 4, Encoding::Timeval, 0),
     (libc::SYS_semtimedop, 3, Encoding::Timespec, -(EAGAIN as i64)),
 ];
 
 /// Waits until an instant, with the argument that holds it; their clock follows from other arguments.
 const DEADLINES: [(i64, u8); 4] = [
-    (SYS_FUTEX_WAIT, 4),
+    (FUTEX_WAIT, 4),
     (libc::SYS_futex_waitv, 3),
     (libc::SYS_mq_timedreceive, 4),
     (libc::SYS_mq_timedsend, 4),
@@ -69,7 +64,7 @@ const DEADLINES: [(i64, u8); 4] = [
 /// Calls that are always put before the supervisor.
 const ALWAYS: [i64; 18] = [
     libc::SYS_adjtimex,
-    libc::SYS_alarm,
+    ALARM,
     libc::SYS_clock_adjtime,
     libc::SYS_clock_nanosleep,
     libc::SYS_clock_settime,
@@ -80,7 +75,7 @@ const ALWAYS: [i64; 18] = [
     libc::SYS_io_uring_setup,
     libc::SYS_settimeofday,
     libc::SYS_sysinfo,
-    libc::SYS_time,
+    TIME,
     libc::SYS_timer_delete,
     libc::SYS_timer_gettime,
     libc::SYS_timer_settime,
@@ -214,7 +209,7 @@ pub(crate) fn wait_form(number: i32, args: &[u64; 6]) -> Option<WaitForm> {
         Some(WaitForm { argument, encoding: Encoding::Timespec, basis, on_timeout: timed_out })
     };
     match number {
-        SYS_FUTEX_WAIT => until(4, int(5)),
+        FUTEX_WAIT => until(4, int(5)),
         libc::SYS_clock_nanosleep => Some(WaitForm {
             argument: 2,
             encoding: Encoding::Timespec,
@@ -270,7 +265,7 @@ pub(crate) fn remainder(number: i32, args: &[u64; 6]) -> Option<Remainder> {
         libc::SYS_nanosleep => (1, 1, Reads::Caller),
         libc::SYS_ppoll => (2, 1, Reads::CallerAndKernel),
         libc::SYS_pselect6 => (4, 1, Reads::CallerAndKernel),
-        libc::SYS_select => (4, 1_000, Reads::CallerAndKernel),
+        SELECT => (4, 1_000, Reads::CallerAndKernel),
         _ => return None,
     };
     let address = args[argument];

@@ -1,7 +1,8 @@
 //! The seccomp filter: lets everything through at once but the calls of the table, under their conditions.
 
 use crate::calls::{self, Condition, futex};
-use notafter_sys::bpf::{ARCH_X86_64, Action, BpfError, Instruction, Label, Program, Word};
+use notafter_sys::arch::AUDIT_ARCH;
+use notafter_sys::bpf::{Action, BpfError, Instruction, Label, Program, Word};
 use notafter_sys::vdso::PAGE_ADDRESS;
 
 /// Upper half of the sixth argument of a call whose timeout the supervisor has rewritten and that it issues again.
@@ -29,7 +30,7 @@ pub(crate) fn build() -> Result<Vec<Instruction>, BpfError> {
     let mut program = Program::new();
     let (known, native) = (program.label(), program.label());
     program.load(Word::Arch);
-    program.if_equal(ARCH_X86_64, known);
+    program.if_equal(AUDIT_ARCH, known);
     program.answer(Action::Notify); // the supervisor refuses and records them
     program.bind(known);
     program.load(Word::Number);
@@ -157,7 +158,7 @@ mod tests {
     use notafter_sys::bpf::{constant_of, interpret};
 
     fn answer(number: i64, args: [u64; 6]) -> u32 {
-        interpret(&build().unwrap(), ARCH_X86_64, u32::try_from(number).unwrap(), args).unwrap()
+        interpret(&build().unwrap(), AUDIT_ARCH, u32::try_from(number).unwrap(), args).unwrap()
     }
 
     #[test]
@@ -207,7 +208,7 @@ mod tests {
         let i386 = 0x4000_0003;
         let answer = interpret(&build().unwrap(), i386, 20, [0; 6]);
         assert_eq!(answer, Some(constant_of(Action::Notify)));
-        let x32_clock_gettime = interpret(&build().unwrap(), ARCH_X86_64, X32 | 228, [2; 6]);
+        let x32_clock_gettime = interpret(&build().unwrap(), AUDIT_ARCH, X32 | 228, [2; 6]);
         assert_eq!(x32_clock_gettime, Some(constant_of(Action::Notify)));
     }
 }

@@ -13,9 +13,6 @@ pub struct Instruction {
     constant: u32,
 }
 
-/// The architecture word of `struct seccomp_data` for 64-bit x86 (`AUDIT_ARCH_X86_64`).
-pub const ARCH_X86_64: u32 = 0xC000_003E;
-
 /// What a filter answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -240,6 +237,7 @@ pub fn constant_of(action: Action) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::AUDIT_ARCH;
 
     #[test]
     fn labels_become_distances() {
@@ -251,7 +249,7 @@ mod tests {
         program.bind(notify);
         program.answer(Action::Notify);
         let program = program.assemble().unwrap();
-        let run = |number| interpret(&program, ARCH_X86_64, number, [0; 6]);
+        let run = |number| interpret(&program, AUDIT_ARCH, number, [0; 6]);
         assert_eq!(run(59), Some(constant_of(Action::Notify)));
         assert_eq!(run(60), Some(constant_of(Action::Allow)));
     }

@@ -4,11 +4,8 @@
 //! `unsafe` is denied crate-wide and allowed per file, in files whose module documentation has a `# Safety` section.
 //!
 //! What must never happen here: policy; a public function that a caller could use to break memory safety.
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-compile_error!(
-    "notafter-sys is written for Linux on x86_64; other architectures need their own vDSO and register modules"
-);
 
+pub mod arch;
 pub mod bpf;
 pub mod fdpass;
 pub mod fork;

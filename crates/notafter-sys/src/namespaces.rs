@@ -62,7 +62,7 @@ pub fn bring_loopback_up() -> io::Result<()> {
     // SAFETY: an all-zero `ifreq` is a valid value of that C struct.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo\0") {
-        *to = from.cast_signed();
+        *to = libc::c_char::from_ne_bytes([*from]); // signed on some architectures
     }
     // Both flags fit; the kernel's field is a short.
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;

@@ -161,7 +161,7 @@ pub fn ticks_since_boot(later: i128) -> io::Result<i64> {
     // SAFETY: times(2) writes nowhere where the pointer is null.
     let ticks = unsafe { libc::syscall(libc::SYS_times, std::ptr::null_mut::<libc::tms>()) };
     check(ticks)?;
-    const NANOS_PER_TICK: i128 = 10_000_000; // USER_HZ is 100 on x86_64
+    const NANOS_PER_TICK: i128 = 10_000_000; // USER_HZ is 100
     Ok(ticks.saturating_add(i64::try_from(later / NANOS_PER_TICK).unwrap_or(i64::MAX)))
 }
 

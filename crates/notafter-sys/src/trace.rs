@@ -8,16 +8,11 @@
 //! arguments are plain numbers and pointers to live locals.
 #![allow(unsafe_code, reason = "the safe wrappers fail on real-time signals, which glibc and guests use")]
 
+use crate::arch::Registers;
 use std::io;
 
 use nix::sys::ptrace;
 use nix::unistd::Pid;
-
-/// Registers of a stopped thread (`struct user_regs_struct`).
-pub type Registers = libc::user_regs_struct;
-
-/// Code segment of 32-bit code on x86_64.
-pub const CODE_SEGMENT_32: u64 = 0x23;
 
 /// A thread that this process traces and that runs.
 #[derive(Debug)]
@@ -102,7 +97,7 @@ impl Stopped {
     /// # Errors
     /// `ESRCH` where it was killed in the meantime.
     pub fn registers(&self) -> io::Result<Registers> {
-        ptrace::getregs(self.tid).map_err(io::Error::from)
+        Registers::of(self.tid)
     }
 
     /// Changes its registers.
@@ -110,7 +105,7 @@ impl Stopped {
     /// # Errors
     /// As [`Stopped::registers`].
     pub fn set_registers(&self, registers: Registers) -> io::Result<()> {
-        ptrace::setregs(self.tid, registers).map_err(io::Error::from)
+        registers.give(self.tid)
     }
 
     /// Lets it go for good, delivering `signal` (0: none).

@@ -6,4 +6,4 @@ mod tools;
 
 pub use run::run;
 pub use steps::{Action, Step, describe, steps};
-pub use tools::{Nightly, Tools};
+pub use tools::{Nightly, OTHER_TARGET, Tools};

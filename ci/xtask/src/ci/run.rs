@@ -14,7 +14,7 @@ use std::time::Duration;
 /// # Errors
 /// When a step fails or cannot be started.
 pub fn run(root: &Path) -> Result<()> {
-    let steps = steps(&Tools::detect());
+    let steps = steps(&Tools::detect().complete());
     let mut durations: Vec<(&str, Option<Duration>)> = Vec::new();
     for (number, step) in (1..).zip(&steps) {
         if number == steps.len() && number > 1 {

@@ -1,6 +1,6 @@
 //! The steps and their order: what fails fastest comes first, the tests come last.
 
-use super::Tools;
+use super::{OTHER_TARGET, Tools};
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,7 @@ pub fn steps(tools: &Tools) -> Vec<Step> {
         run("fmt", "cargo fmt --all --check"),
         Step { name: "tidy", action: Action::Tidy },
         run("clippy", "cargo clippy --locked --release --workspace --all-targets -- -D warnings"),
+        other(tools),
         with("doc", "cargo doc --locked --release --workspace --no-deps", ("RUSTDOCFLAGS", "-D warnings")),
         // The end-to-end tests run the fixtures, which no test depends on.
         run("build", "cargo build --locked --release --workspace --all-targets"),
@@ -94,6 +95,16 @@ fn deny(tools: &Tools) -> Step {
     }
 }
 
+/// The crates with code of their own for another architecture, which have no C code to be compiled for it.
+fn other(tools: &Tools) -> Step {
+    if tools.other_target {
+        let check = "cargo check --locked --release --package notafter-clock --package notafter-sys --target";
+        run("aarch64", &format!("{check} {OTHER_TARGET}"))
+    } else {
+        skip("aarch64", "rustup cannot add the target aarch64-unknown-linux-gnu; its code goes unchecked")
+    }
+}
+
 /// What needs no kernel of notafter-sys (the parser of hostile bytes, the assembler of filters), under the interpreter
 /// that sees undefined behaviour.
 fn miri(tools: &Tools) -> Step {
@@ -118,7 +129,7 @@ mod tests {
     use super::*;
 
     fn everything() -> Tools {
-        Tools { deny: true, nightly: Some(Nightly { miri: true }) }
+        Tools { deny: true, nightly: Some(Nightly { miri: true }), other_target: true }
     }
 
     #[test]
@@ -127,6 +138,7 @@ mod tests {
         fmt       cargo fmt --all --check
         tidy      (the rules of the house)
         clippy    cargo clippy --locked --release --workspace --all-targets -- -D warnings
+        aarch64   SKIPPED: rustup cannot add the target aarch64-unknown-linux-gnu; its code goes unchecked
         doc       RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --workspace --no-deps
         build     cargo build --locked --release --workspace --all-targets
         doctests  cargo test --locked --release --workspace --doc

@@ -17,7 +17,12 @@ pub struct Tools {
     pub deny: bool,
     /// None where there is no nightly toolchain.
     pub nightly: Option<Nightly>,
+    /// The standard library of [`OTHER_TARGET`].
+    pub other_target: bool,
 }
+
+/// An architecture whose code is checked and cannot be run on the machines that run CI.
+pub const OTHER_TARGET: &str = "aarch64-unknown-linux-gnu";
 
 impl Tools {
     /// Looks around. What cannot be asked counts as missing, and its step says so.
@@ -29,7 +34,19 @@ impl Tools {
                 .iter()
                 .all(|wanted| components.lines().any(|line| line.starts_with(wanted))),
         });
-        Self { deny: is_program("cargo-deny"), nightly }
+        let targets = answer("rustup", &["target", "list", "--installed"]).unwrap_or_default();
+        let other_target = targets.lines().any(|target| target == OTHER_TARGET);
+        Self { deny: is_program("cargo-deny"), nightly, other_target }
+    }
+
+    /// Has [`OTHER_TARGET`] installed if it can be had, and looks around again. What fails here, its step says.
+    #[must_use]
+    pub fn complete(self) -> Self {
+        if self.other_target {
+            return self;
+        }
+        let _ = answer("rustup", &["target", "add", OTHER_TARGET]);
+        Self::detect()
     }
 }
 

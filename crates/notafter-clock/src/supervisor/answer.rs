@@ -9,7 +9,7 @@ use crate::guest;
 use crate::nanos::Nanos;
 use crate::skip::FIDGET;
 use crate::wait::{Unnoted, Wait};
-use notafter_sys::bpf::ARCH_X86_64;
+use notafter_sys::arch;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use notafter_sys::timers;
@@ -20,7 +20,7 @@ impl Supervisor {
     /// Answers one notification. Calls of a thread that is gone by now need none.
     pub(super) fn answer(&mut self, listener: u32, notification: &Notification) {
         let is_x32 = notification.number.cast_unsigned() & X32 != 0;
-        if notification.arch != ARCH_X86_64 || is_x32 {
+        if notification.arch != arch::AUDIT_ARCH || is_x32 {
             let exe = guest::exe(notification.tid);
             let kind = if is_x32 { "an x32" } else { "a 32-bit" };
             self.ledger.fault(notification.tid, format!("{exe} made {kind} system call, which was refused"));
@@ -41,7 +41,7 @@ impl Supervisor {
                 let written = write_if(notification.tid, tv).and_then(|()| write_if(notification.tid, tz));
                 self.answer_written(listener, notification, written, 0);
             }
-            libc::SYS_time => {
+            arch::calls::TIME => {
                 let secs = self.clock().wall().to_timespec().secs;
                 let target = (args[0] != 0).then_some((args[0], [secs]));
                 let written = write_if(notification.tid, target);
@@ -84,7 +84,7 @@ impl Supervisor {
                 self.proceed(listener, notification);
             }
             libc::SYS_timerfd_settime => self.timerfd_settime(listener, notification),
-            libc::SYS_alarm
+            arch::calls::ALARM
             | libc::SYS_getitimer
             | libc::SYS_setitimer
             | libc::SYS_timer_delete

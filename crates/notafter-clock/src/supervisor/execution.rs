@@ -6,7 +6,7 @@ use notafter_sys::limits;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use notafter_sys::signals;
-use notafter_sys::trace::{CODE_SEGMENT_32, Stopped};
+use notafter_sys::trace::Stopped;
 use std::io;
 use std::os::fd::AsFd;
 
@@ -62,14 +62,14 @@ impl Supervisor {
     fn patch(&mut self, stopped: &Stopped) -> io::Result<()> {
         let tid = stopped.tid();
         let mut registers = stopped.registers()?;
-        if registers.cs == CODE_SEGMENT_32 {
+        if registers.is_32_bit() {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it is a 32-bit program"));
         }
         let base = guest::vdso_base(tid)?;
         self.bases.insert(tid, base);
-        let (offset, bytes) = self.vdso.patch_for(registers.rip);
+        let (offset, bytes) = self.vdso.patch_for(registers.instruction_pointer());
         memory::overwrite(tid, base + offset, &bytes)?;
-        registers.rip = base + self.vdso.entry();
+        registers.set_instruction_pointer(base + self.vdso.entry());
         stopped.set_registers(registers)
     }
 

@@ -47,7 +47,7 @@ impl Supervisor {
     /// Puts right what the kernel has left of a wait that was just interrupted.
     pub(super) fn correct_remainder(&self, stopped: &Stopped, wait: &Wait) -> io::Result<()> {
         let registers = stopped.registers()?;
-        let interrupted = matches!(registers.rax.cast_signed(), RESTART_FROM_BLOCK | RESTART_UNLESS_HANDLED)
+        let interrupted = matches!(registers.result(), RESTART_FROM_BLOCK | RESTART_UNLESS_HANDLED)
             && is_same_call(&registers, wait);
         let Some(remainder) = calls::remainder(wait.number, &wait.args).filter(|_| interrupted) else {
             return Ok(());

@@ -6,6 +6,7 @@ use crate::clock::{Clock, ClockKind, Deadline};
 use crate::guest::{self, Notify};
 use crate::ledger::Ledger;
 use crate::nanos::Nanos;
+use notafter_sys::arch;
 use notafter_sys::memory;
 use notafter_sys::notify::Notification;
 use notafter_sys::signals::{self, Recipient};
@@ -138,7 +139,7 @@ impl Supervisor {
         let clock = self.clock();
         let posix = (pid, TimerName::Posix(args[0] as u32 as i32));
         match i64::from(notification.number) {
-            libc::SYS_alarm => {
+            arch::calls::ALARM => {
                 let (left, _) = self.signal_timers.remaining(real, &clock);
                 let secs = Nanos::from_secs(i64::from(args[0] as u32));
                 let deadline = (secs != Nanos::ZERO).then(|| clock.after(secs));

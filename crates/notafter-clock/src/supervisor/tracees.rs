@@ -5,8 +5,9 @@ use crate::clock::Deadline;
 use crate::guest;
 use crate::nanos::Nanos;
 use crate::wait::Wait;
+use notafter_sys::arch::{Registers, calls};
 use notafter_sys::memory;
-use notafter_sys::trace::{self, Registers, Running, Stopped};
+use notafter_sys::trace::{self, Running, Stopped};
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
@@ -229,18 +230,17 @@ impl Supervisor {
 
     fn finish_wait(&mut self, stopped: Stopped, wait: &Wait) -> io::Result<()> {
         let mut registers = stopped.registers()?;
-        let result = registers.rax.cast_signed();
+        let result = registers.result();
         if is_same_call(&registers, wait) {
             if is_interrupted(result, wait) {
                 self.clear_sets(stopped.tid(), wait);
-                registers.rax = wait.form.on_timeout.cast_unsigned();
-                registers.orig_rax = u64::MAX;
+                registers.end_call(wait.form.on_timeout);
                 stopped.set_registers(registers)?;
                 self.woken += 1;
             }
-        } else if result == INTERRUPTED && registers.orig_rax.cast_signed() >= 0 {
+        } else if result == INTERRUPTED && registers.call().is_some() {
             // It went on into another call, which only this stop has interrupted: that one is issued again.
-            registers.rax = RESTART_ALWAYS.cast_unsigned();
+            registers.restart_call();
             stopped.set_registers(registers)?;
         }
         stopped.detach(0)
@@ -249,7 +249,7 @@ impl Supervisor {
     /// select(2) leaves empty sets behind when its time is up.
     fn clear_sets(&mut self, tid: i32, wait: &Wait) {
         let number = i64::from(wait.number);
-        if number != libc::SYS_select && number != libc::SYS_pselect6 {
+        if number != calls::SELECT && number != libc::SYS_pselect6 {
             return;
         }
         let len = (wait.args[0].min(1 << 16) as usize).div_ceil(64) * 8;
@@ -263,21 +263,19 @@ impl Supervisor {
     fn issue_rewritten(&mut self, stopped: Stopped, wait: Wait) -> io::Result<()> {
         let tid = stopped.tid();
         let own = stopped.registers()?;
-        if !is_same_call(&own, &wait) || own.rax.cast_signed() != RESTART_CALL {
+        if !is_same_call(&own, &wait) || own.result() != RESTART_CALL {
             // A signal came first: the call is issued again and put before the supervisor anew.
             return stopped.detach(0);
         }
-        // Below the red zone of the thread's stack, which nothing uses while the call lasts; the guest's own
-        // timespec may be shared or read-only.
-        let scratch = own.rsp.wrapping_sub(256) & !15;
+        // The guest's own timespec may be shared or read-only.
+        let scratch = own.scratch();
         let at = self.clock().real_wall_at(wait.deadline).0.max(0);
         memory::write_words(tid, scratch, Nanos(at).to_words())?;
         let mut registers = own;
-        *argument(&mut registers, wait.form.argument) = scratch;
-        registers.r9 = registers.r9 & 0xffff_ffff | u64::from(crate::filter::REWRITTEN) << 32;
-        registers.rax = own.orig_rax;
-        registers.orig_rax = u64::MAX;
-        registers.rip = own.rip.wrapping_sub(2); // the length of the syscall instruction
+        registers.set_argument(wait.form.argument, scratch);
+        registers
+            .set_argument(5, registers.args()[5] & 0xffff_ffff | u64::from(crate::filter::REWRITTEN) << 32);
+        registers.rewind_call();
         stopped.set_registers(registers)?;
         let running = stopped.step()?;
         let purpose = Purpose::Rewritten { own: Box::new(own), wait, over: false };
@@ -293,16 +291,12 @@ impl Supervisor {
         signal: i32,
     ) -> io::Result<()> {
         let mut registers = stopped.registers()?;
-        let result = registers.rax.cast_signed();
-        registers.rdi = own.rdi;
-        registers.rsi = own.rsi;
-        registers.rdx = own.rdx;
-        registers.r10 = own.r10;
-        registers.r8 = own.r8;
-        registers.r9 = own.r9;
+        let result = registers.result();
+        for (index, argument) in (0..).zip(own.args()) {
+            registers.set_argument(index, argument);
+        }
         if let Some(wait) = over.filter(|wait| is_interrupted(result, wait)) {
-            registers.rax = wait.form.on_timeout.cast_unsigned();
-            registers.orig_rax = u64::MAX;
+            registers.end_call(wait.form.on_timeout);
             self.woken += 1;
         }
         stopped.set_registers(registers)?;
@@ -313,28 +307,16 @@ impl Supervisor {
 /// Lets a thread go that stood still for nothing it should know of: a call that this has interrupted is issued again.
 pub(super) fn detach_unnoticed(stopped: Stopped) -> io::Result<()> {
     let mut registers = stopped.registers()?;
-    if registers.rax.cast_signed() == INTERRUPTED && registers.orig_rax.cast_signed() >= 0 {
-        registers.rax = RESTART_ALWAYS.cast_unsigned();
+    if registers.result() == INTERRUPTED && registers.call().is_some() {
+        registers.restart_call();
         stopped.set_registers(registers)?;
     }
     stopped.detach(0)
 }
 
-fn argument(registers: &mut Registers, index: u8) -> &mut u64 {
-    match index {
-        0 => &mut registers.rdi,
-        1 => &mut registers.rsi,
-        2 => &mut registers.rdx,
-        3 => &mut registers.r10,
-        4 => &mut registers.r8,
-        _ => &mut registers.r9,
-    }
-}
-
 pub(super) fn is_same_call(registers: &Registers, wait: &Wait) -> bool {
-    let number = registers.orig_rax.cast_signed();
-    let args = [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9];
-    args == wait.args && (number == i64::from(wait.number) || number == libc::SYS_restart_syscall)
+    let is_number = |number| number == i64::from(wait.number) || number == libc::SYS_restart_syscall;
+    registers.args() == wait.args && registers.call().is_some_and(is_number)
 }
 
 /// Whether a wait that returns `result` at a stop was merely interrupted. A call that waits for the supervisor's
@@ -351,7 +333,7 @@ fn is_interrupted(result: i64, wait: &Wait) -> bool {
                     libc::SYS_mq_timedsend,
                     libc::SYS_futex_waitv,
                     libc::SYS_futex,
-                    455,
+                    calls::FUTEX_WAIT,
                 ]
                 .contains(&number)
         }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "the vDSO is memory that the kernel mapped, not a Rust object")]
 
 use super::parse::{VdsoError, VdsoImage};
-use super::wrapper::wrapper;
+use crate::arch::{self, Linked};
 use std::ops::Range;
 
 /// No vDSO is larger.
@@ -37,7 +37,7 @@ impl PatchedVdso {
 
     fn patch(original: &[u8]) -> Result<Self, VdsoError> {
         let image = VdsoImage::parse(original)?;
-        let wrapper = wrapper();
+        let wrapper = arch::wrapper()?;
         let len = wrapper.code.len();
         let called = image.named("clock_gettime").next().ok_or(VdsoError::NoSymbol("clock_gettime"))?;
         let (target, called_end) = (called.value, called.value + called.size);
@@ -52,14 +52,7 @@ impl PatchedVdso {
             .start;
         let mut bytes = original.to_vec();
         bytes[at..at + len].copy_from_slice(wrapper.code);
-        let call_end = at + wrapper.call + 4;
-        let distance = i32::try_from(target as i64 - call_end as i64);
-        let distance = distance.map_err(|_| VdsoError::Malformed("clock_gettime is out of reach"))?;
-        bytes[call_end - 4..call_end].copy_from_slice(&distance.to_le_bytes());
-        for (operand, value) in [(wrapper.back, at), (wrapper.len, original.len())] {
-            let value = u32::try_from(value).map_err(|_| VdsoError::Malformed("it is too large"))?;
-            bytes[at + operand..at + operand + 4].copy_from_slice(&value.to_le_bytes());
-        }
+        (wrapper.link)(&mut bytes[at..at + len], Linked { at, target, image_len: original.len() })?;
         for (name, entry) in [
             ("clock_gettime", wrapper.clock_gettime),
             ("gettimeofday", wrapper.gettimeofday),
@@ -75,16 +68,9 @@ impl PatchedVdso {
         let last = (0..bytes.len()).rfind(differs).unwrap_or(at);
         // The program's address is written too, though it is zero here and might be zero there.
         let changed = first.min(at + wrapper.program)..(last + 1).max(at + wrapper.program + 8);
-        let ask = at + wrapper.entry..at + wrapper.ask + 2;
+        let ask = at + wrapper.ask.start..at + wrapper.ask.end;
         let decisive_len = changed.end.max(called_end).next_multiple_of(4096).min(bytes.len());
-        Ok(Self {
-            bytes,
-            changed,
-            decisive_len,
-            program: at + wrapper.program,
-            entry: at + wrapper.entry,
-            ask,
-        })
+        Ok(Self { bytes, changed, decisive_len, program: at + wrapper.program, entry: ask.start, ask })
     }
 
     /// Length of the image, and so of its mapping.

@@ -2,6 +2,7 @@
 //!
 //! The image comes from the kernel, yet every offset in it is checked: this parser is fuzzed.
 
+use crate::arch::VDSO_PREFIX;
 use std::ops::Range;
 
 const PT_LOAD: u32 = 1;
@@ -27,6 +28,12 @@ pub enum VdsoError {
     NoRoom {
         /// Length of the wrapper.
         needed: usize,
+    },
+    /// The engine does not shift clocks on this architecture yet.
+    #[error("clocks of {architecture} cannot be shifted yet; nothing runs on real time instead")]
+    NotBuilt {
+        /// Its name.
+        architecture: &'static str,
     },
     /// It lacks a symbol that the wrapper stands on.
     #[error("the vDSO exports no {0}")]
@@ -115,11 +122,11 @@ impl VdsoImage {
         Ok(Self { symbols, spare: load_end..bytes.len() })
     }
 
-    /// The symbols of this name, with or without the `__vdso_` prefix.
+    /// The symbols of this name, with or without the prefix of this architecture.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Symbol> {
         self.symbols
             .iter()
-            .filter(move |symbol| symbol.name.strip_prefix("__vdso_").unwrap_or(&symbol.name) == name)
+            .filter(move |symbol| symbol.name.strip_prefix(VDSO_PREFIX).unwrap_or(&symbol.name) == name)
     }
 }
 

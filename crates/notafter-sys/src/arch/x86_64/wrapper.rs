@@ -8,16 +8,12 @@
 //! The only unsafe operation here takes the addresses of the assembled bytes, which are constants of the binary.
 #![allow(unsafe_code, reason = "reading the assembled bytes needs their linker symbols")]
 
+use crate::arch::{Linked, Wrapper};
+use crate::vdso::VdsoError;
 use std::arch::global_asm;
 
-/// Where the clock page lies in every shifted process: high enough to miss the brk heap and mmap's own choices,
-/// low enough for every address-space layout of x86_64 (unlimited stack and legacy mmap included).
-pub const PAGE_ADDRESS: u64 = 0x7e80_4200_3000;
-
-/// Third argument of the `clock_gettime` call by which `na_entry` asks for the page.
-pub const PAGE_REQUEST: u64 = 0x1C_10C4_B1D5;
-
-// Offsets into the page are those of `crate::page::Layout`; a test compares them.
+// Offsets into the page are those of `crate::page::Layout`, its address is `crate::vdso::PAGE_ADDRESS`, and the request
+// `PAGE_REQUEST`.
 global_asm!(
     ".pushsection .rodata.notafter_vdso,\"a\",@progbits",
     // Known to the whole binary, for another codegen unit may ask, and to nobody outside it.
@@ -204,38 +200,40 @@ unsafe extern "C" {
     static na_entry: u8;
 }
 
-/// The assembled wrapper and where its parts begin, in bytes from its start.
-pub(crate) struct Wrapper {
-    pub(crate) code: &'static [u8],
-    pub(crate) program: usize,
-    pub(crate) call: usize,
-    pub(crate) ask: usize,
-    /// A 32-bit operand: how far the wrapper lies behind the image's start.
-    pub(crate) back: usize,
-    /// A 32-bit operand: the length of the image.
-    pub(crate) len: usize,
-    pub(crate) clock_gettime: usize,
-    pub(crate) gettimeofday: usize,
-    pub(crate) time: usize,
-    pub(crate) entry: usize,
-}
-
 /// The wrapper of this binary.
-pub(crate) fn wrapper() -> Wrapper {
+#[expect(clippy::unnecessary_wraps, reason = "another architecture may have none")]
+pub(crate) fn wrapper() -> Result<Wrapper, VdsoError> {
     let begin = &raw const na_vdso_begin;
-    let offset = |symbol: *const u8| symbol as usize - begin as usize;
     let len = offset(&raw const na_vdso_end);
-    Wrapper {
+    let entry = offset(&raw const na_entry);
+    Ok(Wrapper {
         // SAFETY: the assembler laid `len` initialised, immutable bytes from `begin` on into .rodata.
         code: unsafe { std::slice::from_raw_parts(begin, len) },
         program: offset(&raw const na_vdso_program),
-        call: offset(&raw const na_vdso_call),
-        ask: offset(&raw const na_vdso_ask),
-        back: offset(&raw const na_vdso_back) + 3, // REX.W, opcode, ModRM
-        len: offset(&raw const na_vdso_len) + 1,   // opcode
+        ask: entry..offset(&raw const na_vdso_ask) + 2, // behind `syscall`
         clock_gettime: offset(&raw const na_clock_gettime),
         gettimeofday: offset(&raw const na_gettimeofday),
         time: offset(&raw const na_time),
-        entry: offset(&raw const na_entry),
+        link,
+    })
+}
+
+/// Fills in the distance to the kernel's function, and where the image begins and ends: 32-bit operands.
+fn link(code: &mut [u8], linked: Linked) -> Result<(), VdsoError> {
+    let call = offset(&raw const na_vdso_call);
+    let distance = i32::try_from(linked.target as i64 - (linked.at + call + 4) as i64);
+    let distance = distance.map_err(|_| VdsoError::Malformed("clock_gettime is out of reach"))?;
+    code[call..call + 4].copy_from_slice(&distance.to_le_bytes());
+    let back = offset(&raw const na_vdso_back) + 3; // REX.W, opcode, ModRM
+    let len = offset(&raw const na_vdso_len) + 1; // opcode
+    for (operand, value) in [(back, linked.at), (len, linked.image_len)] {
+        let value = u32::try_from(value).map_err(|_| VdsoError::Malformed("it is too large"))?;
+        code[operand..operand + 4].copy_from_slice(&value.to_le_bytes());
     }
+    Ok(())
+}
+
+/// From the wrapper's start.
+fn offset(symbol: *const u8) -> usize {
+    symbol as usize - (&raw const na_vdso_begin) as usize
 }
