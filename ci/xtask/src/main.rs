@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, fuzz, printer, servers, soak, tidy};
+use xtask::{bench, chaos, ci, fuzz, jumps, printer, servers, soak, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -57,6 +57,15 @@ enum Chore {
         /// Other inputs than the usual ones.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Moves the clock of two crowds of waiters under load: no wake-up may be lost, nobody may die.
+    Jumps {
+        /// How often.
+        #[arg(long, default_value_t = 10_000)]
+        count: u32,
+        /// Repeats the jumps of an earlier run.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Runs servers of the machine's packages under a shifted clock and across jumps of it.
     Servers {
@@ -151,6 +160,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
         Chore::Ci { list: false } => ci::run(&root),
         Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
+        Chore::Jumps { count, seed } => jumps::chore(&root, *count, *seed),
         Chore::Servers { names, record } => servers::chore(&root, names, *record),
         Chore::Soak { cases, seed, only, jobs } => {
             soak::chore(&root, &soak::Wanted { cases: *cases, only: *only, seed: *seed, jobs: *jobs })

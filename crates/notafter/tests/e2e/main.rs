@@ -18,6 +18,7 @@ mod guests;
 mod identity;
 mod images;
 mod incidents;
+mod jumps;
 mod kill;
 mod layouts;
 mod left;
