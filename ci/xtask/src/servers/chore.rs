@@ -1,6 +1,6 @@
 //! The command: runs servers, prints a table.
 
-use super::{ALL, Server, Told, Trial, run};
+use super::{ALL, Afterwards, Server, Told, Trial, run};
 use crate::bench::{Table, record};
 use crate::printer;
 use anyhow::{Context, Result, ensure};
@@ -28,6 +28,7 @@ pub fn chore(root: &Path, names: &[String], into_document: bool) -> Result<()> {
         "a year ahead",
         "90 days later",
         "set a year ahead",
+        "rests",
         "ends after",
     ]);
     let mut failed = 0;
@@ -35,6 +36,10 @@ pub fn chore(root: &Path, names: &[String], into_document: bool) -> Result<()> {
         match run(&Trial { server, fixtures: &fixtures, backend: &backend }) {
             Ok(told) => {
                 printer::progress(&format!("{}: {} processes proven", server.name, told.proven));
+                if let Some(unexpected) = unexpected(server, &told) {
+                    failed += 1;
+                    printer::progress(&format!("{}: FAILED: {unexpected}", server.name));
+                }
                 table.push(row(server, &told))?;
             }
             Err(error) => {
@@ -51,8 +56,19 @@ pub fn chore(root: &Path, names: &[String], into_document: bool) -> Result<()> {
     Ok(())
 }
 
+/// What is known of a server must be so, its shortcomings too.
+fn unexpected(server: Server, told: &Told) -> Option<String> {
+    match (server.afterwards, told.restless.is_empty()) {
+        (Afterwards::MakesUp, false) | (Afterwards::Rests, true) => None,
+        (Afterwards::MakesUp, true) => Some("it rests, which it was not known to do".to_owned()),
+        (Afterwards::Rests, false) => Some(format!("it does not rest: {:?}", told.restless)),
+    }
+}
+
 fn row(server: Server, told: &Told) -> Vec<String> {
     let seconds = |duration: std::time::Duration| format!("{:.1} s", duration.as_secs_f64());
     let [first, elapsed, stepped] = told.words.clone();
-    vec![server.name.to_owned(), seconds(told.until_answer), first, elapsed, stepped, seconds(told.until_end)]
+    let rests = if told.restless.is_empty() { "yes" } else { "no" };
+    let (answers, ends) = (seconds(told.until_answer), seconds(told.until_end));
+    vec![server.name.to_owned(), answers, first, elapsed, stepped, rests.to_owned(), ends]
 }

@@ -8,4 +8,4 @@ mod server;
 
 pub use chore::chore;
 pub use round::{Told, Trial, run};
-pub use server::{ALL, Server};
+pub use server::{ALL, Afterwards, Server};

@@ -9,6 +9,7 @@ use notafter_backend::{
     StopReason,
 };
 use notafter_core::{Motion, Pace, Restrictions, ServiceName, UnixTime};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct Told {
     pub until_end: Duration,
     /// How many of its processes were proven to be under the clock.
     pub proven: usize,
+    /// Threads that did not rest before time went on, by name: what they would have done before may be missing.
+    pub restless: BTreeSet<String>,
 }
 
 /// Starts it a year ahead, asks it the time, lets 90 days elapse, asks, sets the clock a year ahead, asks, stops it.
@@ -62,7 +65,7 @@ pub fn run(trial: &Trial<'_>) -> Result<Told> {
     let start = notafter_runner::unix_now().plus_secs(AHEAD);
     let spec =
         SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock: Some(start), scratch: None };
-    let mut running = Running { sandbox: trial.backend.open(&spec)?, service };
+    let mut running = Running { sandbox: trial.backend.open(&spec)?, service, restless: BTreeSet::new() };
     let watch = Stopwatch::start();
     running.sandbox.launch(&launch(trial, &running.service)?)?;
     let first = running.first_words()?;
@@ -80,9 +83,10 @@ pub fn run(trial: &Trial<'_>) -> Result<Told> {
         ServiceState::Ended { code, .. } if code == trial.server.ends_with => {}
         state => bail!("it does not end cleanly: {state:?}\n{}", running.log()?),
     }
-    running.sandbox.close()?;
+    let Running { sandbox, restless, .. } = running;
+    sandbox.close()?;
     let words = [first, elapsed, stepped];
-    Ok(Told { until_answer, words, until_end, proven: report.witnesses.len() })
+    Ok(Told { until_answer, words, until_end, proven: report.witnesses.len(), restless })
 }
 
 fn launch(trial: &Trial<'_>, service: &ServiceName) -> Result<LaunchSpec> {
@@ -116,6 +120,7 @@ fn script(name: &str) -> Vec<String> {
 struct Running {
     sandbox: Box<dyn Sandbox>,
     service: ServiceName,
+    restless: BTreeSet<String>,
 }
 
 impl Running {
@@ -141,7 +146,8 @@ impl Running {
     /// Moves its clock and asks; it must answer at once.
     fn words_after(&mut self, motion: Motion, by: i64) -> Result<String> {
         let to = self.sandbox.now().second.plus_secs(by);
-        self.sandbox.move_clock(motion, to, PATIENCE)?;
+        let moved = self.sandbox.move_clock(motion, to, PATIENCE)?;
+        self.restless.extend(moved.restless.into_iter().map(|restless| restless.process));
         match self.ask()? {
             Ok(said) => self.check(&said),
             Err(refusal) => {
