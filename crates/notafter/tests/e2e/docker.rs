@@ -244,6 +244,9 @@ fn a_gate_whose_engine_goes_away_is_inconclusive_and_leaves_nothing() {
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", shown(&output));
     assert!(shown(&output).contains("inconclusive"), "{}", shown(&output));
+    // A container that was made and not yet started when the way to the engine was cut is the next run's to take away.
+    let swept = scene.command(&["sweep"]).output().unwrap();
+    assert!(swept.status.success(), "{}", shown(&swept));
     nothing_is_left(runner);
 }
 
