@@ -1,6 +1,6 @@
 //! What differs between architectures: registers, numbers of system calls, the machine code in the vDSO.
 //!
-//! Each architecture has a module with the same items: `calls`, `wrapper`, [`AUDIT_ARCH`], [`NAME`], [`VDSO_PREFIX`] and
+//! Each architecture has a module with the same items: `calls`, `wrapper`, [`AUDIT_ARCH`], [`NAME`], `VDSO_PREFIX` and
 //! [`Registers`]. On x86_64 all of it runs. On aarch64 it compiles, and the engine refuses to start there: docs of that
 //! module say what is missing.
 //!
