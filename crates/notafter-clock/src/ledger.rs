@@ -37,6 +37,8 @@ pub struct Ledger {
     pub faults: BTreeSet<Fault>,
     /// Calls that were refused though the kernel has them, as lower-case fragments; programs have another way.
     pub refusals: BTreeSet<String>,
+    /// What could not be looked at though no proof stands on it, as lower-case sentences without an end.
+    pub unseen: BTreeSet<String>,
     /// Notifications answered.
     pub notifications: u64,
 }

@@ -177,9 +177,9 @@ impl EmbeddedSandbox {
             found.unproven.push(Unproven { service: service.clone(), pid, reason: fault.reason });
         }
         timepiece.look_below(service, init, &mut found.witnesses, &mut found.unproven)?;
-        self.remark(
-            ledger.refusals.into_iter().map(|refused| format!("{service} was refused {refused}")).collect(),
-        );
+        let refused = ledger.refusals.into_iter().map(|refused| format!("{service} was refused {refused}"));
+        let unseen = ledger.unseen.into_iter().map(|unseen| format!("{service}: {unseen}"));
+        self.remark(refused.chain(unseen).collect());
         for witness in found.witnesses {
             if !self.evidence.witnesses.contains(&witness) {
                 self.evidence.witnesses.push(witness);

@@ -32,9 +32,19 @@ pub(super) struct Segments {
 
 impl Segments {
     /// Whether a connection within this machine holds bytes back that will move by themselves, at `now` of the kernel's
-    /// CLOCK_MONOTONIC. Where the kernel does not answer, none does.
-    pub(super) fn are_held_back(&mut self, now: Nanos) -> bool {
-        let connections = self.connections().unwrap_or_default();
+    /// CLOCK_MONOTONIC.
+    ///
+    /// # Errors
+    /// Where the kernel does not say (tcp_diag may be lacking). It is asked anew the next time.
+    pub(super) fn are_held_back(&mut self, now: Nanos) -> io::Result<bool> {
+        let connections = match self.connections() {
+            Ok(connections) => connections,
+            Err(error) => {
+                // What is left of its answer must not be taken for the next one.
+                self.socket = None;
+                return Err(error);
+            }
+        };
         let known = std::mem::take(&mut self.held);
         let held = connections.iter().filter_map(|it| Some((it.header.socket_id.cookie, unsent(it)?)));
         self.held = held
@@ -43,7 +53,7 @@ impl Segments {
                 (cookie, (bytes, since))
             })
             .collect();
-        self.held.values().any(|(_, since)| (now - *since).to_duration() < STUCK)
+        Ok(self.held.values().any(|(_, since)| (now - *since).to_duration() < STUCK))
     }
 
     /// Connections of this network namespace that may have bytes to send (sock_diag(7)).
@@ -126,7 +136,7 @@ mod tests {
         // Other connections of the machine come and go beside this one.
         let mut segments = Segments::default();
         let mut since = |now| {
-            let held_back = segments.are_held_back(Nanos::from_secs(now));
+            let held_back = segments.are_held_back(Nanos::from_secs(now)).unwrap();
             let connections = segments.connections().unwrap();
             let own = connections.iter().find(|it| it.header.socket_id.source_port == port).unwrap();
             let since = segments.held.get(&own.header.socket_id.cookie).map(|held| held.1);
@@ -149,6 +159,14 @@ mod tests {
 
         reader.read_exact(&mut vec![0; written]).unwrap();
         assert_eq!(since(20_000), None);
+    }
+
+    #[test]
+    fn a_kernel_that_does_not_answer_is_asked_anew() {
+        let deaf = Socket::new(netlink_sys::protocols::NETLINK_USERSOCK).unwrap();
+        let mut segments = Segments { socket: Some(deaf), ..Segments::default() };
+        assert!(segments.are_held_back(Nanos::ZERO).is_err());
+        assert!(segments.are_held_back(Nanos::ZERO).is_ok());
     }
 
     #[test]

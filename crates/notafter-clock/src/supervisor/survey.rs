@@ -97,7 +97,13 @@ impl Supervisor {
         waiters.extend(timer_fds.map(|(pid, armed)| waiter(pid, clock.until(armed.deadline), armed.length)));
         let signal_timers = self.signal_timers.current(&clock);
         waiters.extend(signal_timers.map(|(pid, remaining, length)| waiter(pid, remaining, length)));
-        let delivers = busy.is_empty() && self.segments.are_held_back(clock.real_mono());
+        let delivers = busy.is_empty()
+            && self.segments.are_held_back(clock.real_mono()).unwrap_or_else(|error| {
+                self.ledger.unseen.insert(format!(
+                    "whether its connections hold bytes back cannot be seen, so that limits may run out early: {error}"
+                ));
+                false
+            });
         Ok(Survey { busy, runs, fidgets: self.stirs.pauses != before.pauses, delivers, waiters })
     }
 }
