@@ -179,8 +179,9 @@ fn state_that_ages_blocks_where_no_credential_is_known() {
     let expected = block("2019-05-04T06:07:08Z", None, 14);
     let life = at("2019-05-04T06:07:07Z").secs_since(start());
     let (_, verdict) = check("a trial", &World::new().ill(Ill::Trial { life }), &expected);
-    let summary = &verdict.findings[0].summary;
-    insta::assert_snapshot!(summary, @"node breaks at 2019-05-04T06:07:08Z: no known credential changes there (unexplained); a fresh start hides it");
+    let finding = &verdict.findings[0];
+    insta::assert_snapshot!(finding.summary, @"node breaks at 2019-05-04T06:07:08Z: no known credential changes there (unexplained); a fresh start hides it");
+    insta::assert_snapshot!(finding.help.as_ref().unwrap(), @"find what in the build knows that date: a licence, a date in the code, an account or a password that ends; what was seen, and the log of the case, may name it");
 }
 
 #[test]
