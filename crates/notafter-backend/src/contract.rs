@@ -120,6 +120,26 @@ pub struct LaunchSpec {
     pub restrictions: Restrictions,
 }
 
+impl LaunchSpec {
+    /// A service without a main process, for which nothing is laid in and nothing restricted, with root and `/`.
+    #[must_use]
+    pub fn idle(service: ServiceName, root: RootTree) -> Self {
+        Self {
+            service,
+            root,
+            binds: Vec::new(),
+            command: None,
+            env: BTreeMap::new(),
+            user: None,
+            workdir: "/".to_owned(),
+            stop_signal: None,
+            files: Vec::new(),
+            volumes: Vec::new(),
+            restrictions: Restrictions::default(),
+        }
+    }
+}
+
 /// How the main process of a service stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServiceState {

@@ -2,8 +2,7 @@
 
 use crate::embedded::refusal;
 use crate::{Backend, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{Restrictions, ServiceName, UnixTime};
-use std::collections::BTreeMap;
+use notafter_core::{ServiceName, UnixTime};
 use std::error::Error as _;
 use std::fs;
 use std::path::Path;
@@ -205,19 +204,7 @@ fn trial_host() -> Vec<ServiceName> {
 }
 
 fn launch(sandbox: &mut dyn Sandbox) -> Result<(), String> {
-    let spec = LaunchSpec {
-        service: trial_service().ok_or("no name for the trial")?,
-        root: RootTree::Host,
-        binds: Vec::new(),
-        command: None,
-        env: BTreeMap::new(),
-        user: None,
-        workdir: "/".to_owned(),
-        stop_signal: None,
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
-    };
+    let spec = LaunchSpec::idle(trial_service().ok_or("no name for the trial")?, RootTree::Host);
     sandbox.launch(&spec).map_err(|error| chain(&error))
 }
 

@@ -4,8 +4,7 @@ use super::figure::{Bound, Figure, median};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec, ServiceState};
-use notafter_core::{Restrictions, ServiceName, UnixTime};
-use std::collections::BTreeMap;
+use notafter_core::{ServiceName, UnixTime};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -52,17 +51,9 @@ fn open(docker: &Docker, own: &Path) -> Result<Box<dyn notafter_backend::Sandbox
     let hosts = vec![service.clone()];
     let mut sandbox = docker.open(&SandboxSpec { hosts, aliases: Vec::new(), clock, scratch: None })?;
     sandbox.launch(&LaunchSpec {
-        service: service.clone(),
-        root: RootTree::Empty,
         binds: vec![Bind { source: own.to_owned(), target: GUEST.to_owned() }],
         command: Some(vec![GUEST.to_owned(), STAY.to_owned()]),
-        env: BTreeMap::new(),
-        user: None,
-        stop_signal: None,
-        workdir: "/".to_owned(),
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service.clone(), RootTree::Empty)
     })?;
     ensure!(sandbox.state(&service)? == ServiceState::Running, "the service does not run");
     Ok(sandbox)

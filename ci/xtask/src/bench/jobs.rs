@@ -5,7 +5,7 @@ use crate::printer;
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, Moved, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{Motion, Pace, Restrictions, ServiceName, UnixTime};
+use notafter_core::{Motion, Pace, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -130,16 +130,9 @@ fn await_log(sandbox: &mut dyn Sandbox, service: &ServiceName, word: &str) -> Re
 
 fn launch(service: &ServiceName, room: &Path, command: &[&str]) -> LaunchSpec {
     LaunchSpec {
-        service: service.clone(),
-        root: RootTree::Host,
         binds: vec![Bind { source: room.join(service.as_str()), target: JOBS.to_owned() }],
         command: Some(command.iter().map(|word| (*word).to_owned()).collect()),
         env: [("PATH".to_owned(), PATH.to_owned())].into(),
-        user: None,
-        workdir: "/".to_owned(),
-        stop_signal: None,
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service.clone(), RootTree::Host)
     }
 }

@@ -4,8 +4,7 @@ use super::figure::{Bound, Figure, median};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, ensure};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, RootTree, SandboxSpec, ServiceState};
-use notafter_core::{Restrictions, ServiceName, UnixTime};
-use std::collections::BTreeMap;
+use notafter_core::{ServiceName, UnixTime};
 use std::process::Command;
 use std::time::Duration;
 
@@ -23,17 +22,9 @@ pub(super) fn measure() -> Result<Figure> {
         scratch: None,
     })?;
     let spec = LaunchSpec {
-        service: service.clone(),
-        root: RootTree::Empty,
         binds: vec![Bind { source: own.clone(), target: "/guest".to_owned() }],
         command: Some(vec!["/guest".to_owned(), "guest-nothing".to_owned()]),
-        env: BTreeMap::new(),
-        user: None,
-        stop_signal: None,
-        workdir: "/".to_owned(),
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service.clone(), RootTree::Empty)
     };
     let (mut plain, mut embedded) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {

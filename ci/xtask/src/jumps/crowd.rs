@@ -2,8 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::{Bind, LaunchSpec, RootTree, Sandbox};
-use notafter_core::{Restrictions, ServiceName};
-use std::collections::BTreeMap;
+use notafter_core::ServiceName;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -84,17 +83,9 @@ impl Crowd {
         let port = FIRST_PORT + index;
         let words = ["/crowd".to_owned(), port.to_string()].into_iter().chain(sabotage.map(str::to_owned));
         sandbox.launch(&LaunchSpec {
-            service: service.clone(),
-            root: RootTree::Empty,
             binds: vec![Bind { source: guest.to_owned(), target: "/crowd".to_owned() }],
             command: Some(words.collect()),
-            env: BTreeMap::new(),
-            user: None,
-            workdir: "/".to_owned(),
-            stop_signal: None,
-            files: Vec::new(),
-            volumes: Vec::new(),
-            restrictions: Restrictions::default(),
+            ..LaunchSpec::idle(service.clone(), RootTree::Empty)
         })?;
         let mut tries = 0;
         let stream = loop {

@@ -8,7 +8,7 @@ use notafter_backend::{
     Embedded, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
     StopReason,
 };
-use notafter_core::{Motion, Pace, Restrictions, ServiceName, UnixTime};
+use notafter_core::{Motion, Pace, ServiceName, UnixTime};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -97,19 +97,14 @@ fn launch(trial: &Trial<'_>, service: &ServiceName) -> Result<LaunchSpec> {
         Ok(FileSpec { path: format!("{PLACE}/{name}"), contents, mode: 0o644, layout: FileLayout::Plain })
     };
     Ok(LaunchSpec {
-        service: service.clone(),
-        root: RootTree::Host,
-        binds: Vec::new(),
         command: Some(script("start.sh")),
         env: [("PATH", PATH), ("TZ", "UTC"), ("LC_ALL", "C")]
             .map(|(name, value)| (name.into(), value.into()))
             .into(),
         user: trial.server.user.map(str::to_owned),
         workdir: "/tmp".to_owned(),
-        stop_signal: None,
         files: vec![file("start.sh")?, file("say.sh")?],
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service.clone(), RootTree::Host)
     })
 }
 

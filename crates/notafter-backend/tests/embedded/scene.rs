@@ -3,8 +3,7 @@
 use notafter_backend::{
     Backend, Embedded, ExecOutcome, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
 };
-use notafter_core::{ClockReading, Restrictions, ServiceName, UnixTime};
-use std::collections::BTreeMap;
+use notafter_core::{ClockReading, ServiceName, UnixTime};
 use std::time::Duration;
 
 /// Longer than anything here takes on a busy machine.
@@ -41,19 +40,7 @@ pub(crate) fn shell(service: &str, script: &str) -> LaunchSpec {
 
 /// A service without a main process.
 pub(crate) fn idle(service: &str) -> LaunchSpec {
-    LaunchSpec {
-        service: name(service),
-        root: RootTree::Host,
-        binds: Vec::new(),
-        command: None,
-        env: BTreeMap::new(),
-        user: None,
-        workdir: "/".to_owned(),
-        stop_signal: None,
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
-    }
+    LaunchSpec::idle(name(service), RootTree::Host)
 }
 
 /// A service that answers every connection with `answer` and closes it.

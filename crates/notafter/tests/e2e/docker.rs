@@ -4,7 +4,7 @@ use super::check::nodes;
 use super::needs::{are_installed, or_passed_over};
 use super::scene::{Scene, shown};
 use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec};
-use notafter_core::{ClockReading, Restrictions, ServiceName, UnixTime};
+use notafter_core::{ClockReading, ServiceName, UnixTime};
 use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -264,17 +264,9 @@ fn a_program_that_the_engine_puts_into_a_container_is_noticed() {
     let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
     let mut sandbox = backend.open(&spec).unwrap();
     let launch = LaunchSpec {
-        service,
-        root: RootTree::Empty,
         binds: vec![Bind { source: busybox, target: "/busybox".to_owned() }],
         command: Some(["/busybox", "sleep", "1000"].map(str::to_owned).to_vec()),
-        env: [].into(),
-        user: None,
-        workdir: "/".to_owned(),
-        stop_signal: None,
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service, RootTree::Empty)
     };
     sandbox.launch(&launch).unwrap();
     assert_eq!(sandbox.witnesses().unwrap().unproven, []);

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use notafter_backend::{
     Backend, Embedded, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
 };
-use notafter_core::{ClockReading, Motion, Pace, Restrictions, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Motion, Pace, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -112,17 +112,10 @@ fn lives_through_jumps(guest: &Guest) {
     let native = native(&built.command, &built.path);
     let (command, file) = built.as_service(AGAIN);
     let mut running = Running::start(&LaunchSpec {
-        service: ServiceName::new("guest").unwrap(),
-        root: RootTree::Host,
-        binds: Vec::new(),
         command: Some(command),
         env: [("PATH".to_owned(), PATH.to_owned())].into(),
-        user: None,
-        stop_signal: None,
-        workdir: "/".to_owned(),
         files: vec![file],
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(ServiceName::new("guest").unwrap(), RootTree::Host)
     });
     running.until(has_said, native.len());
     let before = running.second();

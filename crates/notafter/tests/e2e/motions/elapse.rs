@@ -6,7 +6,7 @@ use crate::needs::{can_run_with, repository};
 use notafter_backend::{Backend, Embedded, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec};
 use notafter_core::{
     ClockReading, CredentialName, CredentialSpec, Decision, FindingCode, GeneratedX509, KeyAlgorithm, Motion,
-    Outcome, Pace, Restrictions, ScenarioName, ServiceName, SourceLocation, UnixTime, X509Issuer,
+    Outcome, Pace, ScenarioName, ServiceName, SourceLocation, UnixTime, X509Issuer,
 };
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -124,14 +124,8 @@ impl Running {
         let (inside, outside) = timed.program;
         let program = std::fs::read(outside(scratch.path())).unwrap();
         let launch = LaunchSpec {
-            service: service.clone(),
-            root: RootTree::Host,
-            binds: Vec::new(),
             command: Some(timed.command.iter().map(|&word| word.to_owned()).collect()),
             env: [("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())].into(),
-            user: None,
-            workdir: "/".to_owned(),
-            stop_signal: None,
             files: vec![
                 FileSpec {
                     path: inside.to_owned(),
@@ -146,8 +140,7 @@ impl Running {
                     layout: notafter_backend::FileLayout::Plain,
                 },
             ],
-            volumes: Vec::new(),
-            restrictions: Restrictions::default(),
+            ..LaunchSpec::idle(service.clone(), RootTree::Host)
         };
         sandbox.launch(&launch).unwrap();
         let mut running = Self { sandbox, service };

@@ -3,7 +3,7 @@
 
 use crate::needs::{can_run_with, repository};
 use notafter_backend::{Backend, Bind, Embedded, LaunchSpec, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{ClockReading, Motion, Pace, Restrictions, ServiceName, UnixTime};
+use notafter_core::{ClockReading, Motion, Pace, ServiceName, UnixTime};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -49,17 +49,10 @@ fn host_clock() -> ClockReading {
 
 fn launch(service: &ServiceName, jobs: &Path, command: &[&str]) -> LaunchSpec {
     LaunchSpec {
-        service: service.clone(),
-        root: RootTree::Host,
         binds: vec![Bind { source: jobs.to_owned(), target: "/srv/jobs".to_owned() }],
         command: Some(command.iter().map(|&word| word.to_owned()).collect()),
         env: [("PATH".to_owned(), PATH.to_owned())].into(),
-        user: None,
-        workdir: "/".to_owned(),
-        stop_signal: None,
-        files: Vec::new(),
-        volumes: Vec::new(),
-        restrictions: Restrictions::default(),
+        ..LaunchSpec::idle(service.clone(), RootTree::Host)
     }
 }
 
