@@ -21,9 +21,10 @@ use notafter_core::{
     ClockReading, ClockWitness, Isolation, Motion, Replacement, ServiceName, UnixTime, WitnessBasis,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,7 +108,10 @@ impl EmbeddedSandbox {
             (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
             (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
         };
-        let (keeper, mut remarks) = KeeperLink::open(&spawner, premises)?;
+        let (keeper, mut remarks) = KeeperLink::open(&spawner, premises).inspect_err(|_| {
+            // It may have been killed before it was ready; that it failed is what is being told.
+            let _ = move_out(&place, tenancy.as_ref(), &disk, &[]);
+        })?;
         remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
         let timepiece = match spec.clock {
             Some(wall) => Some(Timepiece::held_at(wall)?),
@@ -230,20 +234,30 @@ impl EmbeddedSandbox {
         if !std::mem::replace(&mut self.closed, true) {
             self.services.values_mut().for_each(Instance::hang_up);
             let closed = self.keeper.close();
-            if let Some(tenancy) = &self.tenancy {
-                let inits: Vec<i32> = self.services.values().filter_map(|instance| instance.init).collect();
-                if let Err(error) = tenancy.end(&inits) {
-                    self.remarks.push(format!("something is left behind on the machine: {error}"));
-                }
-            }
-            if let Place::Containers(_) = self.place {
-                raze_abandoned(&self.disk); // of a keeper that was killed
+            let inits: Vec<i32> = self.services.values().filter_map(|instance| instance.init).collect();
+            if let Err(error) = move_out(&self.place, self.tenancy.as_ref(), &self.disk, &inits) {
+                self.remarks.push(format!("something is left behind on the machine: {error}"));
             }
             let left = self.services.values_mut().flat_map(|instance| instance.bounds.clear()).collect();
             self.remark(left);
             self.remark(closed?);
         }
         Ok(())
+    }
+}
+
+/// Takes away what a keeper that was killed has left; one that ends by itself leaves nothing.
+///
+/// # Errors
+/// `TimedOut` where something is still there in the end.
+fn move_out(place: &Place, tenancy: Option<&Tenancy>, disk: &Path, inits: &[i32]) -> io::Result<()> {
+    match (place, tenancy) {
+        (Place::Containers(_), _) => match raze_abandoned(disk) {
+            (_, 0) => Ok(()),
+            (_, left) => Err(io::Error::other(format!("{left} directories of a sandbox"))),
+        },
+        (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.end(inits),
+        (Place::Machine | Place::Namespaces, None) => Ok(()),
     }
 }
 
