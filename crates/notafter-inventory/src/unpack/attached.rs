@@ -42,7 +42,7 @@ pub(super) fn look(
     if !is_program {
         return Ok(());
     }
-    tell_upx(head, collector);
+    tell_packed(head, collector);
     let begin = if head.starts_with(b"#!") { behind_script(file)? } else { executable::end(file)? };
     if let Some(begin) = begin {
         look_behind(begin, file, collector, buffer)?;
@@ -71,7 +71,7 @@ fn look_behind(
     (&mut *file).take(HEAD_LEN as u64).read_to_end(&mut head)?;
     file.seek(SeekFrom::Start(begin))?;
     match packing(&head) {
-        Packing::Plain | Packing::Zip => Ok(()), // carved already; an archive in zip would have its directory
+        Packing::Firmware | Packing::Plain | Packing::Zip => Ok(()), // carved already; an archive in zip would have its directory
         found => unpack(found, &head, file, collector, buffer),
     }
 }
@@ -81,7 +81,7 @@ pub(super) fn tell(head: &[u8], tail: &[u8], collector: &mut Collector<'_>) {
     if !executable::is_program(head) {
         return;
     }
-    tell_upx(head, collector);
+    tell_packed(head, collector);
     if matches!(Directory::at_end(&mut Cursor::new(tail)), Ok(Some(_)) | Err(_)) {
         collector
             .opaque("a zip archive is attached to it, which is not read inside another archive".to_owned());
@@ -89,7 +89,11 @@ pub(super) fn tell(head: &[u8], tail: &[u8], collector: &mut Collector<'_>) {
     tell_pyinstaller(&tail[tail.len().saturating_sub(TAIL_LEN as usize)..], collector);
 }
 
-fn tell_upx(head: &[u8], collector: &mut Collector<'_>) {
+/// What the headers say of a program that unpacks more than it shows.
+fn tell_packed(head: &[u8], collector: &mut Collector<'_>) {
+    if executable::is_unified_kernel(head) {
+        collector.opaque("a unified kernel image, whose kernel is not unpacked".to_owned());
+    }
     if executable::is_packed_by_upx(head) {
         collector.opaque("packed by UPX, which is not read".to_owned());
     }

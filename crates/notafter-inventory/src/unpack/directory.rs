@@ -19,10 +19,10 @@ pub(super) struct Entry {
     pub(super) method: u16,
     /// Bytes of its data as they are packed.
     pub(super) packed: u64,
+    /// And as they are not.
+    pub(super) unpacked: u64,
     /// Where its local header begins in the file.
     pub(super) local: u64,
-    /// Whether its true sizes stand elsewhere.
-    pub(super) is_of_zip64: bool,
 }
 
 /// The directory of an archive.
@@ -52,11 +52,14 @@ impl Directory {
         (&mut *file).take(tail_len).read_to_end(&mut tail)?;
         let Some(at) = memchr::memmem::rfind(&tail, END) else { return Ok(None) };
         let Some(end) = tail.get(at..at + 22) else { return Ok(None) };
-        let (size, offset) = (u64::from(u32_at(end, 12)), u64::from(u32_at(end, 16)));
-        if offset == u64::from(u32::MAX) || u16_at(end, 10) == u16::MAX {
-            return Err(io::Error::other("a zip64 archive, which is not read"));
+        let (mut size, mut offset) = (u64::from(u32_at(end, 12)), u64::from(u32_at(end, 16)));
+        let mut end_at = from + at as u64;
+        let large = u64::from(u32::MAX);
+        if (offset == large || size == large || u16_at(end, 10) == u16::MAX)
+            && let Some(end_64) = End64::before(file, end_at)?
+        {
+            (size, offset, end_at) = (end_64.size, end_64.offset, end_64.at);
         }
-        let end_at = from + at as u64;
         let begin = end_at.checked_sub(size).ok_or_else(damaged)?;
         let base = begin.checked_sub(offset).ok_or_else(damaged)?;
         if size > MAX_DIRECTORY {
@@ -85,18 +88,84 @@ impl Directory {
                 rest = &[];
                 return Some(Err(damaged()));
             };
-            let (packed, local) = (u32_at(entry, 20), u32_at(entry, 42));
+            let extra = rest.get(ENTRY_LEN + lens[0]..).and_then(|rest| rest.get(..lens[1]));
+            let short = [u32_at(entry, 24), u32_at(entry, 20), u32_at(entry, 42)];
+            let Some([unpacked, packed, local]) = long_fields(short, extra.unwrap_or_default()) else {
+                rest = &[];
+                return Some(Err(damaged()));
+            };
             rest = after;
             Some(Ok(Entry {
                 name: String::from_utf8_lossy(name).into_owned(),
                 flags: u16_at(entry, 8),
                 method: u16_at(entry, 10),
-                packed: u64::from(packed),
-                local: self.base + u64::from(local),
-                is_of_zip64: packed == u32::MAX || local == u32::MAX,
+                packed,
+                unpacked,
+                local: self.base.saturating_add(local),
             }))
         })
     }
+}
+
+/// The end of a directory in zip64 (APPNOTE §4.3.14).
+struct End64 {
+    at: u64,
+    size: u64,
+    offset: u64,
+}
+
+impl End64 {
+    const MAGIC: &[u8] = b"PK\x06\x06";
+    const LEN: u64 = 56;
+    const LOCATOR: &[u8] = b"PK\x06\x07";
+    const LOCATOR_LEN: u64 = 20;
+
+    /// The one whose locator stands right before `end_at`; none where no locator does.
+    fn before(file: &mut dyn ReadSeek, end_at: u64) -> io::Result<Option<Self>> {
+        let Some(locator_at) = end_at.checked_sub(Self::LOCATOR_LEN) else { return Ok(None) };
+        let mut locator = [0; Self::LOCATOR_LEN as usize];
+        read_at(file, locator_at, &mut locator)?;
+        if !locator.starts_with(Self::LOCATOR) {
+            return Ok(None);
+        }
+        // Bytes before the archive move it: then it stands right before its locator, as it does without an extension.
+        let named = u64_at(&locator, 8);
+        let beside = locator_at.checked_sub(Self::LEN).ok_or_else(damaged)?;
+        for at in [named, beside] {
+            let mut end = [0; Self::LEN as usize];
+            if at <= beside && read_at(file, at, &mut end).is_ok() && end.starts_with(Self::MAGIC) {
+                return Ok(Some(Self { at, size: u64_at(&end, 40), offset: u64_at(&end, 48) }));
+            }
+        }
+        Err(damaged())
+    }
+}
+
+fn read_at(file: &mut dyn ReadSeek, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.read_exact(bytes)
+}
+
+/// Sizes and offset of an entry: those that do not fit stand in its extra field, in their order (APPNOTE §4.5.3).
+fn long_fields(short: [u32; 3], mut extra: &[u8]) -> Option<[u64; 3]> {
+    const ZIP64: u16 = 1;
+    let mut fields = short.map(u64::from);
+    if !short.contains(&u32::MAX) {
+        return Some(fields);
+    }
+    let mut long = loop {
+        let len = 4 + usize::from(u16_at(extra, 2));
+        let field = extra.get(..len)?;
+        if u16_at(field, 0) == ZIP64 {
+            break &field[4..];
+        }
+        extra = &extra[len..];
+    };
+    for field in fields.iter_mut().filter(|field| **field == u64::from(u32::MAX)) {
+        *field = u64_at(long.get(..8)?, 0);
+        long = &long[8..];
+    }
+    Some(fields)
 }
 
 pub(super) fn damaged() -> io::Error {
@@ -109,4 +178,8 @@ pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }

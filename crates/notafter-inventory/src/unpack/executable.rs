@@ -1,6 +1,6 @@
 //! Where an executable ends by its own headers: what follows was attached to it.
 
-use super::directory::{u16_at, u32_at};
+use super::directory::{u16_at, u32_at, u64_at};
 use super::look::ReadSeek;
 use std::io::{self, Read, SeekFrom};
 
@@ -17,6 +17,11 @@ pub(super) fn is_program(head: &[u8]) -> bool {
 /// Whether the headers carry the mark of UPX.
 pub(super) fn is_packed_by_upx(head: &[u8]) -> bool {
     head.starts_with(ELF_MAGIC) && memchr::memmem::find(head, b"UPX!").is_some()
+}
+
+/// Whether the headers name the section of a kernel (UAPI.5, unified kernel image).
+pub(super) fn is_unified_kernel(head: &[u8]) -> bool {
+    head.starts_with(PE_MAGIC) && memchr::memmem::find(head, b".linux\0\0").is_some()
 }
 
 /// Where the program ends in its file, in bytes; none where its headers do not say.
@@ -84,8 +89,4 @@ fn bytes_at(file: &mut dyn ReadSeek, at: u64, len: usize) -> io::Result<Vec<u8>>
     let mut bytes = Vec::new();
     (&mut *file).take(len as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }

@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::members::{Form, Members};
 use super::sniff::{HEAD_LEN, Packing, packing};
-use super::{ar, attached, leaf, tar, zip};
+use super::{ar, attached, cpio, firmware, keybox, leaf, rpm, tar, zip};
 use crate::buffer::Buffer;
 use crate::collect::Collector;
 use crate::file::reason_of;
@@ -17,6 +17,8 @@ const MAX_DEPTH: usize = 8;
 /// A zip archive inside another archive is held in memory, for its directory stands at its end, and so is a script,
 /// which may go on as an archive; longer ones are opaque, and carved.
 const MAX_HELD: u64 = 64 * 1024 * 1024;
+/// Memory that one stream of LZMA may take: what its best preset needs, and some room.
+pub(super) const MAX_LZMA_KIB: u32 = 80 * 1024;
 
 pub(crate) trait ReadSeek: Read + Seek {}
 impl<T: Read + Seek> ReadSeek for T {}
@@ -104,12 +106,33 @@ pub(super) fn unpack(
 ) -> io::Result<()> {
     match packing {
         Packing::Ar => ar::look(reader, collector, buffer),
+        Packing::Bzip2 => look_into_members(Form::Bzip2, "(bzip2)", reader, collector, buffer),
+        Packing::Cpio => cpio::look(reader, collector, buffer),
+        Packing::Firmware => hold(reader, collector, buffer, firmware::look),
         Packing::Gzip => look_into_members(Form::Gzip, "(gzip)", reader, collector, buffer),
+        Packing::Keybox => hold(reader, collector, buffer, |bytes, collector, _| {
+            keybox::look(bytes, collector);
+            Ok(())
+        }),
+        Packing::Lz4 => look_into_members(Form::Lz4, "(lz4)", reader, collector, buffer),
+        Packing::Lzip => {
+            let left = Rc::clone(&collector.budget);
+            let mut inner = Metered { reader: lzma_rust2::LzipReader::new(reader), left };
+            enter("(lzip)", Input::Stream(&mut inner), collector, buffer);
+            Ok(())
+        }
+        Packing::Lzma => {
+            let left = Rc::clone(&collector.budget);
+            let decoder = lzma_rust2::LzmaReader::new_mem_limit(reader, MAX_LZMA_KIB, None)?;
+            enter("(lzma)", Input::Stream(&mut Metered { reader: decoder, left }), collector, buffer);
+            Ok(())
+        }
         Packing::Plain | Packing::Zip => {
             let window = leaf::look(head, reader, collector, buffer)?;
             attached::tell(head, buffer.first(window), collector);
             Ok(())
         }
+        Packing::Rpm => rpm::look(reader, collector, buffer),
         Packing::Tar => tar::look(reader, collector, buffer),
         Packing::Unread(what) => Err(io::Error::other(format!("{what}, which is not read"))),
         Packing::Xz => {
@@ -120,6 +143,23 @@ pub(super) fn unpack(
         }
         Packing::Zstd => look_into_members(Form::Zstd, "(zstd)", reader, collector, buffer),
     }
+}
+
+/// Hands what `reader` yields to `look` as a whole. What is too long for that is opaque, and carved.
+fn hold(
+    reader: &mut dyn Read,
+    collector: &mut Collector<'_>,
+    buffer: &mut Buffer,
+    look: impl FnOnce(&[u8], &mut Collector<'_>, &mut Buffer) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut held = Vec::new();
+    (&mut *reader).take(MAX_HELD + 1).read_to_end(&mut held)?;
+    if held.len() as u64 <= MAX_HELD {
+        return look(&held, collector, buffer);
+    }
+    collector
+        .opaque(format!("more than {} MiB, of which what is packed is not read", MAX_HELD / 1024 / 1024));
+    leaf::stream(&mut Cursor::new(held).chain(reader), 0, collector, buffer).map(|_| ())
 }
 
 fn look_into_members(

@@ -1,19 +1,24 @@
 //! Compressed streams that may stand one behind the other: members of gzip (RFC 1952 §2.2), frames of Zstandard
-//! (RFC 8878 §3.1). Together they are one stream; what follows the last one is kept.
+//! (RFC 8878 §3.1) and LZ4, streams of bzip2. Together they are one stream; what follows the last one is kept.
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::io::{self, BufRead, Read};
 
-/// Which of the two.
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
+    Bzip2,
     Gzip,
+    Lz4,
     Zstd,
 }
 
+const BZIP2: &[u8] = b"BZh";
+/// The frame of LZ4, and the one before it, which kernels still take.
+const LZ4: [&[u8]; 2] = [b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"];
 const GZIP: &[u8] = b"\x1f\x8b\x08";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-/// The last three bytes of the magic of a frame to be skipped; the first is 0x50 to 0x5f.
+/// The last three bytes of the magic of a frame to be skipped, of LZ4 too; the first is 0x50 to 0x5f.
 const ZSTD_SKIPPED: &[u8] = b"\x2a\x4d\x18";
 
 /// Reads members until something else stands where one would begin.
@@ -24,7 +29,9 @@ pub(crate) struct Members<'a> {
 
 enum State<'a> {
     Between(Source<'a>),
+    Bzip2(Box<bzip2::bufread::BzDecoder<Source<'a>>>),
     Gzip(Box<flate2::bufread::GzDecoder<Source<'a>>>),
+    Lz4(Box<lz4_flex::frame::FrameDecoder<Source<'a>>>),
     Zstd(Box<StreamingDecoder<Source<'a>, FrameDecoder>>),
     /// Something else follows, or the stream is damaged.
     Ended(Source<'a>),
@@ -41,18 +48,29 @@ impl<'a> Members<'a> {
     pub(super) fn into_rest(self) -> Option<Source<'a>> {
         match self.state {
             State::Ended(source) => Some(source),
-            State::Between(_) | State::Gzip(_) | State::Zstd(_) | State::Lost => None,
+            State::Between(_)
+            | State::Bzip2(_)
+            | State::Gzip(_)
+            | State::Lost
+            | State::Lz4(_)
+            | State::Zstd(_) => None,
         }
     }
 
     /// Goes on where a member may begin.
     fn begin(&mut self, mut source: Source<'a>) -> io::Result<()> {
         let head = source.peek(8)?;
-        let skipped = self.form == Form::Zstd && head.get(1..4) == Some(ZSTD_SKIPPED) && head[0] >> 4 == 5;
+        let skipped = matches!(self.form, Form::Lz4 | Form::Zstd)
+            && head.get(1..4) == Some(ZSTD_SKIPPED)
+            && head[0] >> 4 == 5;
         if skipped {
             let len = head.get(4..8).and_then(|len| len.try_into().ok()).map_or(0, u32::from_le_bytes);
             io::copy(&mut (&mut source).take(8 + u64::from(len)), &mut io::sink())?;
             self.state = State::Between(source);
+        } else if self.form == Form::Bzip2 && head.starts_with(BZIP2) {
+            self.state = State::Bzip2(Box::new(bzip2::bufread::BzDecoder::new(source)));
+        } else if self.form == Form::Lz4 && LZ4.iter().any(|magic| head.starts_with(magic)) {
+            self.state = State::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(source)));
         } else if self.form == Form::Gzip && head.starts_with(GZIP) {
             self.state = State::Gzip(Box::new(flate2::bufread::GzDecoder::new(source)));
         } else if self.form == Form::Zstd && head.starts_with(ZSTD) {
@@ -71,7 +89,9 @@ impl Read for Members<'_> {
         loop {
             let read = match &mut self.state {
                 State::Between(_) => Ok(0),
+                State::Bzip2(decoder) => decoder.read(buffer),
                 State::Gzip(decoder) => decoder.read(buffer),
+                State::Lz4(decoder) => decoder.read(buffer),
                 State::Zstd(decoder) => decoder.read(buffer),
                 State::Ended(_) | State::Lost => return Ok(0),
             };
@@ -81,7 +101,9 @@ impl Read for Members<'_> {
             }
             let source = match std::mem::replace(&mut self.state, State::Lost) {
                 State::Between(source) | State::Ended(source) => source,
+                State::Bzip2(decoder) => decoder.into_inner(),
                 State::Gzip(decoder) => decoder.into_inner(),
+                State::Lz4(decoder) => decoder.into_inner(),
                 State::Zstd(decoder) => decoder.into_inner(),
                 State::Lost => return Ok(0),
             };

@@ -5,12 +5,18 @@
 
 mod ar;
 mod attached;
+mod cpio;
 mod directory;
 mod executable;
+mod firmware;
+#[cfg(test)]
+mod forms;
 mod gaps;
+mod keybox;
 mod leaf;
 mod look;
 mod members;
+mod rpm;
 mod sniff;
 mod store;
 mod tar;

@@ -8,7 +8,7 @@ use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ED25519};
 use std::io::Write;
 use std::sync::LazyLock;
 
-static PEM: LazyLock<String> = LazyLock::new(|| {
+pub(super) static PEM: LazyLock<String> = LazyLock::new(|| {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.distinguished_name.push(DnType::CommonName, "packed");
     params.self_signed(&KeyPair::generate_for(&PKCS_ED25519).unwrap()).unwrap().pem()
@@ -18,17 +18,17 @@ fn service() -> ServiceName {
     ServiceName::new("node").unwrap()
 }
 
-fn scan(bytes: &[u8]) -> Inventory {
+pub(super) fn scan(bytes: &[u8]) -> Inventory {
     scan_bytes(bytes, "/file", &service())
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, contents) in entries {
         let mut header = tar::Header::new_ustar();
@@ -40,7 +40,7 @@ fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
+pub(super) fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut archive, mut directory) = (Vec::new(), Vec::new());
     let le32 = |value: usize| u32::try_from(value).unwrap().to_le_bytes();
     let le16 = |value: usize| u16::try_from(value).unwrap().to_le_bytes();
@@ -68,12 +68,12 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// The chains that lead to what was found.
-fn chains(inventory: &Inventory) -> Vec<Vec<String>> {
+pub(super) fn chains(inventory: &Inventory) -> Vec<Vec<String>> {
     let places = inventory.credentials.iter().flat_map(|credential| &credential.places);
     places.map(|place| place.inside.clone()).collect()
 }
 
-fn reasons(inventory: &Inventory) -> Vec<String> {
+pub(super) fn reasons(inventory: &Inventory) -> Vec<String> {
     inventory.opaque.iter().map(|opaque| format!("{}: {}", opaque.path, opaque.reason)).collect()
 }
 
@@ -257,8 +257,8 @@ fn entries_that_point_out_of_the_archive_are_names_and_nothing_else() {
 fn what_is_not_read_is_told() {
     for (bytes, reason) in [
         (&b"7z\xbc\xaf\x27\x1c\0\0"[..], "a 7z archive, which is not read"),
-        (b"BZh91AY&SY\0\0", "compressed with bzip2, which is not read"),
-        (b"\xed\xab\xee\xdb\x03\0", "an RPM package, which is not read"),
+        (b"hsqs\0\0", "a SquashFS file system, which is not read"),
+        (b"\xed\xab\xee\xdb\x03\0", "failed to fill whole buffer"),
         (b"PK\x03\x04 and nothing more", "the zip archive is damaged"),
     ] {
         let found = scan(bytes);

@@ -3,11 +3,20 @@
 
 use super::directory::{Directory, Entry, LOCAL, LOCAL_LEN, damaged, u16_at};
 use super::gaps::{self, Covered};
-use super::look::{Input, Metered, ReadSeek, enter};
+use super::look::{Input, MAX_LZMA_KIB, Metered, ReadSeek, enter};
 use crate::buffer::Buffer;
 use crate::collect::Collector;
+use crate::file::reason_of;
 use std::io::{self, Read, SeekFrom};
 use std::rc::Rc;
+
+/// Methods of compression (APPNOTE §4.4.5).
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+const BZIP2: u16 = 12;
+const LZMA: u16 = 14;
+const ZSTD: u16 = 93;
+const XZ: u16 = 95;
 
 /// `head` is what the file begins with: the archive itself, or a program to which it is attached.
 pub(super) fn look(
@@ -26,7 +35,7 @@ pub(super) fn look(
         match entry {
             Ok(entry) => look_at(&entry, file, &mut covered, collector, buffer),
             Err(error) => {
-                collector.opaque(crate::file::reason_of(&error));
+                collector.opaque(reason_of(&error));
                 break;
             }
         }
@@ -41,13 +50,11 @@ fn look_at(
     collector: &mut Collector<'_>,
     buffer: &mut Buffer,
 ) {
-    if entry.name.ends_with('/') {
-        return;
-    }
     let budget = Rc::clone(&collector.budget);
     let told = match (entry.flags & 1, entry.method) {
-        (0, _) if entry.is_of_zip64 => Err("is of more than 4 GiB".to_owned()),
-        (0, 0 | 8) => entry_data(file, entry.local).map_err(|error| error.to_string()),
+        (0, STORED | DEFLATED | BZIP2 | LZMA | ZSTD | XZ) => {
+            entry_data(file, entry.local).map_err(|error| error.to_string())
+        }
         (0, other) => Err(format!("packed by method {other}, which is not read")),
         _ => Err("encrypted".to_owned()),
     };
@@ -60,12 +67,49 @@ fn look_at(
     };
     covered.add(entry.local, data.name_end);
     covered.add(data.begin, data.begin.saturating_add(entry.packed));
+    if entry.name.ends_with('/') && entry.packed == 0 {
+        return; // a directory
+    }
     let packed = (&mut *file).take(entry.packed);
-    let mut data: Box<dyn Read + '_> = match entry.method {
-        0 => Box::new(packed),
-        _ => Box::new(Metered { reader: flate2::read::DeflateDecoder::new(packed), left: budget }),
-    };
-    enter(&entry.name, Input::Stream(&mut data), collector, buffer);
+    match unpacked(entry, packed) {
+        Ok(reader) if entry.method == STORED => {
+            enter(&entry.name, Input::Stream(&mut { reader }), collector, buffer);
+        }
+        Ok(reader) => {
+            let mut inner = Metered { reader, left: budget };
+            enter(&entry.name, Input::Stream(&mut inner), collector, buffer);
+        }
+        Err(error) => {
+            collector.opaque(format!("its entry {} is not read: {}", entry.name, reason_of(&error)));
+        }
+    }
+}
+
+/// Decodes the data of an entry of a method that is read.
+fn unpacked<'a>(entry: &Entry, mut packed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match entry.method {
+        STORED => Box::new(packed),
+        BZIP2 => Box::new(bzip2::read::BzDecoder::new(packed)),
+        LZMA => {
+            // APPNOTE §5.8.8: a version, the length of the properties, then those.
+            let mut head = [0; 9];
+            packed.read_exact(&mut head)?;
+            let [_, _, 5, 0, properties, dictionary @ ..] = head else { return Err(damaged()) };
+            let dictionary = u32::from_le_bytes(dictionary);
+            if lzma_rust2::lzma_get_memory_usage_by_props(dictionary, properties)? > MAX_LZMA_KIB {
+                return Err(io::Error::other("its dictionary is too large"));
+            }
+            let has_mark = entry.flags & 2 != 0;
+            let len = if has_mark { u64::MAX } else { entry.unpacked };
+            Box::new(lzma_rust2::LzmaReader::new_with_props(packed, len, properties, dictionary, None)?)
+        }
+        ZSTD => {
+            let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
+            Box::new(decoder.map_err(|error| io::Error::other(error.to_string()))?)
+        }
+        XZ => Box::new(lzma_rust2::XzReader::new(packed, true)),
+        _ => Box::new(flate2::read::DeflateDecoder::new(packed)),
+    })
 }
 
 /// Where the name in the local header ends, and where the data begins.

@@ -1,6 +1,7 @@
 //! Credentials that OpenSSL, OpenSSH and GnuPG made, with the ends that they were told.
 #![expect(clippy::unwrap_used, reason = "a test may panic, its helpers too")]
 
+mod forms;
 mod processes;
 mod stores;
 

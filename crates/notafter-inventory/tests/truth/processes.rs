@@ -118,6 +118,75 @@ public class Holds { public static void main(String[] a) throws Exception {
 }
 
 #[test]
+fn gnutls_is_seen_to_have_loaded_a_certificate() {
+    let script = "import ctypes as c, sys
+g = c.CDLL('libgnutls.so.30'); held = c.c_void_p(); g.gnutls_global_init()
+g.gnutls_certificate_allocate_credentials(c.byref(held))
+assert g.gnutls_certificate_set_x509_key_file(held, b'cert.pem', b'key.pem', 1) >= 0
+print('ready', flush=True); sys.stdin.read()";
+    if has_library("libgnutls.so.30")
+        && let Some(inventory) = looked_at("python3", &["-c", script])
+    {
+        assert_loaded(&inventory);
+    }
+}
+
+/// Memory that Python gave back may still show what it read, so the file is read by a mapping of its own.
+#[test]
+fn nss_is_seen_to_have_loaded_a_certificate() {
+    let script = "import ctypes as c, mmap, os, sys
+n, s = c.CDLL('libnss3.so'), c.CDLL('libsmime3.so')
+s.CERT_DecodeCertFromPackage.restype = c.c_void_p
+assert n.NSS_NoDB_Init(None) == 0
+size = os.path.getsize('cert.pem')
+text = mmap.mmap(os.open('cert.pem', os.O_RDONLY), size, access=mmap.ACCESS_COPY)
+shown = (c.c_char * size).from_buffer(text)
+held = s.CERT_DecodeCertFromPackage(shown, size); assert held
+del shown; text.close()
+print('ready', flush=True); sys.stdin.read()";
+    if has_library("libnss3.so")
+        && let Some(inventory) = looked_at("python3", &["-c", script])
+    {
+        assert_loaded(&inventory);
+    }
+}
+
+/// Whether the loader finds a library, which the environment may require.
+fn has_library(name: &str) -> bool {
+    let script = format!("import ctypes; ctypes.CDLL('{name}')");
+    let loads = Command::new("python3").args(["-c", &script]).stderr(Stdio::null()).status();
+    if loads.is_ok_and(|status| status.success()) {
+        return true;
+    }
+    let required = std::env::var("NOTAFTER_REQUIRE_ALL").is_ok_and(|value| value == "1");
+    assert!(!required, "{name} is required and missing");
+    false
+}
+
+#[test]
+fn go_is_seen_to_have_loaded_a_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "package main
+import (\"crypto/tls\"; \"fmt\"; \"os\"; \"runtime\")
+func main() {
+    held, err := tls.LoadX509KeyPair(\"cert.pem\", \"key.pem\")
+    if err != nil { panic(err) }
+    runtime.GC()
+    fmt.Println(\"ready\")
+    os.Stdin.Read(make([]byte, 1))
+    runtime.KeepAlive(held)
+}";
+    std::fs::write(directory.path().join("holds.go"), source).unwrap();
+    if !made("go", "GOCACHE=${GOCACHE:-$PWD/cache} go build -o holds holds.go", directory.path()) {
+        return;
+    }
+    let program = directory.path().join("holds");
+    if let Some(inventory) = looked_at(program.to_str().unwrap(), &[]) {
+        assert_loaded(&inventory);
+    }
+}
+
+#[test]
 fn a_certificate_that_only_exists_in_memory_is_found_there() {
     let script = "import ssl, subprocess, sys
 made = subprocess.run(['openssl', 'req', '-x509', '-nodes', '-newkey', 'ed25519', '-subj', '/CN=in memory',

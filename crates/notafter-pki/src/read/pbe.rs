@@ -24,6 +24,11 @@ pub(super) struct Password {
 }
 
 impl Password {
+    /// None at all, which OpenSSL tells from an empty one: not even the zero at its end.
+    pub(super) fn none() -> Self {
+        Self { utf_8: Zeroizing::default(), bmp: Zeroizing::default() }
+    }
+
     pub(super) fn new(text: &str) -> Self {
         let units = text.encode_utf16().chain([0]).flat_map(u16::to_be_bytes);
         Self { utf_8: Zeroizing::new(text.as_bytes().to_vec()), bmp: Zeroizing::new(units.collect()) }

@@ -58,7 +58,7 @@ pub fn open_pkcs12(store: &[u8], passwords: &[Zeroizing<String>]) -> Option<Pkcs
     let (DATA, safe) = content_info(&fields.take(tag::SEQUENCE)?)? else { return None };
     let mut parts = Reader::new(safe.take_octets()?).take(tag::SEQUENCE)?.reader();
     let given = passwords.iter().map(|password| password.as_str());
-    let passwords: Vec<Password> = given.chain(USUAL).map(Password::new).collect();
+    let passwords: Vec<Password> = given.chain(USUAL).map(Password::new).chain([Password::none()]).collect();
     let mut opening =
         Opening { passwords: &passwords, effort: Effort::default(), found: Pkcs12Contents::default() };
     while let Some(part) = parts.take(tag::SEQUENCE) {

@@ -1,0 +1,75 @@
+//! Archives that other tools made.
+
+use crate::{CA, made, made_with, of_kind, scan};
+use notafter_core::CredentialKind;
+
+/// What Python's own modules pack: `ca.pem` in each form, and firmware with a section under LZMA.
+const PACK: &str = r##"
+import bz2, lzma, struct, uuid, zipfile
+pem = open("ca.pem", "rb").read()
+open("plain.bz2", "wb").write(bz2.compress(pem))
+alone = lzma.compress(pem, format=lzma.FORMAT_ALONE)
+open("plain.lzma", "wb").write(alone)
+for name, method in (("bzip2", zipfile.ZIP_BZIP2), ("lzma", zipfile.ZIP_LZMA)):
+    with zipfile.ZipFile(f"{name}.zip", "w", method) as archive:
+        archive.writestr("ca.pem", pem)
+with zipfile.ZipFile("many.zip", "w") as archive:
+    for number in range(66_000):
+        archive.writestr(str(number), b"")
+    archive.writestr("ca.pem", pem)
+many = open("many.zip", "rb").read()
+open("behind.zip", "wb").write(b"#!/bin/sh\nexit\n" + many)
+mark = uuid.UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le
+section = (24 + len(alone)).to_bytes(3, "little") + b"\2" + mark + struct.pack("<HH", 24, 1) + alone
+open("code.fd", "wb").write(bytes(40) + b"_FVH" + bytes(20) + section)
+"##;
+
+#[test]
+fn what_python_packs_is_looked_into() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("pack.py"), PACK).unwrap();
+    let script = format!("{CA} python3 pack.py; rm ca.pem key.pem");
+    if !made_with("openssl") || !made("python3", &script, directory.path()) {
+        return;
+    }
+    let inventory = scan(&directory);
+    let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
+        panic!("{inventory:?}");
+    };
+    let found: Vec<(&str, String)> =
+        certificate.places.iter().map(|place| (place.path.as_str(), place.inside.join("!"))).collect();
+    let expected = [
+        ("/behind.zip", "ca.pem"),
+        ("/bzip2.zip", "ca.pem"),
+        ("/code.fd", "(section)!(lzma)"),
+        ("/lzma.zip", "ca.pem"),
+        ("/many.zip", "ca.pem"),
+        ("/plain.bz2", "(bzip2)"),
+        ("/plain.lzma", "(lzma)"),
+    ];
+    assert_eq!(found, expected.map(|(path, inside)| (path, inside.to_owned())));
+    assert_eq!(inventory.opaque, []);
+}
+
+#[test]
+fn keys_in_a_keybox_are_those_that_gpg_lists() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = "
+        export GNUPGHOME=$PWD/home; mkdir -m 700 home
+        key() { gpg --batch --quiet --passphrase '' --faked-system-time 20300101T000000! \
+            --quick-generate-key \"$1\" ed25519 sign \"$2\"; }
+        key first 1y; key second 2y
+        gpg --batch --with-colons --list-keys | grep -c ^pub > count
+        gpgconf --kill all; cp home/pubring.kbx .; rm -r home";
+    if !made("gpg", script, directory.path()) {
+        return;
+    }
+    let count = std::fs::read_to_string(directory.path().join("count")).unwrap();
+    let inventory = scan(&directory);
+    let mut ends: Vec<String> =
+        of_kind(&inventory, CredentialKind::OpenPgpKey).iter().map(|key| key.not_after.to_string()).collect();
+    ends.sort();
+    assert_eq!(ends, ["2030-12-31T23:59:59Z", "2031-12-31T23:59:59Z"]);
+    assert_eq!(ends.len().to_string(), count.trim());
+    assert_eq!(inventory.opaque, []);
+}
