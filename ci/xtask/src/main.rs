@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, fuzz, jumps, printer, servers, soak, tidy};
+use xtask::{bench, chaos, ci, corpus, fuzz, jumps, printer, servers, soak, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -48,6 +48,14 @@ enum Chore {
         /// Prints the steps and runs none.
         #[arg(long)]
         list: bool,
+    },
+    /// Scans packages that other people made, and compares what is found with what other tools find there.
+    Corpus {
+        /// Which packages; all where none is named.
+        names: Vec<String>,
+        /// Writes the table to `docs/inventory.md`.
+        #[arg(long)]
+        record: bool,
     },
     /// Feeds broken input to every parser of untrusted bytes: none may panic, none may take long.
     Fuzz {
@@ -159,6 +167,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Ok(())
         }
         Chore::Ci { list: false } => ci::run(&root),
+        Chore::Corpus { names, record } => corpus::chore(&root, names, *record),
         Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
         Chore::Jumps { count, seed } => jumps::chore(&root, *count, *seed),
         Chore::Servers { names, record } => servers::chore(&root, names, *record),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Program, and what it makes in the current directory.
-const RECIPES: [(&str, &str); 5] = [
+const RECIPES: [(&str, &str); 6] = [
     (
         "openssl",
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out ca.pem -subj /CN=ca
@@ -31,7 +31,7 @@ const RECIPES: [(&str, &str); 5] = [
         "gpg",
         "mkdir -m 700 home; export GNUPGHOME=$PWD/home
          gpg -q --batch --passphrase '' --quick-gen-key 'K <k@example.org>' ed25519 sign 100d
-         gpg --export > ring.gpg; gpg --armor --export > ring.asc; gpgconf --kill all || true; rm -r home",
+         cp home/pubring.kbx ring.kbx; gpg --export > ring.gpg; gpg --armor --export > ring.asc; gpgconf --kill all || true; rm -r home",
     ),
     (
         "ssh-keygen",
@@ -39,6 +39,7 @@ const RECIPES: [(&str, &str); 5] = [
          ssh-keygen -q -s ssh-ca -I user -n me -V 20300101:20300201 ssh.pub; rm ssh ssh-ca",
     ),
     ("keytool", "keytool -importcert -noprompt -file ca.pem -storetype JKS -keystore a.jks -storepass changeit"),
+    ("python3", include_str!("pack.sh")),
     (
         "tar",
         "tar -cf a.tar ca.pem ca.der; gzip -k a.tar; tar -cf layer.tar.gz a.tar; tar -cJf a.tar.xz ca.pem
