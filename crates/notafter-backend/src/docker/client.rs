@@ -24,6 +24,9 @@ const PATIENCE_SECS: u64 = 60;
 const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// How long it may think about an image before it writes the next piece of it: it copies all layers first.
 const EXPORT_SECS: u64 = 600;
+/// How often a container's removal is asked for, and how long is waited in between.
+const REMOVALS: u32 = 2_000;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(5);
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// A conversation with an engine.
@@ -166,31 +169,44 @@ impl Client {
         self.runtime.block_on(self.engine.start_container(id, None)).map_err(|error| plain(&error))
     }
 
-    /// Ends containers and takes them away; those that are gone already, too. Which of them are still on their way.
+    /// Ends containers and takes them away; those that are gone already, too. Asks again while the engine refuses: of a
+    /// container that ends in the moment of its kill it says that it is not running (500), of one that another request
+    /// takes away that this is in progress (409). Which of them others are still taking away after ten seconds.
+    ///
+    /// # Errors
+    /// What the engine refuses until then for another reason, and where it does not answer.
     pub(crate) fn remove(&self, ids: &[String]) -> io::Result<Vec<String>> {
-        let options = RemoveContainerOptions { force: true, v: true, link: false };
-        let removals = ids.iter().map(|id| self.engine.remove_container(id, Some(options.clone())));
-        let mut going = Vec::new();
-        for (id, outcome) in ids.iter().zip(self.runtime.block_on(futures_util::future::join_all(removals))) {
-            match outcome {
-                Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => {}
-                // Whoever came first takes it away.
-                Err(EngineError::DockerResponseServerError { status_code: 409, .. }) => {
-                    going.push(id.clone())
-                }
-                Err(error) => return Err(plain(&error)),
+        let mut left = ids.to_vec();
+        for _ in 1..REMOVALS {
+            left = self.try_to_remove(&left)?.into_iter().map(|(id, _)| id).collect();
+            if left.is_empty() {
+                return Ok(left);
             }
+            std::thread::sleep(BETWEEN_REMOVALS);
         }
-        Ok(going)
+        let refused = self.try_to_remove(&left)?;
+        if let Some((_, refusal)) = refused.iter().find(|(_, refusal)| status(refusal) != Some(409)) {
+            return Err(plain(refusal));
+        }
+        Ok(refused.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// Whether the engine still knows the container.
-    pub(crate) fn knows(&self, id: &str) -> io::Result<bool> {
-        match self.runtime.block_on(self.engine.inspect_container(id, None)) {
-            Ok(_) => Ok(true),
-            Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
-            Err(error) => Err(plain(&error)),
+    /// The containers that the engine refuses to take away, and what it says of each.
+    fn try_to_remove(&self, ids: &[String]) -> io::Result<Vec<(String, EngineError)>> {
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
+        let removals = ids.iter().map(|id| self.engine.remove_container(id, Some(options.clone())));
+        let mut refused = Vec::new();
+        for (id, outcome) in ids.iter().zip(self.runtime.block_on(futures_util::future::join_all(removals))) {
+            match outcome {
+                Ok(()) => {}
+                Err(error) => match status(&error) {
+                    Some(404) => {}
+                    Some(_) => refused.push((id.clone(), error)),
+                    None => return Err(plain(&error)),
+                },
+            }
         }
+        Ok(refused)
     }
 
     /// Takes away what dead owners left; how many containers there were.
@@ -265,9 +281,70 @@ impl Iterator for Chunks {
     }
 }
 
+/// The HTTP status of an engine's answer that tells of an error.
+fn status(error: &EngineError) -> Option<u16> {
+    match error {
+        EngineError::DockerResponseServerError { status_code, .. } => Some(*status_code),
+        _ => None,
+    }
+}
+
 fn plain(error: &EngineError) -> io::Error {
     io::Error::other(match error {
         EngineError::DockerResponseServerError { message, .. } => format!("the engine says: {message}"),
         error => format!("the engine does not answer: {error}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    /// An engine that gives these answers, one a request, and what is heard of it about one container's removal.
+    fn removal(answers: &'static [(u16, &'static str)]) -> io::Result<Vec<String>> {
+        let place = tempfile::tempdir().unwrap();
+        let socket = place.path().join("engine.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let engine = std::thread::spawn(move || {
+            for (status, message) in answers {
+                let (mut connection, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    connection.read_exact(&mut byte).unwrap();
+                    request.extend(byte);
+                }
+                assert!(String::from_utf8(request).unwrap().starts_with("DELETE /v1.41/containers/c0ffee?"));
+                let body = format!(r#"{{"message":"{message}"}}"#);
+                let length = body.len();
+                let head =
+                    format!("HTTP/1.1 {status} -\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+                connection.write_all((head + &body).as_bytes()).unwrap();
+            }
+        });
+        let heard = Client::reconnect(&socket, (1, 41)).unwrap().remove(&["c0ffee".to_owned()]);
+        engine.join().unwrap();
+        heard
+    }
+
+    #[test]
+    fn a_container_that_ends_in_the_moment_of_its_kill_is_taken_away_by_asking_again() {
+        let refusal =
+            "Could not kill running container c0ffee, cannot remove - Container c0ffee is not running";
+        assert_eq!(removal(&[(500, refusal), (204, "")]).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_container_that_another_request_takes_away_is_waited_for() {
+        let refusal = "removal of container c0ffee is already in progress";
+        let gone = "No such container: c0ffee";
+        assert_eq!(removal(&[(409, refusal), (409, refusal), (404, gone)]).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_engine_that_goes_away_is_not_asked_again() {
+        let error = removal(&[(409, "removal of container c0ffee is already in progress")]).unwrap_err();
+        assert!(error.to_string().starts_with("the engine does not answer: "), "{error}");
+    }
 }

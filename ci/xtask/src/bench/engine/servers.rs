@@ -3,9 +3,10 @@
 use super::side::{self, Clock, Cpus};
 use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -47,6 +48,8 @@ impl Server {
         let child = start
             .stdout(log.try_clone().context("failed to make a log")?)
             .stderr(log)
+            // faketime waits for its program, and would die of a signal without it.
+            .process_group(0)
             .spawn()
             .context("failed to start a server")?;
         let mut server = Self { child, script: script.to_owned(), directory, port };
@@ -77,15 +80,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let signal = |signal| {
-            i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).map(|pid| kill_process(pid, signal))
-        };
+        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let signal = |signal| group.map(|group| kill_process_group(group, signal));
         let _ = signal(Signal::TERM); // it may have ended by itself
         let watch = Stopwatch::start();
         while matches!(self.child.try_wait(), Ok(None)) && watch.elapsed() < PATIENCE {
             std::thread::sleep(PAUSE);
         }
-        let _ = self.child.kill();
+        let _ = signal(Signal::KILL);
         let _ = self.child.wait();
     }
 }
