@@ -5,6 +5,7 @@ use crate::Error;
 use crate::inside::Inside;
 use crate::stream::{Metered, decoded};
 use notafter_core::ImageRef;
+use rustix::fs::{XattrFlags, setxattr};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -23,6 +24,7 @@ const MAX_HEADERS_BYTES: u64 = 1 << 20;
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 const XATTR: &str = "SCHILY.xattr.";
+const CAPABILITY: &str = "security.capability";
 
 /// The most that an image may hold.
 #[derive(Debug, Clone, Copy)]
@@ -139,7 +141,7 @@ impl<'a> Unpacking<'a> {
         {
             return self.whiteout(&inside, file_name).map_err(|error| self.io(&name, error));
         }
-        self.note_attributes(entry, &name)?;
+        let capability = self.note_attributes(entry, &name)?;
         let path = self.root.place(&inside).map_err(|error| self.io(&name, error))?;
         match entry.header().entry_type() {
             EntryType::Directory => self.directory(&path, entry, &name)?,
@@ -148,7 +150,7 @@ impl<'a> Unpacking<'a> {
                     .clear(&path)
                     .and_then(|()| write_file(entry, &path))
                     .map_err(|error| self.io(&name, error))?;
-                self.dress(entry, &path, &name)?;
+                self.dress(entry, capability.as_deref(), &path, &name)?;
             }
             EntryType::Symlink => {
                 let target = self.link_name(entry, &name)?;
@@ -212,19 +214,27 @@ impl<'a> Unpacking<'a> {
         removed
     }
 
-    fn note_attributes(&mut self, entry: &mut Entry<'_, impl Read>, name: &str) -> Result<(), Error> {
+    /// Counts what will be left out; returns the file's capabilities, as xattr(7) has them.
+    fn note_attributes(
+        &mut self,
+        entry: &mut Entry<'_, impl Read>,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let extensions = entry.pax_extensions().map_err(|error| self.io(name, error))?;
-        let keys = extensions.into_iter().flatten().filter_map(Result::ok);
-        let (mut capability, mut other) = (false, false);
-        for key in keys.filter_map(|extension| extension.key().ok()?.strip_prefix(XATTR).map(str::to_owned)) {
-            capability |= key == "security.capability";
-            other |= key != "security.capability";
+        let (mut capability, mut other) = (None, false);
+        for extension in extensions.into_iter().flatten().filter_map(Result::ok) {
+            match extension.key().ok().and_then(|key| key.strip_prefix(XATTR)) {
+                Some(CAPABILITY) => capability = Some(extension.value_bytes().to_owned()),
+                Some(_) => other = true,
+                None => {}
+            }
         }
         let mode = entry.header().mode().unwrap_or(0);
         let is_file = entry.header().entry_type().is_file();
-        self.left_out.privileges += u64::from(capability || (is_file && mode & 0o6000 != 0));
+        let has_privileges = capability.is_some() || (is_file && mode & 0o6000 != 0);
+        self.left_out.privileges += u64::from(has_privileges && self.owners == Owners::Unpacker);
         self.left_out.attributes += u64::from(other);
-        Ok(())
+        Ok(capability)
     }
 
     fn directory(&mut self, path: &Path, entry: &Entry<'_, impl Read>, name: &str) -> Result<(), Error> {
@@ -257,18 +267,37 @@ impl<'a> Unpacking<'a> {
         target.map(|target| target.into_owned()).ok_or_else(|| self.unsafe_entry(name, "links to nothing"))
     }
 
-    /// Owner, mode, time. No setuid or setgid bit: in a sandbox they do nothing, in the cache they would do harm.
-    fn dress(&self, entry: &Entry<'_, impl Read>, path: &Path, name: &str) -> Result<(), Error> {
+    /// Owner, mode, capabilities, time. Set-id bits with owners alone: of a plain user they would give away the user's own
+    /// rights, and in a sandbox they would do nothing. Nobody else reaches the cache ([`crate::cache`]).
+    fn dress(
+        &mut self,
+        entry: &Entry<'_, impl Read>,
+        capability: Option<&[u8]>,
+        path: &Path,
+        name: &str,
+    ) -> Result<(), Error> {
         self.own(entry, path, name)?;
+        let kept = match self.owners {
+            Owners::Kept => 0o7777,
+            Owners::Unpacker => 0o1777,
+        };
         let mode = entry.header().mode().map_err(|error| self.io(name, error))?;
         let since = Duration::from_secs(entry.header().mtime().unwrap_or(0));
-        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o1777 | 0o400))
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & kept | 0o400))
             .and_then(|()| File::open(path))
             .and_then(|file| match UNIX_EPOCH.checked_add(since) {
                 Some(time) => file.set_modified(time),
                 None => Err(io::Error::new(io::ErrorKind::InvalidData, "its time is no time")),
             })
-            .map_err(|error| self.io(name, error))
+            .map_err(|error| self.io(name, error))?;
+        if let Some(capability) = capability
+            && self.owners == Owners::Kept
+            && setxattr(path, CAPABILITY, capability, XattrFlags::empty()).is_err()
+        {
+            // Not of every file system, and not within a user namespace; what is no capability is refused too.
+            self.left_out.privileges += 1;
+        }
+        Ok(())
     }
 
     fn own(&self, entry: &Entry<'_, impl Read>, path: &Path, name: &str) -> Result<(), Error> {
@@ -300,7 +329,7 @@ impl<'a> Unpacking<'a> {
         let mut remarks = Vec::new();
         for (count, what) in [
             (devices, "device files and pipes are left out"),
-            (privileges, "set-id bits and file capabilities are left out, which do nothing in a sandbox"),
+            (privileges, "set-id bits and file capabilities are left out"),
             (attributes, "extended attributes are left out"),
         ] {
             if count > 0 {

@@ -11,6 +11,7 @@
 )]
 
 use crate::namespaces::Namespaces;
+use crate::notify::NewPrivileges;
 use rustix::process::{Pid, Signal, WaitOptions};
 use std::ffi::{CStr, CString};
 use std::io;
@@ -92,13 +93,15 @@ pub struct Identity {
     pub groups: Option<Vec<u32>>,
     /// Bit n stands for capability n; the most that the program and its children can ever have.
     pub capabilities: u64,
+    /// Whether set-user-ID bits and file capabilities have their effect.
+    pub new_privileges: NewPrivileges,
     /// Where only one user id is mapped: run as that one, in a user namespace of its own that shows it as `uid`
     /// and `gid`.
     pub shows_as: bool,
 }
 
 impl Identity {
-    /// Turns this process into one that runs as told, for good: no new privileges, no core dumps.
+    /// Turns this process into one that runs as told: no core dumps, and no more capabilities by any exec than told.
     ///
     /// # Errors
     /// Those of setresuid(2), capset(2), prctl(2), user_namespaces(7).
@@ -108,7 +111,7 @@ impl Identity {
         if self.shows_as {
             self.enter_own_user_namespace()?;
         }
-        drop_from_bounding_set(self.capabilities)?;
+        drop_from_bounding_set(self.capabilities, self.new_privileges)?;
         if let Some(groups) = &self.groups {
             let groups: Vec<_> = groups.iter().map(|&gid| rustix::process::Gid::from_raw(gid)).collect();
             rustix::thread::set_thread_groups(&groups)?;
@@ -130,7 +133,10 @@ impl Identity {
                 inheritable: rustix::thread::CapabilitySet::empty(),
             },
         )?;
-        Ok(rustix::thread::set_no_new_privs(true)?)
+        match self.new_privileges {
+            NewPrivileges::Allowed => Ok(()),
+            NewPrivileges::Denied => Ok(rustix::thread::set_no_new_privs(true)?),
+        }
     }
 
     fn enter_own_user_namespace(&self) -> io::Result<()> {
@@ -150,7 +156,7 @@ fn may_drop() -> io::Result<bool> {
     Ok(rustix::thread::capabilities(None)?.effective.contains(rustix::thread::CapabilitySet::SETPCAP))
 }
 
-fn drop_from_bounding_set(keep: u64) -> io::Result<()> {
+fn drop_from_bounding_set(keep: u64, new_privileges: NewPrivileges) -> io::Result<()> {
     for capability in (0..64).filter(|bit| keep & (1 << bit) == 0) {
         // SAFETY: a plain system call without pointers.
         if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
@@ -160,7 +166,7 @@ fn drop_from_bounding_set(keep: u64) -> io::Result<()> {
                 Some(libc::EINVAL) => Ok(()),
                 // Who may not drop them cannot pass them on either: without new privileges, exec adds nothing to what
                 // is permitted (commoncap.c, cap_bprm_creds_from_file).
-                Some(libc::EPERM) if !may_drop()? => Ok(()),
+                Some(libc::EPERM) if new_privileges == NewPrivileges::Denied && !may_drop()? => Ok(()),
                 _ => Err(error),
             };
         }

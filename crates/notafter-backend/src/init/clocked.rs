@@ -4,6 +4,7 @@ use super::engine::{Happening, Program};
 use super::plain::{plain_words, take_place};
 use crate::wire::{Attempt, Failure};
 use notafter_clock::{CanaryReport, Error, Executable, Launch, Supervisor};
+use notafter_sys::notify::NewPrivileges;
 use rustix::pipe::PipeFlags;
 use rustix::process::Pid;
 use std::ffi::CString;
@@ -38,6 +39,7 @@ impl Clocked {
             executable: Executable::FirstArgument,
             argv: program.argv.to_vec(),
             env: program.env.to_vec(),
+            new_privileges: program.identity.new_privileges,
             prepare: Box::new(|| take_place(program)),
         };
         match self.supervisor.start(launch) {
@@ -58,6 +60,7 @@ impl Clocked {
             executable: Executable::Fd(self.binary.try_clone()?.into()),
             argv: vec![c"notafter".to_owned(), CString::new(crate::keeper::CANARY)?],
             env: Vec::new(),
+            new_privileges: NewPrivileges::Denied,
             prepare: Box::new(|| {
                 rustix::stdio::dup2_stdout(&writer)?;
                 Ok(())

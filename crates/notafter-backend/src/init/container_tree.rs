@@ -8,6 +8,7 @@ use super::replace;
 use super::users::{self, User};
 use crate::wire::{Attempt, Blueprint, Failure};
 use notafter_sys::fork::Identity;
+use notafter_sys::notify::NewPrivileges;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown, symlink};
@@ -53,7 +54,15 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
     let env = launch::environment(blueprint, &user);
     let User { uid, gid, groups, home: _ } = user;
     let capabilities = launch::capabilities(blueprint).bits();
-    let identity = Identity { uid, gid, groups: Some(groups), capabilities, shows_as: false };
+    let identity = Identity {
+        uid,
+        gid,
+        groups: Some(groups),
+        capabilities,
+        // Installing the filter otherwise takes CAP_SYS_ADMIN, for which the engine would relax its own filter.
+        new_privileges: NewPrivileges::Denied,
+        shows_as: false,
+    };
     Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks: Vec::new() }))
 }
 

@@ -1,10 +1,11 @@
 //! Copies of trees: contents, modes, owners, times, symbolic links. Hard links become files of their own; sockets,
-//! pipes and devices belong to processes and machines, not to trees, and are left out.
+//! pipes and devices belong to processes and machines, not to trees, and are left out, and so are set-id bits of files: a
+//! copy may lie where other users of the machine reach it, and would give them the owner's rights.
 
 use super::devices::set_mode;
 use std::fs::{self, File, FileTimes, Metadata};
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown, lchown, symlink};
 use std::path::{Path, PathBuf};
 
 /// Copies what is in the directory `from` into the directory `to`, and its looks.
@@ -44,14 +45,16 @@ fn copy_entry(source: &Path, target: &Path) -> io::Result<bool> {
 
 /// Copies a file, over one that is there.
 pub(super) fn file(source: &Path, target: &Path) -> io::Result<()> {
+    let mut from = File::open(source)?;
+    let mut to = File::options().write(true).create(true).truncate(true).mode(0o600).open(target)?;
     // copy_file_range(2) underneath: no byte moves where the file system can share them.
-    fs::copy(source, target)?;
+    io::copy(&mut from, &mut to)?;
     looks(target, &fs::metadata(source)?)
 }
 
 fn looks(target: &Path, model: &Metadata) -> io::Result<()> {
     chown(target, Some(model.uid()), Some(model.gid())).or_else(unless_refused)?;
-    set_mode(target, model.mode() & 0o7777)?;
+    set_mode(target, model.mode() & if model.is_file() { 0o1777 } else { 0o7777 })?;
     if model.is_file() {
         let times = FileTimes::new().set_modified(model.modified()?).set_accessed(model.accessed()?);
         File::options().write(true).open(target)?.set_times(times)?;
@@ -79,7 +82,7 @@ mod tests {
         fs::create_dir_all(from.join("a/b")).unwrap();
         fs::create_dir(&to).unwrap();
         fs::write(from.join("a/b/tool"), "bytes").unwrap();
-        set_mode(&from.join("a/b/tool"), 0o755).unwrap();
+        set_mode(&from.join("a/b/tool"), 0o6755).unwrap();
         set_mode(&from.join("a/b"), 0o2750).unwrap();
         symlink("b/tool", from.join("a/link")).unwrap();
         rustix::fs::mknodat(

@@ -4,6 +4,7 @@ use super::launch::{Site, capabilities};
 use super::users::{self, User};
 use crate::wire::Blueprint;
 use notafter_sys::fork::Identity;
+use notafter_sys::notify::NewPrivileges;
 use rustix::process::{getegid, geteuid};
 use rustix::thread::CapabilitySet;
 
@@ -45,6 +46,8 @@ pub(super) fn identity(blueprint: &Blueprint, user: &User, site: &Site) -> Ident
         gid: user.gid,
         groups: (!site.single_user).then(|| user.groups.clone()),
         capabilities: (capabilities(blueprint) & own).bits(),
+        // They are those of the machine.
+        new_privileges: NewPrivileges::Denied,
         shows_as: false,
     }
 }

@@ -10,6 +10,7 @@ use crate::wire::{Attempt, Blueprint, Failure, Tree};
 use notafter_core::RootAccess;
 use notafter_sys::fork::Identity;
 use notafter_sys::mounts::{self, Access};
+use notafter_sys::notify::NewPrivileges;
 use std::path::{Path, PathBuf};
 
 /// Builds the tree and makes it this process's root. An unknown user is no failure of the sandbox: it comes back as
@@ -89,12 +90,15 @@ fn words(access: Access) -> &'static str {
 }
 
 fn identity(blueprint: &Blueprint, user: &User, site: &Site) -> Identity {
+    let shows_as = site.single_user && (user.uid, user.gid) != (0, 0);
     Identity {
         uid: user.uid,
         gid: user.gid,
         groups: (!site.single_user).then(|| user.groups.clone()),
         capabilities: launch::capabilities(blueprint).bits(),
-        shows_as: site.single_user && (user.uid, user.gid) != (0, 0),
+        // As in Docker. What is gained ends at the user namespace, and at the capabilities above.
+        new_privileges: if shows_as { NewPrivileges::Denied } else { NewPrivileges::Allowed },
+        shows_as,
     }
 }
 

@@ -4,7 +4,8 @@ use crate::init::Site;
 use crate::wire::{Attempt, Failure};
 use notafter_sys::mounts;
 use notafter_sys::namespaces::{self, Namespaces};
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Where the sandbox's own tmpfs may go: directories that every machine has and that no image is taken from. It
@@ -44,7 +45,8 @@ impl OwnGround {
             None => None,
             Some(directory) => {
                 let own = directory.join(format!("sandbox-{}", std::process::id()));
-                fs::create_dir(&own).doing(|| format!("make {}", own.display()))?;
+                // Nobody else of the machine may reach set-user-ID programs of an image.
+                DirBuilder::new().mode(0o700).create(&own).doing(|| format!("make {}", own.display()))?;
                 Some(own)
             }
         };

@@ -60,7 +60,7 @@ fn capabilities_are_at_most_those_of_docker() {
     sandbox.launch(&idle("a")).unwrap();
     let (_, status) = run(&mut *sandbox, "a", "grep -E '^(Cap|NoNewPrivs)' /proc/self/status; ulimit -c");
     let expected = "CapInh:\t0000000000000000\nCapPrm:\t00000000a80425fb\nCapEff:\t00000000a80425fb\n\
-                    CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n0\n";
+                    CapBnd:\t00000000a80425fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t0\n0\n";
     assert_eq!(status, expected);
     // The init is out of reach, for its own user too.
     let script =

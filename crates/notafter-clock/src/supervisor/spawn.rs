@@ -32,7 +32,11 @@ pub struct Launch<'prepare> {
     pub argv: Vec<CString>,
     /// Its whole environment, as `NAME=value`.
     pub env: Vec<CString>,
-    /// Runs in the new process right before the filter is installed: descriptors, ids, capabilities.
+    /// Whether it, and what it starts, may gain privileges by exec; allowing that takes CAP_SYS_ADMIN in the
+    /// supervisor's user namespace.
+    pub new_privileges: NewPrivileges,
+    /// Runs in the new process before its exec: descriptors, ids, capabilities. Nobody answers its calls yet: it may
+    /// make none that the filter puts before the supervisor.
     pub prepare: Box<dyn FnOnce() -> io::Result<()> + 'prepare>,
 }
 
@@ -148,6 +152,10 @@ fn start_anew(launch: Launch<'_>, filter: &[Instruction], socket: &UnixStream) -
         message.extend(error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes());
         message.extend(error.to_string().into_bytes());
         let _ = (&*socket).write_all(&message); // without a parent nobody asks
+        if stage == PREPARE {
+            // Under a filter that nobody listens to, exit_group(2) is refused.
+            let _ = signals::send(nix::unistd::getpid().as_raw(), libc::SIGKILL); // nobody keeps it from that
+        }
     }
     fork::exit_now(125)
 }
@@ -176,10 +184,21 @@ fn become_program(
     filter: &[Instruction],
     socket: &UnixStream,
 ) -> Result<Infallible, (u8, io::Error)> {
-    let Launch { executable, argv, env, prepare } = launch;
-    prepare().map_err(|error| (PREPARE, error))?;
-    signals::unblock_all().map_err(|error| (PREPARE, error))?;
-    let listener = notify::install(filter, NewPrivileges::Denied).map_err(|error| (FILTER, error))?;
+    let Launch { executable, argv, env, new_privileges, prepare } = launch;
+    let install = || notify::install(filter, new_privileges).map_err(|error| (FILTER, error));
+    let prepare = || prepare().and_then(|()| signals::unblock_all()).map_err(|error| (PREPARE, error));
+    let listener = match new_privileges {
+        // That takes a capability which `prepare` may give away.
+        NewPrivileges::Allowed => {
+            let listener = install()?;
+            prepare()?;
+            listener
+        }
+        NewPrivileges::Denied => {
+            prepare()?;
+            install()?
+        }
+    };
     let handed_over = hand_over(listener, socket);
     handed_over.map_err(|error| (FILTER, error))?;
     Err((EXEC, execute(&executable, &argv, &env)))

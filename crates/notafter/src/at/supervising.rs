@@ -8,6 +8,7 @@ use notafter_clock::{ClockPage, Executable, Happening, Launch, Supervisor};
 use notafter_core::UnixTime;
 use notafter_sys::fork;
 use notafter_sys::namespaces::{Namespaces, unshare};
+use notafter_sys::notify::NewPrivileges;
 use notafter_sys::signals;
 use std::ffi::{CString, OsString};
 use std::io::{self, Write};
@@ -55,6 +56,7 @@ fn serve(instant: UnixTime, command: Vec<OsString>, front: &Front) -> Result<(),
         executable: Executable::FirstArgument,
         argv: command.into_iter().map(|word| CString::new(word.into_vec())).collect::<Result<_, _>>()?,
         env: environment()?,
+        new_privileges: new_privileges()?,
         prepare: Box::new(move || {
             prctl::set_pdeathsig(Signal::SIGKILL)?;
             if u32::try_from(getppid().as_raw()) != Ok(own) {
@@ -118,6 +120,13 @@ fn gain_ptrace_access() -> io::Result<()> {
     std::fs::write("/proc/self/setgroups", "deny")
         .and_then(|()| map("uid_map", uid.as_raw()))
         .and_then(|()| map("gid_map", gid.as_raw()))
+}
+
+/// What the command may gain without the clock, where the kernel lets the filter be installed all the same.
+fn new_privileges() -> std::io::Result<NewPrivileges> {
+    let own = rustix::thread::capabilities(None)?;
+    let allowed = own.effective.contains(rustix::thread::CapabilitySet::SYS_ADMIN);
+    Ok(if allowed { NewPrivileges::Allowed } else { NewPrivileges::Denied })
 }
 
 fn environment() -> Result<Vec<CString>, std::ffi::NulError> {

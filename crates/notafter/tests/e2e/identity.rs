@@ -73,7 +73,7 @@ fn programs_that_become_somebody_else_see_the_shifted_clock() {
 #[test]
 fn programs_with_privileges_of_their_own_see_the_shifted_clock() {
     let scene = Scene::new();
-    if !is_root() || !are_installed(&["setpriv", "setcap"]) {
+    if !is_root() || !are_installed(&["cc", "setpriv", "setcap"]) {
         return;
     }
     let set_user_id = copy_of_date(&scene, "set-user-id", 0o4755);
@@ -86,6 +86,17 @@ fn programs_with_privileges_of_their_own_see_the_shifted_clock() {
     for program in [&set_user_id, &capable] {
         assert_eq!(shown(&at_as_other_user(&scene, &[program, "-u", "+%Y"])), YEAR, "{program}");
     }
+    // What they give, they give under the clock too.
+    let tells = scene.path().join("tells").to_str().unwrap().to_owned();
+    let source = repository().join("fixtures/guests/privileges.c");
+    run(Command::new("cc").args(["-static", "-o", &tells]).arg(source));
+    for privilege in [&["chmod", "4755"][..], &["setcap", "cap_net_raw+ep"]] {
+        run(Command::new("chmod").args(["755", &tells]));
+        run(Command::new(privilege[0]).arg(privilege[1]).arg(&tells));
+        let native = Command::new(OTHER_USER[0]).args(&OTHER_USER[1..]).arg(&tells).output().unwrap();
+        let shifted = at(&scene, &[&OTHER_USER[..], &[&tells]].concat());
+        assert_eq!(shown(&native), shown(&shifted), "{privilege:?}");
+    }
     // A user namespace gives no right over a program that its user may not read.
     let refused = at_as_other_user(&scene, &[&unreadable, "-u", "+%Y"]);
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -94,7 +105,7 @@ fn programs_with_privileges_of_their_own_see_the_shifted_clock() {
 }
 
 /// What the kernel says of a process, and what it was given.
-const SELF_PORTRAIT: &str = "grep -E '^(Uid|Gid|Groups|Cap|Sig(Blk|Ign|Cgt)|TracerPid)' /proc/self/status; pwd; umask; env | grep -v '^_=' | sort; \
+const SELF_PORTRAIT: &str = "grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Sig(Blk|Ign|Cgt)|TracerPid)' /proc/self/status; pwd; umask; env | grep -v '^_=' | sort; \
      nice; ls -l /proc/self/fd | sed 's/.* \\([0-9]* -> .*\\)/\\1/; s/pipe:.*/pipe/' | grep -v /proc/; cat /proc/self/limits; cat; echo $0 $#";
 
 #[test]

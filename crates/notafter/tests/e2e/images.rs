@@ -1,12 +1,14 @@
 //! Gates of images that the tests put together themselves, with layers and a configuration.
 
-use super::needs::or_skipped;
+use super::at;
+use super::needs::{are_installed, or_skipped, repository};
 use super::runs::can_run;
 use super::scene::{Scene, shown};
 use notafter_core::ImageRef;
 use notafter_image::{Assembly, Compression, HealthCheck, Identity, ImageConfig, Layer, Resolver};
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 const O2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/o2-ericsson-2018");
@@ -179,6 +181,54 @@ fn an_image_that_never_gets_healthy_is_not_ready() {
     let (code, text) = run(&scene, &["gate", "scenario.yaml", "--case", "walk"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("not ready within 2 s: its probe exited with 7"), "{text}");
+}
+
+const PRIVILEGED: &str = "\
+notafter: 1
+name: privileges
+start: 2030-01-01T00:00:00Z
+support: 1y
+candidate: unpacked
+services:
+  unpacked: { image: { oci: layout }, user: \"33:34\", command: [/bin/busybox, sleep, 9999d] }
+  tree: { image: rootfs:tree, user: \"33:34\", command: [/bin/busybox, sleep, 9999d] }
+checks:
+  set-user-id:
+    probe: { exec: { service: unpacked, command: [/bin/privileges] } }
+    expect: { works: { equals: \"0:34 00000000a80425fb 00000000a80425fb 0\" } }
+  capability:
+    probe: { exec: { service: tree, command: [/bin/privileges] } }
+    expect: { works: { equals: \"33:34 0000000000002000 00000000a80425fb 0\" } }
+";
+
+/// What a user who is not root gains by a set-user-ID bit and by a file capability is what it would be in Docker: those
+/// capabilities that containers have, and no more.
+#[test]
+fn privileges_that_files_of_an_image_give_are_honoured() {
+    if !can_run()
+        || !or_skipped(nix::unistd::geteuid().is_root(), "root, to unpack owners")
+        || !are_installed(&["cc", "setcap"])
+    {
+        return;
+    }
+    let Some(busybox) = busybox() else { return };
+    let scene = Scene::new();
+    let place = scene.path().join("tree/bin");
+    fs::create_dir_all(&place).unwrap();
+    let program = place.join("privileges");
+    let source = repository().join("fixtures/guests/privileges.c");
+    at::run(Command::new("cc").args(["-static", "-o"]).arg(&program).arg(source));
+    fs::copy(busybox, place.join("busybox")).unwrap();
+    let mut layer = Layer::new().unwrap();
+    layer.file("/bin/busybox", &fs::read(busybox).unwrap(), 0o755, (0, 0)).unwrap();
+    layer.file("/bin/privileges", &fs::read(&program).unwrap(), 0o4755, (0, 0)).unwrap();
+    let assembly = Assembly::new(ImageConfig::default()).layer(layer);
+    assembly.write_layout(None, &scene.path().join("layout")).unwrap();
+    at::run(Command::new("setcap").arg("cap_net_raw+ep").arg(&program));
+    fs::write(scene.path().join("scenario.yaml"), PRIVILEGED).unwrap();
+    let (code, text) = run(&scene, &["gate", "scenario.yaml", "--quiet"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains("set-id bits"), "{text}");
 }
 
 /// Every log that was kept, one after the other.
