@@ -1,10 +1,11 @@
 //! A scenario in the making: what was concluded from a program alone, for who has no scenario yet.
 
 use crate::{Check, ScenarioName, Service};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A check, and why it was drafted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DraftedCheck {
     /// What is asked. Its place in a file means nothing yet.
     pub check: Check,
@@ -13,7 +14,7 @@ pub struct DraftedCheck {
 }
 
 /// A scenario of one service, before it is written down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// Its name.
     pub name: ScenarioName,

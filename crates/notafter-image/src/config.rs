@@ -1,10 +1,11 @@
 //! What an image says about how it runs.
 
 use crate::documents::{Execution, Health};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How a service runs where its scenario says nothing else.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
     /// What runs, before the command.
     pub entrypoint: Vec<String>,
@@ -27,7 +28,7 @@ pub struct ImageConfig {
 }
 
 /// A command that tells whether a service is healthy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthCheck {
     /// Command and arguments, the shell included where it was given in shell form.
     pub command: Vec<String>,

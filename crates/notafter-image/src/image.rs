@@ -1,6 +1,7 @@
 //! What an image comes to.
 
 use crate::ImageConfig;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// The root tree of a service before its files are laid in.
@@ -39,7 +40,7 @@ pub struct Image {
 }
 
 /// An image by its content. Equal ones are the same image, whatever it is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Digest of its configuration, by which engines know it; of the archive, for a tar of a root tree; of the
     /// executable, for a build.
