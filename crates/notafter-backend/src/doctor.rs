@@ -24,7 +24,7 @@ pub struct Ability {
 }
 
 /// The oldest kernel on which everything exists that is used: `SECCOMP_ADDFD_FLAG_SEND` came last.
-const OLDEST_KERNEL: (u32, u32) = (5, 14);
+pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 14);
 /// Longest that the trial command may take, on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,6 +46,14 @@ pub fn probe_capabilities(backend: &dyn Backend, bare: &dyn Backend, shifted: Un
     abilities
 }
 
+/// What this machine lacks that a clock needs, whatever the back end; none where nothing does.
+#[must_use]
+pub fn unfit() -> Option<String> {
+    let missing = [kernel(), pidfd(), notifications(), tracing()].into_iter().find(|ability| !ability.ok)?;
+    let way_out = missing.way_out.map_or_else(String::new, |way_out| format!("; {way_out}"));
+    Some(format!("{}: {}{way_out}", missing.name, missing.detail))
+}
+
 fn ability(name: &'static str, outcome: Result<String, (String, String)>) -> Ability {
     let (ok, detail, way_out) = match outcome {
         Ok(detail) => (true, detail, None),
@@ -63,7 +71,7 @@ fn kernel() -> Ability {
     ability("kernel", outcome)
 }
 
-fn version_of(release: &str) -> Option<(u32, u32)> {
+pub(crate) fn version_of(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|character: char| !character.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

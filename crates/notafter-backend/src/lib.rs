@@ -26,12 +26,18 @@ pub use contract::{
     MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
     VolumeContent, VolumeMount, WitnessReport,
 };
-pub use docker::{Docker, EngineImages};
-pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
+pub use docker::{Deputy, Docker, Engine, EngineImages, Posting};
+pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities, unfit};
 pub use embedded::Embedded;
 pub use error::Error;
 pub use keeper::run_if_sandbox;
 pub use notafter_image::{Bind, RootTree};
+
+/// The hidden first argument by which a program knows that it is to work as a deputy; `main` then serves what comes over
+/// standard input.
+pub const DEPUTY_ARGUMENT: &str = keeper::WORKER;
+/// The directory in which a deputy keeps its files.
+pub const DEPUTY_ROOM: &str = keeper::ROOM;
 
 /// Tells the host's time. A plain function: the keeper of a sandbox is another process.
 pub type HostClock = fn() -> notafter_core::ClockReading;

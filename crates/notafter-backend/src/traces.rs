@@ -63,7 +63,8 @@ impl House {
         built
     }
 
-    fn build_in(memory: &Path, disk: &Path) -> io::Result<Self> {
+    /// Builds one with its halves in these directories.
+    pub(crate) fn build_in(memory: &Path, disk: &Path) -> io::Result<Self> {
         let pid = std::process::id();
         let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
         let name = format!("{PREFIX}{}-{pid}-{start}", pid_namespace()?);
@@ -98,6 +99,41 @@ impl House {
         let outside = undo(&self.memory);
         let (memory, disk) = (remove(&self.memory), remove(&self.disk));
         outside.and(memory).and(disk)
+    }
+}
+
+/// An empty directory that nothing but this process has made, as evidence of who sees the same files. It goes when it is
+/// dropped, or else as houses do.
+#[derive(Debug)]
+pub(crate) struct Token(PathBuf);
+
+impl Token {
+    /// One wherever a house may stand that this machine lets stand there.
+    ///
+    /// # Errors
+    /// Where none can be made.
+    pub(crate) fn lay() -> io::Result<Vec<Self>> {
+        let pid = std::process::id();
+        let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
+        let name = format!("{PREFIX}{}-{pid}-{start}-token", pid_namespace()?);
+        let lay = |base: &Path| {
+            let path = base.join(&name);
+            fs::DirBuilder::new().mode(0o700).create(&path).map(|()| Self(path))
+        };
+        let disk = std::env::temp_dir();
+        let in_memory =
+            MEMORY.iter().map(Path::new).filter(|base| **base != disk).find_map(|base| lay(base).ok());
+        Ok(in_memory.into_iter().chain([lay(&disk)?]).collect())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0); // the next run tries again
     }
 }
 

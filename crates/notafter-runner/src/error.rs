@@ -3,15 +3,25 @@
 //! [`CaseError`]: notafter_core::CaseError
 
 use notafter_core::{CaseId, CheckName, Connection, ServiceName, SourceLocation};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Who can mend an error; decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Blame {
     /// The gate or the machine under it: inconclusive.
     Harness,
     /// The scenario or the command line.
     User,
+}
+
+/// A cause that was told, with what is behind it.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Cause {
+    text: String,
+    #[source]
+    source: Option<Box<Self>>,
 }
 
 /// Why a run cannot begin or go on.
@@ -64,6 +74,37 @@ pub enum Error {
         /// Where the scenario declares it.
         location: SourceLocation,
     },
+    /// What happened beside an engine elsewhere.
+    #[error("{text}")]
+    Beside {
+        /// Who can mend it.
+        blame: Blame,
+        /// The error.
+        text: String,
+        /// Its causes.
+        #[source]
+        source: Option<Box<Cause>>,
+    },
+    /// A deputy ended, or fell silent.
+    #[error("the deputy beside the engine at {place} is lost: {reason}")]
+    Lost {
+        /// Where the engine answers.
+        place: String,
+        /// What is known about it.
+        reason: String,
+    },
+    /// What a run needs cannot be brought to an engine elsewhere.
+    #[error("what the run needs cannot be brought to the engine at {place}")]
+    Unsent {
+        /// Where it answers.
+        place: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Nothing can run.
+    #[error("services cannot be run here")]
+    Venue(#[source] notafter_backend::Error),
     /// An image cannot be had.
     #[error("{}an image of the scenario cannot be had", place(location.as_ref()))]
     Images {
@@ -195,9 +236,14 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Draft { .. } | Self::PlanRepeats { .. } | Self::Signals { .. } | Self::Stopped => {
-                Blame::Harness
-            }
+            Self::Beside { blame, .. } => *blame,
+            Self::Draft { .. }
+            | Self::Lost { .. }
+            | Self::PlanRepeats { .. }
+            | Self::Signals { .. }
+            | Self::Stopped
+            | Self::Unsent { .. }
+            | Self::Venue(_) => Blame::Harness,
             Self::Images { source, .. } => blame_for_image(source),
             Self::ConnectionUnsupported { .. }
             | Self::FileTooLarge { .. }
@@ -255,6 +301,22 @@ fn list(cases: &[CaseId]) -> String {
         [] => "none".to_owned(),
         _ => cases.iter().map(CaseId::as_str).collect::<Vec<_>>().join(", "),
     }
+}
+
+impl Error {
+    /// An error that was told: itself first, then its causes.
+    pub(crate) fn told(blame: Blame, texts: Vec<String>) -> Self {
+        let mut texts = texts.into_iter();
+        let text = texts.next().unwrap_or_default();
+        let cause = |source, text| Some(Box::new(Cause { text, source }));
+        Self::Beside { blame, text, source: texts.rev().fold(None, cause) }
+    }
+}
+
+/// An error and all of its causes.
+pub(crate) fn texts(error: &dyn std::error::Error) -> Vec<String> {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect()
 }
 
 /// An error and all of its causes on one line.

@@ -59,9 +59,14 @@ impl Images {
         Ok(Self { resolved })
     }
 
+    /// Those of scenarios in `directory`, which lie here already.
+    pub(crate) fn of_directory(directory: PathBuf, images: Vec<(ImageRef, ServiceImage)>) -> Self {
+        Self { resolved: BTreeMap::from([(directory, images)]) }
+    }
+
     #[cfg(test)]
     pub(crate) fn of_one(directory: &Path, reference: ImageRef, image: ServiceImage) -> Self {
-        Self { resolved: BTreeMap::from([(directory.to_owned(), vec![(reference, image)])]) }
+        Self::of_directory(directory.to_owned(), vec![(reference, image)])
     }
 
     /// What `service` runs from.

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Columns of base64 in PEM (RFC 7468 §2).
 const PEM_COLUMNS: usize = 64;
@@ -83,6 +83,24 @@ impl Keep {
         }
     }
 
+    /// Writes what was kept elsewhere: texts, by their paths below the directory. Whoever sends them has no say in
+    /// where else something is written.
+    pub(crate) fn take(&self, kept: Vec<(PathBuf, String)>) {
+        for (name, text) in kept {
+            let path = self.directory.join(&name);
+            let is_below = name.components().all(|part| matches!(part, Component::Normal(_)));
+            let write = || match (is_below, path.parent()) {
+                (true, Some(directory)) => {
+                    fs::create_dir_all(directory)?;
+                    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+                    file.write_all(text.as_bytes())
+                }
+                _ => Err(io::Error::other("it would lie elsewhere")),
+            };
+            self.note(&path, write());
+        }
+    }
+
     /// What could not be written, as remarks.
     pub(crate) fn into_failures(self) -> Vec<String> {
         self.failures.into_inner()
@@ -115,4 +133,21 @@ fn pem(served: &ServedCertificate) -> String {
     }
     text.push_str("-----END CERTIFICATE-----\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_elsewhere_lies_where_it_belongs_or_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let keep = Keep::create(&place.path().join("kept")).unwrap();
+        let names = ["cases/control/box.log", "../beside", "/absolute", "cases/../../up", ""];
+        keep.take(names.map(|name| (PathBuf::from(name), "text".to_owned())).to_vec());
+        assert_eq!(fs::read_to_string(place.path().join("kept").join(names[0])).unwrap(), "text");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+        assert!(!Path::new("/absolute").exists());
+        assert_eq!(keep.into_failures().len(), names.len() - 1);
+    }
 }

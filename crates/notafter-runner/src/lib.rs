@@ -10,6 +10,7 @@
 mod allowance;
 mod case;
 mod draft;
+mod elsewhere;
 mod error;
 mod host_clock;
 mod images;
@@ -25,11 +26,16 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod variables;
+mod venue;
 
 pub use draft::{complete, found_in, starting_point};
+pub use elsewhere::{Principal, run_if_deputy};
 pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
 pub use images::{Images, pull_layout};
 pub use interrupt::Interrupt;
 pub use notafter_image::{Recognised, recognise, sha256};
 pub use run::{Options, plan, run};
+pub use variables::Variables;
+pub use venue::{Venue, sweep};

@@ -7,7 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::keep::Keep;
 use crate::secrets::Secrets;
 use crate::stage::Stage;
-use crate::{Error, single, stocktake};
+use crate::{Error, Variables, single, stocktake};
 use notafter_backend::Backend;
 use notafter_core::{
     Case, CaseClock, CaseError, CaseId, Event, Outcome, RunRecord, Scenario, Start, UnixTime,
@@ -32,11 +32,19 @@ pub struct Options {
     /// How long a launch is watched, on the host's clock, before a motion, a restart or the end of the case, unless
     /// a check was not met already.
     pub linger: Duration,
+    /// Where secrets are taken from.
+    pub variables: Variables,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { only: None, keep: None, interrupt: Interrupt::default(), linger: LINGER }
+        Self {
+            only: None,
+            keep: None,
+            interrupt: Interrupt::default(),
+            linger: LINGER,
+            variables: Variables::default(),
+        }
     }
 }
 
@@ -90,7 +98,7 @@ pub(crate) fn run_planned(
     sink: &mut dyn FnMut(&Event),
 ) -> Result<RunRecord, Error> {
     crate::usage::check(scenario)?;
-    let secrets = Secrets::collect(scenario, |variable| std::env::var_os(variable))?;
+    let secrets = Secrets::collect(scenario, |variable| options.variables.value(variable))?;
     let keep = options.keep.as_deref().map(Keep::create).transpose()?;
     let pki = crate::stage::pki(scenario)?;
     let stock = stocktake::take(scenario, images, &pki)?;

@@ -85,6 +85,11 @@ impl Secrets {
         Ok(secrets)
     }
 
+    /// The variables that were taken from the environment.
+    pub(crate) fn variables(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
     fn new(values: BTreeMap<String, String>) -> Self {
         let mut needles = Vec::new();
         for (variable, value) in &values {

@@ -274,22 +274,32 @@ pub(crate) fn contents(
         MountedSource::Content(text) => text.as_bytes().to_vec(),
         MountedSource::Crl(name) => pki.crl(name).map_err(Error::Pki)?.pem().as_bytes().to_vec(),
         MountedSource::Key(name) => issued(name)?.key().to_pem().as_bytes().to_vec(),
-        MountedSource::Source(path) => {
-            let path = scenario.directory.join(path);
-            let limit = LARGEST_FILE_MIB * 1024 * 1024;
-            let mut bytes = Vec::new();
-            let read = open_regular(&path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
-            let (service, location) = (service.name.clone(), file.location.clone());
-            match read {
-                Err(source) => return Err(Error::FileUnreadable { path, service, location, source }),
-                Ok(_) if bytes.len() as u64 > limit => {
-                    let limit_mib = LARGEST_FILE_MIB;
-                    return Err(Error::FileTooLarge { path, service, limit_mib, location });
-                }
-                Ok(_) => bytes,
-            }
-        }
+        MountedSource::Source(path) => source_bytes(scenario, service, file, path)?,
     })
+}
+
+/// The bytes of a file beside the scenario.
+///
+/// # Errors
+/// [`Error::FileUnreadable`], [`Error::FileTooLarge`].
+pub(crate) fn source_bytes(
+    scenario: &Scenario,
+    service: &Service,
+    file: &MountedFile,
+    path: &Path,
+) -> Result<Vec<u8>, Error> {
+    let path = scenario.directory.join(path);
+    let limit = LARGEST_FILE_MIB * 1024 * 1024;
+    let mut bytes = Vec::new();
+    let read = open_regular(&path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    let (service, location) = (service.name.clone(), file.location.clone());
+    match read {
+        Err(source) => Err(Error::FileUnreadable { path, service, location, source }),
+        Ok(_) if bytes.len() as u64 > limit => {
+            Err(Error::FileTooLarge { path, service, limit_mib: LARGEST_FILE_MIB, location })
+        }
+        Ok(_) => Ok(bytes),
+    }
 }
 
 /// A pipe would keep the run waiting, and a device may never end.

@@ -59,7 +59,7 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     Ok(stock)
 }
 
-fn run_image(service: &Service, reference: &ImageRef, image: &ServiceImage) -> RunImage {
+pub(crate) fn run_image(service: &Service, reference: &ImageRef, image: &ServiceImage) -> RunImage {
     let (id, manifest) = match &image.identity {
         Some(identity) => (Some(identity.id.clone()), identity.manifest.clone()),
         None => (None, None),

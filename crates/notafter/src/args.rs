@@ -86,7 +86,7 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Prints the JSON Schema of scenario files
     Schema,
-    /// Takes away what killed runs left in the container engine of this machine
+    /// Takes away what killed runs left in the container engine
     ///
     /// A run with `--backend docker` does so first of all.
     Sweep,
@@ -316,7 +316,7 @@ impl DepthChoice {
 /// Where services run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendChoice {
-    /// Containers of an engine on this machine: Docker 20.10 and newer
+    /// Containers of an engine, here or elsewhere: Docker 20.10 and newer
     Docker,
     /// Namespaces of this machine, without a daemon
     Embedded,

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     // First of all, while there is but one thread: this process may have been started to keep a sandbox.
     notafter_backend::run_if_sandbox(notafter_runner::host_now);
+    notafter_runner::run_if_deputy();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {

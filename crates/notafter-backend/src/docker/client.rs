@@ -1,5 +1,6 @@
 //! What is asked of the engine, one request after the other.
 
+use super::address::Address;
 use super::limits::Limits;
 use crate::owner;
 use crate::wire::Machine;
@@ -17,11 +18,9 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The label that every container carries: whose it is.
-const LABEL: &str = "notafter.owner";
+pub(super) const LABEL: &str = "notafter.owner";
 /// How long the engine may take for one answer.
 const PATIENCE_SECS: u64 = 60;
-/// Where an engine on this machine answers, where nothing else is said.
-const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// How long it may think about an image before it writes the next piece of it: it copies all layers first.
 const EXPORT_SECS: u64 = 600;
 /// How often a container's removal is asked for, and how long is waited in between.
@@ -32,8 +31,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// A conversation with an engine.
 #[derive(Debug)]
 pub(crate) struct Client {
-    runtime: Runtime,
-    engine: bollard::Docker,
+    pub(super) runtime: Runtime,
+    pub(super) engine: bollard::Docker,
 }
 
 /// A container to be made.
@@ -44,52 +43,40 @@ pub(crate) struct Container<'a> {
     pub(crate) image: &'a str,
     /// `none`, or that of another container.
     pub(crate) network: &'a str,
-    /// This program, on the machine.
+    /// This program, where the engine has it.
     pub(crate) program: &'a Path,
     /// Where it runs inside, and with which argument.
     pub(crate) command: [&'a str; 2],
     /// Place in memory.
     pub(crate) memory: &'a str,
-    /// Directories of the machine and where they appear.
+    /// Directories where the engine has them, and where they appear.
     pub(crate) directories: &'a [(PathBuf, String)],
     pub(crate) machine: Machine,
     pub(crate) restrictions: &'a Restrictions,
 }
 
 impl Client {
-    /// The socket that the environment names.
-    ///
-    /// # Errors
-    /// `Unsupported` for an engine on another machine.
-    pub(crate) fn socket() -> io::Result<PathBuf> {
-        match std::env::var("DOCKER_HOST") {
-            Err(_) => Ok(USUAL_SOCKET.into()),
-            Ok(host) if host.is_empty() => Ok(USUAL_SOCKET.into()),
-            Ok(host) => host.strip_prefix("unix://").map(PathBuf::from).ok_or_else(|| {
-                let words =
-                    format!("DOCKER_HOST is {host}: only an engine on this machine (unix://) can be used");
-                io::Error::new(io::ErrorKind::Unsupported, words)
-            }),
-        }
-    }
-
     /// Speaks the newest version of the API that both sides know.
-    pub(crate) fn connect(socket: &Path) -> io::Result<Self> {
-        let client = Self::speaking(socket, API_DEFAULT_VERSION)?;
+    pub(crate) fn connect(address: &Address) -> io::Result<Self> {
+        let client = Self::speaking(address, API_DEFAULT_VERSION)?;
         let engine = client.runtime.block_on(client.engine.negotiate_version());
         Ok(Self { engine: engine.map_err(|error| plain(&error))?, runtime: client.runtime })
     }
 
     /// Speaks a version that another client has agreed upon with this engine.
-    pub(crate) fn reconnect(socket: &Path, version: (usize, usize)) -> io::Result<Self> {
+    pub(crate) fn reconnect(address: &Address, version: (usize, usize)) -> io::Result<Self> {
         let (major_version, minor_version) = version;
-        Self::speaking(socket, &ClientVersion { major_version, minor_version })
+        Self::speaking(address, &ClientVersion { major_version, minor_version })
     }
 
-    fn speaking(socket: &Path, version: &ClientVersion) -> io::Result<Self> {
+    fn speaking(address: &Address, version: &ClientVersion) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let path = socket.to_string_lossy();
-        let engine = bollard::Docker::connect_with_unix(&path, PATIENCE_SECS, version);
+        let engine = match address {
+            Address::Tcp(host) => bollard::Docker::connect_with_http(host, PATIENCE_SECS, version),
+            Address::Unix(path) => {
+                bollard::Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE_SECS, version)
+            }
+        };
         Ok(Self { engine: engine.map_err(|error| plain(&error))?, runtime })
     }
 
@@ -160,7 +147,11 @@ impl Client {
 
     /// Makes a container; its id.
     pub(crate) fn create(&self, container: &Container<'_>) -> io::Result<String> {
-        let body = body(container);
+        self.create_from(body(container))
+    }
+
+    /// Makes a container that is described in the engine's own words; its id.
+    pub(super) fn create_from(&self, body: ContainerCreateBody) -> io::Result<String> {
         let created = self.runtime.block_on(self.engine.create_container(None, body));
         created.map(|created| created.id).map_err(|error| plain(&error))
     }
@@ -224,13 +215,6 @@ impl Client {
 }
 
 fn body(container: &Container<'_>) -> ContainerCreateBody {
-    let bind = |source: &Path, target: &str, read_only: bool| Mount {
-        typ: Some(MountType::BIND),
-        source: Some(source.to_string_lossy().into_owned()),
-        target: Some(target.to_owned()),
-        read_only: Some(read_only),
-        ..Default::default()
-    };
     let [program, argument] = container.command;
     let limits = Limits::of(container.restrictions, container.machine);
     let mut mounts = vec![bind(container.program, program, true)];
@@ -262,6 +246,17 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
     }
 }
 
+/// A file or directory of the engine's machine, as it appears in a container.
+pub(super) fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(source.to_string_lossy().into_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
+        ..Default::default()
+    }
+}
+
 /// A file, piece by piece.
 struct Chunks(File);
 
@@ -289,7 +284,7 @@ fn status(error: &EngineError) -> Option<u16> {
     }
 }
 
-fn plain(error: &EngineError) -> io::Error {
+pub(super) fn plain(error: &EngineError) -> io::Error {
     io::Error::other(match error {
         EngineError::DockerResponseServerError { message, .. } => format!("the engine says: {message}"),
         error => format!("the engine does not answer: {error}"),
@@ -327,7 +322,8 @@ mod tests {
                 connection.write_all((head + &body).as_bytes()).unwrap();
             }
         });
-        let heard = Client::reconnect(&socket, (1, 41)).unwrap().remove(&["c0ffee".to_owned()]);
+        let heard =
+            Client::reconnect(&Address::Unix(socket), (1, 41)).unwrap().remove(&["c0ffee".to_owned()]);
         engine.join().unwrap();
         heard
     }

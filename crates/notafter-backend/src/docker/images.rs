@@ -1,14 +1,16 @@
 //! Root trees as images of the engine. An image is known by its content: a tree that the engine has is not loaded
 //! again, in this run or in a later one.
 
+use super::address::Address;
 use super::client::Client;
 use super::laid;
+use super::view::View;
 use crate::wire::{Host, Lease, Machine};
-use crate::{Bind, Error, LaunchSpec, RootTree};
+use crate::{Bind, Error, LaunchSpec, RootTree, owner};
 use notafter_core::RootAccess;
 use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What an image holds.
@@ -24,22 +26,25 @@ struct Content {
 #[derive(Debug)]
 pub(crate) struct Images {
     client: Client,
-    socket: PathBuf,
+    address: Address,
+    view: View,
     owner: String,
     machine: Machine,
     made: Mutex<Vec<(Content, String)>>,
 }
 
 impl Images {
-    pub(super) fn new(client: Client, socket: PathBuf, owner: String, machine: Machine) -> Arc<Self> {
-        Arc::new(Self { client, socket, owner, machine, made: Mutex::default() })
+    pub(super) fn new(client: Client, address: Address, view: View) -> io::Result<Arc<Self>> {
+        let (owner, machine) = (owner::this_process()?, client.machine()?);
+        Ok(Arc::new(Self { client, address, view, owner, machine, made: Mutex::default() }))
     }
 
     /// What a keeper of containers is told: who is to be known in their network, and where throw-away data may lie.
     pub(crate) fn lease(&self, hosts: &[Host], disk: &Path) -> Result<Lease, Error> {
         let bare = Content { root: RootTree::Empty, binds: Vec::new(), sealed: None };
         Ok(Lease {
-            socket: self.socket.clone(),
+            address: self.address.clone(),
+            view: self.view.clone(),
             api: self.client.version(),
             owner: self.owner.clone(),
             bare_image: self.made(bare)?,
@@ -74,21 +79,22 @@ impl Images {
             }
         };
         let failed = |source| Error::Sandbox { action: "make an image for the engine".to_owned(), source };
-        let id = layers(tree, &content).and_then(|layers| self.load(layers)).map_err(failed)?;
+        let id = layers(tree, &content).and_then(|layers| load(&self.client, layers)).map_err(failed)?;
         made.push((content, id.clone()));
         Ok(id)
     }
+}
 
-    fn load(&self, layers: Vec<Layer>) -> io::Result<String> {
-        let mut archive = tempfile::tempfile()?;
-        let assembly = layers.into_iter().fold(Assembly::new(ImageConfig::default()), Assembly::layer);
-        let identity = assembly.write_archive(None, &archive)?;
-        if !self.client.has_image(&identity.id)? {
-            io::Seek::rewind(&mut archive)?;
-            self.client.load(archive)?;
-        }
-        Ok(identity.id)
+/// The id of an image of these layers, loaded now or before.
+pub(super) fn load(client: &Client, layers: Vec<Layer>) -> io::Result<String> {
+    let mut archive = tempfile::tempfile()?;
+    let assembly = layers.into_iter().fold(Assembly::new(ImageConfig::default()), Assembly::layer);
+    let identity = assembly.write_archive(None, &archive)?;
+    if !client.has_image(&identity.id)? {
+        io::Seek::rewind(&mut archive)?;
+        client.load(archive)?;
     }
+    Ok(identity.id)
 }
 
 fn layers(tree: Option<&Path>, content: &Content) -> io::Result<Vec<Layer>> {

@@ -1,5 +1,6 @@
-//! The images that the engine of this machine has, for whoever resolves references.
+//! The images that the engine has, for whoever resolves references.
 
+use super::address::Address;
 use super::client::Client;
 use notafter_core::ImageName;
 use notafter_image::Engine;
@@ -18,15 +19,15 @@ impl EngineImages {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let client = Client::connect(&Client::socket()?)?;
+        let client = Client::connect(&Address::from_environment()?)?;
         Ok(self.client.get_or_init(|| client))
     }
 }
 
 impl Engine for EngineImages {
     fn place(&self) -> String {
-        match Client::socket() {
-            Ok(socket) => format!("unix://{}", socket.display()),
+        match Address::from_environment() {
+            Ok(address) => address.to_string(),
             // What is wrong with it says the error of whatever is asked.
             Err(_) => std::env::var("DOCKER_HOST").unwrap_or_default(),
         }

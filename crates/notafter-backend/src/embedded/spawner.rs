@@ -32,7 +32,7 @@ impl Spawner {
     }
 
     /// Starts a keeper that talks over `socket`.
-    pub(super) fn spawn(&self, socket: OwnedFd) -> io::Result<Child> {
+    pub(crate) fn spawn(&self, socket: OwnedFd) -> io::Result<Child> {
         let gone = || io::Error::other("the thread that starts sandboxes is gone");
         let (answer, outcome) = channel();
         self.orders.send((socket, answer)).map_err(|_| gone())?;

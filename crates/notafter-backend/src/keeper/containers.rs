@@ -2,8 +2,9 @@
 //! what they need through a door, a socket that they see for a moment. It outlives a killed runner to take everything
 //! away; when it is killed itself, each init hears so and ends, and the engine takes ended containers away.
 
+use super::guard::PROGRAM;
 use super::inside;
-use crate::docker::{Client, Container};
+use crate::docker::{Client, Container, View};
 use crate::init::{self, Site, prepare_volumes};
 use crate::traces::{House, raze_abandoned};
 use crate::wire::{
@@ -49,10 +50,18 @@ fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> 
         return Err(Failure::new("open the sandbox", "the second request was another one"));
     };
     let client =
-        Client::reconnect(&lease.socket, lease.api).doing(|| "talk to the container engine".to_owned())?;
-    let program = fs::read_link("/proc/self/exe").doing(|| "find this program".to_owned())?;
+        Client::reconnect(&lease.address, lease.api).doing(|| "talk to the container engine".to_owned())?;
+    let program = match &lease.view {
+        View::Same => fs::read_link("/proc/self/exe").doing(|| "find this program".to_owned())?,
+        View::Room { inside, .. } => inside.join(PROGRAM),
+    };
     raze_abandoned(&lease.disk);
-    let house = House::build(&lease.disk).doing(|| "make room for the sandbox".to_owned())?;
+    let house = match &lease.view {
+        View::Same => House::build(&lease.disk),
+        // Nothing else of what is here can be shown to the engine.
+        View::Room { inside, .. } => House::build_in(inside, inside),
+    };
+    let house = house.doing(|| "make room for the sandbox".to_owned())?;
     let mut keeper = Keeper {
         client,
         lease,
@@ -218,13 +227,16 @@ impl Keeper<'_> {
         fs::create_dir(&door).doing(doing)?;
         let listener = UnixListener::bind(door.join(inside::SOCKET)).doing(doing)?;
         directories.push((door.clone(), inside::DOOR.to_owned()));
+        for (path, _) in &mut directories {
+            *path = self.shown(path)?;
+        }
         let container = self
             .client
             .create(&Container {
                 owner: &self.lease.owner,
                 image,
                 network,
-                program: &self.program,
+                program: &self.shown(&self.program)?,
                 command: [inside::PROGRAM, inside::ARGUMENT],
                 memory: init::MEMORY,
                 directories: &directories,
@@ -241,6 +253,13 @@ impl Keeper<'_> {
                 Err(error).doing(doing)
             }
         }
+    }
+
+    /// What the engine calls `path`.
+    fn shown(&self, path: &Path) -> Result<PathBuf, Failure> {
+        self.lease.view.of(path).ok_or_else(|| {
+            Failure::new("start a container", format!("the engine does not see {}", path.display()))
+        })
     }
 
     /// Waits for the end of an init that was hung up on, and tells whether somebody else ended it.

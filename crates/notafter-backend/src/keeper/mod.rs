@@ -5,12 +5,15 @@
 
 mod connect;
 mod containers;
+mod deputy;
 mod ground;
+mod guard;
 mod inside;
 mod machine_ground;
 mod own_ground;
 mod serve;
 mod strays;
 
+pub(crate) use guard::{ARGUMENT as GUARD_ARGUMENT, ROOM, WORKER};
 pub use serve::run_if_sandbox;
 pub(crate) use serve::{ARGUMENT, CANARY};

@@ -3,7 +3,7 @@
 use super::connect::connect;
 use super::ground::Ground;
 use super::strays;
-use super::{containers, inside};
+use super::{containers, deputy, guard, inside};
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
 use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Luggage, Premises};
@@ -37,6 +37,7 @@ pub fn run_if_sandbox(host_clock: HostClock) {
             None => 2,
         },
         Some(CANARY) => sing(),
+        Some(guard::ARGUMENT) => guard::stand(),
         Some(inside::ARGUMENT) => inside::live(host_clock),
         _ => return,
     };
@@ -58,6 +59,7 @@ fn keep(parent: u32, host_clock: HostClock) -> i32 {
     let Ok(channel) = prepared else { return 125 };
     let premises = match hear_premises(&channel) {
         Ok(Premises::Containers(lease)) => return containers::keep(channel, &lease),
+        Ok(Premises::Deputy(post)) => return deputy::keep(channel, &post),
         Ok(premises) => premises,
         Err(failure) => {
             let _ = channel.send(&KeeperReply::Failed(failure), &[]);

@@ -1,6 +1,7 @@
 //! The requests and their answers.
 
 use super::Failure;
+use crate::docker::{Address, View};
 use crate::{FileLayout, VolumeContent};
 use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{ClockReading, Replacement, Restrictions, ServiceName, VolumeName, VolumeState};
@@ -20,6 +21,8 @@ pub(crate) enum Premises {
     },
     /// Containers of an engine.
     Containers(Lease),
+    /// A deputy beside an engine elsewhere. [`KeeperReply::Posted`], and from then on bytes to and from the deputy.
+    Deputy(Post),
     /// The machine itself, and a house on it: see `traces`.
     Machine {
         /// Where the half on disk is to stand.
@@ -31,7 +34,9 @@ pub(crate) enum Premises {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Lease {
     /// Where the engine answers.
-    pub(crate) socket: PathBuf,
+    pub(crate) address: Address,
+    /// What of this machine's files it sees.
+    pub(crate) view: View,
     /// The version of its API, major and minor.
     pub(crate) api: (usize, usize),
     /// Whose the containers are, for their labels.
@@ -44,6 +49,21 @@ pub(crate) struct Lease {
     pub(crate) hosts: Vec<Host>,
     /// Where the half on disk of the house is to stand: see `traces`.
     pub(crate) disk: PathBuf,
+}
+
+/// What a keeper needs to have a deputy.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Post {
+    /// Where the engine answers.
+    pub(crate) address: Address,
+    /// The version of its API, major and minor.
+    pub(crate) api: (usize, usize),
+    /// Whose the deputy is, for its label.
+    pub(crate) owner: String,
+    /// Id of the image that holds this program.
+    pub(crate) image: String,
+    /// The engine's socket, on its own machine.
+    pub(crate) socket: PathBuf,
 }
 
 /// What the machine of an engine has, where it tells.
@@ -166,6 +186,10 @@ pub(crate) enum KeeperReply {
         pid: i32,
     },
     NotConnected(NoConnection),
+    /// The deputy runs; its room is this directory of the engine's machine.
+    Posted {
+        outside: PathBuf,
+    },
     Ready {
         remarks: Vec<String>,
     },

@@ -20,5 +20,5 @@ pub(crate) use failure::{Attempt, Failure};
 pub(crate) use luggage::Luggage;
 pub(crate) use messages::{
     Blueprint, Errand, Farewell, FileHead, Host, InitReply, InitRequest, KeeperReply, KeeperRequest, Lease,
-    Machine, MainState, NoConnection, Premises, ProcessHead, Tree, VolumeHead,
+    Machine, MainState, NoConnection, Post, Premises, ProcessHead, Tree, VolumeHead,
 };

@@ -73,7 +73,7 @@ pub fn complete(
     images: &Images,
     backend: &dyn Backend,
     ports: &[u16],
-    interrupt: &Interrupt,
+    options: &Options,
 ) -> Result<Draft, Error> {
     let name = draft.service.name.clone();
     let service = scenario.service(&name).unwrap_or(&draft.service);
@@ -84,15 +84,14 @@ pub fn complete(
     let failed = |source| Error::Draft { service: name.clone(), source: Box::new(source) };
     let start = scenario.start.instant();
     let survey = {
-        let secrets = Secrets::collect(scenario, |variable| std::env::var_os(variable))?;
+        let secrets = Secrets::collect(scenario, |variable| options.variables.value(variable))?;
         let pki = notafter_pki::Pki::generate(&scenario.name, &scenario.credentials).map_err(Error::Pki)?;
-        let options = Options { interrupt: interrupt.clone(), ..Options::default() };
-        let stage = Stage::build(scenario, images, &pki, secrets, &options)?;
+        let stage = Stage::build(scenario, images, &pki, secrets, options)?;
         let hosts = vec![name.clone()];
         let mut sandbox = backend
             .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None })
             .map_err(failed)?;
-        let looked = looked(&stage, sandbox.as_mut(), service, &wanted, interrupt);
+        let looked = looked(&stage, sandbox.as_mut(), service, &wanted, &options.interrupt);
         let closed = sandbox.close().map_err(failed);
         let survey = looked?;
         closed?;

@@ -6,4 +6,4 @@ mod kept;
 mod lives;
 mod looks;
 mod memory;
-mod scene;
+pub(crate) mod scene;

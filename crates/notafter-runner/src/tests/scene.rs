@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub(super) const PORT: u16 = 2123;
 
-pub(super) fn at(text: &str) -> UnixTime {
+pub(crate) fn at(text: &str) -> UnixTime {
     UnixTime::parse(text).unwrap()
 }
 
@@ -28,19 +28,19 @@ pub(super) fn edge() -> UnixTime {
     at("2018-12-06T04:29:59Z")
 }
 
-pub(super) fn start() -> UnixTime {
+pub(crate) fn start() -> UnixTime {
     at("2018-11-01T00:00:00Z")
 }
 
-pub(super) fn name(text: &str) -> ServiceName {
+pub(crate) fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
 }
 
-pub(super) fn location() -> SourceLocation {
+pub(crate) fn location() -> SourceLocation {
     SourceLocation { file: "scenario.yaml".to_owned(), line: 1, column: 1 }
 }
 
-pub(super) fn service(text: &str) -> Service {
+pub(crate) fn service(text: &str) -> Service {
     Service {
         name: name(text),
         aliases: Vec::new(),
@@ -64,7 +64,7 @@ pub(super) fn service(text: &str) -> Service {
     }
 }
 
-pub(super) fn check(text: &str, probe: Probe) -> Check {
+pub(crate) fn check(text: &str, probe: Probe) -> Check {
     Check {
         name: CheckName::new(text).unwrap(),
         from: None,
@@ -93,7 +93,7 @@ pub(super) fn http(host: &str) -> Probe {
 }
 
 /// `register`, `node` (needs it, the candidate) and `phone` (needs the node, a place for commands).
-pub(super) fn scenario(checks: Vec<Check>) -> Scenario {
+pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
     let register = service("register");
     let mut node = service("node");
     node.needs = vec![name("register")];

@@ -11,7 +11,7 @@ use crate::printer::Printer;
 use crate::{backends, loading};
 use notafter_core::{Draft, EnvValue, ImageRef, ScenarioName, ServiceName};
 use notafter_report::UNSAVED;
-use notafter_runner::Interrupt;
+use notafter_runner::{Interrupt, Options};
 use notafter_scenario::Source;
 use std::fs::File;
 use std::io::Write;
@@ -28,12 +28,12 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     // The first reading finds the image; what it says of itself then completes the draft.
     let first = loading::scenario(&source(args, &directory, &draft), None)?;
     let images = loading::images(&[&first], args.run.volume, printer)?;
-    let backend = backends::choose(args.run.backend, first.backend, args.run.isolation)?;
+    let venue = backends::choose(args.run.backend, first.backend, args.run.isolation)?;
     if !args.run.volume.quiet {
         printer.status("looking at what it does where the window begins");
     }
-    let completed =
-        notafter_runner::complete(draft, &first, &images, backend.as_ref(), &args.ports, &interrupt);
+    let options = Options { interrupt: interrupt.clone(), ..Options::default() };
+    let completed = venue.complete(draft, &first, &images, &args.ports, &options);
     printer.status("");
     let draft = completed?;
     let source = source(args, &directory, &draft);
@@ -44,14 +44,8 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     if !args.run.volume.quiet {
         printer.note(&notafter_report::drafted(&draft));
     }
-    let gate = Gate {
-        source: &source,
-        scenario: &scenario,
-        images: &images,
-        backend: backend.as_ref(),
-        only: None,
-        interrupt,
-    };
+    let gate =
+        Gate { source: &source, scenario: &scenario, images: &images, venue: &venue, only: None, interrupt };
     gate.run(&args.run, printer)
 }
 

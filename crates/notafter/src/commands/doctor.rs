@@ -1,6 +1,6 @@
 //! `notafter doctor`: does the gate work on this machine? Not asked but tried: what a run needs first is done once.
 
-use crate::args::{BackendChoice, Isolation};
+use crate::args::Isolation;
 use crate::backends;
 use crate::error::{Error, causes};
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use notafter_backend::{Ability, WITHOUT_NAMESPACES, probe_capabilities};
 const SHIFT_SECS: i64 = 400 * 86_400;
 
 pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
-    let backend = match backends::choose(Some(BackendChoice::Embedded), None, Isolation::Namespaces) {
+    let backend = match backends::embedded(Isolation::Namespaces) {
         Ok(backend) => backend,
         Err(error) => {
             let mut page = format!("FAIL  sandboxes: {error}\n");
@@ -23,7 +23,7 @@ pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
         }
     };
     let shifted = notafter_runner::unix_now().plus_secs(SHIFT_SECS);
-    let bare = backends::choose(Some(BackendChoice::Embedded), None, Isolation::None)?;
+    let bare = backends::embedded(Isolation::None)?;
     let abilities = probe_capabilities(backend.as_ref(), bare.as_ref(), shifted);
     printer.data(&page(&abilities))?;
     Ok(if works(&abilities) { Exit::Allow } else { Exit::Inconclusive })

@@ -9,10 +9,9 @@ use crate::live::Live;
 use crate::printer::Printer;
 use crate::reports::{self, Page};
 use crate::{kept, loading};
-use notafter_backend::Backend;
 use notafter_core::{CaseId, CaseRecord, Outcome, RunRecord, Scenario, Verdict, judge};
 use notafter_report::UNSAVED;
-use notafter_runner::{Images, Interrupt, Options};
+use notafter_runner::{Images, Interrupt, Options, Venue};
 use notafter_scenario::{CandidateChoice, Source};
 use std::path::Path;
 
@@ -25,12 +24,12 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
     };
     let scenario = loading::chosen(&source, choice)?;
     let images = loading::images(&[&scenario], args.run.volume, printer)?;
-    let backend = backends::choose(args.run.backend, scenario.backend, args.run.isolation)?;
+    let venue = backends::choose(args.run.backend, scenario.backend, args.run.isolation)?;
     let gate = Gate {
         source: &source,
         scenario: &scenario,
         images: &images,
-        backend: backend.as_ref(),
+        venue: &venue,
         only: args.case.as_ref(),
         interrupt,
     };
@@ -59,7 +58,7 @@ pub(super) struct Gate<'a> {
     pub(super) source: &'a Source,
     pub(super) scenario: &'a Scenario,
     pub(super) images: &'a Images,
-    pub(super) backend: &'a dyn Backend,
+    pub(super) venue: &'a Venue,
     /// The only case to run.
     pub(super) only: Option<&'a CaseId>,
     pub(super) interrupt: Interrupt,
@@ -68,7 +67,7 @@ pub(super) struct Gate<'a> {
 impl Gate<'_> {
     /// Runs, judges and tells.
     pub(super) fn run(self, args: &RunArgs, printer: &mut Printer) -> Result<Exit, Error> {
-        let Self { source, scenario, images, backend, only, interrupt } = self;
+        let Self { source, scenario, images, venue, only, interrupt } = self;
         let scenario = &DepthChoice::of(args.depth, scenario.clone());
         let attesting = Attesting::prepare(args, source, scenario, images)?;
         let options = Options {
@@ -80,7 +79,7 @@ impl Gate<'_> {
         // A case that runs alone is run to be looked at.
         let verbose = args.volume.verbose || (only.is_some() && !args.volume.quiet);
         let mut live = Live::new(printer, scenario, Volume { verbose, ..args.volume });
-        let record = notafter_runner::run(scenario, images, backend, &options, &mut |event| live.tell(event));
+        let record = venue.run(scenario, images, &options, &mut |event| live.tell(event));
         live.finish();
         let record = record?;
         let verdict = judge(&record);

@@ -6,10 +6,9 @@ use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
 use crate::{backends, folder, kept, loading};
-use notafter_backend::Backend;
 use notafter_core::{Decision, ReplayEntry, Scenario, judge};
 use notafter_report::replay::{self, Columns};
-use notafter_runner::{Images, Interrupt, Options};
+use notafter_runner::{Images, Interrupt, Options, Venue};
 use notafter_scenario::CandidateChoice;
 use std::path::{Path, PathBuf};
 
@@ -36,13 +35,13 @@ pub(crate) fn run(args: &ReplayArgs, printer: &mut Printer) -> Result<Exit, Erro
     let (mut worst, mut as_told) = (Exit::Allow, 0);
     for retold in &retold {
         let wanted = retold.builds.first().and_then(|(scenario, _)| scenario.backend);
-        let backend = backends::choose(args.backend, wanted, args.isolation)?;
+        let venue = backends::choose(args.backend, wanted, args.isolation)?;
         for (scenario, entry) in &retold.builds {
             let keep = args.keep.as_ref().map(|keep| keep.join(&retold.name).join(entry.build.as_str()));
             let options = Options { keep, interrupt: interrupt.clone(), ..Options::default() };
             let (columns, images) = (&columns, &images);
             let build = Build { scenario, entry, columns, images, options: &options, volume: args.volume };
-            let exit = build.gate(backend.as_ref(), printer)?;
+            let exit = build.gate(&venue, printer)?;
             worst = worse(worst, exit);
             as_told += usize::from(exit == Exit::Allow);
             if interrupt.is_raised() {
@@ -122,11 +121,11 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// Gates one build and prints its line.
-    fn gate(&self, backend: &dyn Backend, printer: &mut Printer) -> Result<Exit, Error> {
+    fn gate(&self, venue: &Venue, printer: &mut Printer) -> Result<Exit, Error> {
         let quiet = self.volume.quiet || !self.volume.verbose;
         let styles = printer.out_styles();
         let mut live = Live::new(printer, self.scenario, Volume { quiet, ..self.volume });
-        let ran = notafter_runner::run(self.scenario, self.images, backend, self.options, &mut |event| {
+        let ran = venue.run(self.scenario, self.images, self.options, &mut |event| {
             live.tell(event);
         });
         live.finish();

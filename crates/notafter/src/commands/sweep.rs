@@ -3,10 +3,9 @@
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
-use notafter_backend::Docker;
 
 pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
-    let page = match Docker::sweep().map_err(Error::Backend)? {
+    let page = match notafter_runner::sweep()? {
         0 => "nothing was left\n".to_owned(),
         1 => "1 container of a dead run was taken away\n".to_owned(),
         count => format!("{count} containers of dead runs were taken away\n"),

@@ -1,7 +1,7 @@
 //! An engine that is killed, or stops, in the middle of a gate. It is the test's own: that of the machine has other
 //! users.
 
-use super::needs::{PATH, are_installed, or_skipped};
+use super::needs::{PATH, are_installed, or_skipped, repository};
 use super::scene::{Scene, shown};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -25,11 +25,39 @@ pub(super) struct OwnEngine {
     directory: tempfile::TempDir,
     group: String,
     daemon: Option<Child>,
+    sight: Sight,
 }
+
+/// What an engine sees of this machine's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    All,
+    /// None of those that tests and runs make, nor this workspace. It answers on this port of 127.0.0.1, and on the usual
+    /// socket of its own file system.
+    None {
+        port: u16,
+    },
+}
+
+/// What an engine without sight starts with: empty directories in place of those that it must not see.
+const BLINDED: &str = "set -e; directory=$1; shift; \
+    while [ \"$1\" != -- ]; do mkdir -p \"$1\"; mount -t tmpfs tmpfs \"$1\"; shift; done; shift; \
+    mkdir -p \"$directory\"; echo {} > \"$directory/daemon.json\"; exec \"$@\"";
 
 impl OwnEngine {
     /// Starts one; none, said aloud, where this machine cannot.
     pub(super) fn start() -> Option<Self> {
+        Self::start_with(Sight::All)
+    }
+
+    /// The same with a file system of its own, as on another machine.
+    pub(super) fn start_elsewhere() -> Option<Self> {
+        // Free a moment ago, and nobody else asks for this one by number.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_with(Sight::None { port })
+    }
+
+    fn start_with(sight: Sight) -> Option<Self> {
         let is_root = fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
         if !or_skipped(is_root, "root, to start an engine of its own")
             || !are_installed(&["docker", "dockerd", "unshare", "busybox"])
@@ -39,7 +67,7 @@ impl OwnEngine {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("daemon.json"), "{}").unwrap();
         let group = format!("notafter-test-{}", std::process::id());
-        let mut engine = Self { directory, group, daemon: None };
+        let mut engine = Self { directory, group, daemon: None, sight };
         let answers = engine.wake();
         or_skipped(answers, &format!("what an engine of its own needs: {}", engine.last_words()))
             .then_some(engine)
@@ -55,8 +83,18 @@ impl OwnEngine {
         self.directory.path().join(name)
     }
 
+    /// For DOCKER_HOST.
     pub(super) fn host(&self) -> String {
-        format!("unix://{}", self.path("sock").display())
+        match self.sight {
+            Sight::All => format!("unix://{}", self.path("sock").display()),
+            Sight::None { port } => format!("tcp://127.0.0.1:{port}"),
+        }
+    }
+
+    /// Its usual socket, as the file system of its own has it.
+    pub(super) fn socket_elsewhere(&self) -> String {
+        let daemon = self.daemon.as_ref().map(Child::id).unwrap_or_default();
+        format!("unix:///proc/{daemon}/root/run/docker.sock")
     }
 
     /// Starts the daemon; whether it answers in the end.
@@ -73,9 +111,17 @@ impl OwnEngine {
         }
         let log = File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "dockerd", "--storage-driver", "vfs"]);
+        command.args(["--mount", "--propagation", "private"]);
+        if let Sight::None { .. } = self.sight {
+            let hidden = [std::env::temp_dir(), repository(), "/run".into(), "/dev/shm".into()];
+            command.args(["sh", "-c", BLINDED, "sh"]).arg(self.directory.path()).args(hidden).arg("--");
+        }
+        command.args(["dockerd", "--storage-driver", "vfs"]);
         command.args(["--bridge=none", "--iptables=false", "--shutdown-timeout", "2"]);
         command.args(["--cgroup-parent", &format!("/{}", self.group), "--host", &self.host()]);
+        if let Sight::None { .. } = self.sight {
+            command.args(["--host", "unix:///run/docker.sock"]);
+        }
         for (option, name) in [
             ("--config-file", "daemon.json"),
             ("--data-root", "data"),
@@ -94,7 +140,7 @@ impl OwnEngine {
     }
 
     /// Sends the daemon a signal and waits for its end.
-    fn end(&mut self, signal: nix::sys::signal::Signal) {
+    pub(super) fn end(&mut self, signal: nix::sys::signal::Signal) {
         let Some(mut daemon) = self.daemon.take() else { return };
         let pid = nix::unistd::Pid::from_raw(i32::try_from(daemon.id()).unwrap());
         _ = nix::sys::signal::kill(pid, signal);
@@ -108,7 +154,7 @@ impl OwnEngine {
         Command::new("docker").args(arguments).env("DOCKER_HOST", self.host()).output().unwrap()
     }
 
-    fn lines(&self, arguments: &[&str]) -> Vec<String> {
+    pub(super) fn lines(&self, arguments: &[&str]) -> Vec<String> {
         let output = self.docker(arguments);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
@@ -189,7 +235,7 @@ fn processes() -> Vec<Process> {
 }
 
 /// Looks until there is something, or the time is up.
-fn within<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) fn within<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begin = Stopwatch::start();
     loop {
         if let Some(found) = look() {

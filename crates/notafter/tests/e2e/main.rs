@@ -12,6 +12,7 @@ mod check;
 mod compose;
 mod docker;
 mod edited;
+mod elsewhere;
 mod engine;
 mod escape;
 mod guests;
