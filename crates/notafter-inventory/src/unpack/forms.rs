@@ -1,6 +1,7 @@
-//! Forms other than zip, tar, ar, gzip, xz and Zstandard.
+//! Forms other than zip, tar, ar, gzip and Zstandard.
 
 use super::tests::{PEM, chains, gzip, reasons, scan, tar, zip};
+use lzma_rust2::{LzipOptions, LzipWriter, XzOptions, XzWriter};
 use notafter_core::PackageSystem;
 use std::io::Write;
 
@@ -14,6 +15,18 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = XzWriter::new(Vec::new(), XzOptions::with_preset(1)).unwrap();
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+fn lzip(bytes: &[u8]) -> Vec<u8> {
+    let mut writer = LzipWriter::new(Vec::new(), LzipOptions::with_preset(1));
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
 }
 
 /// The portable form, as initial RAM disks have it.
@@ -53,16 +66,41 @@ fn rpm(payload: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn streams_of_bzip2_and_frames_of_lz4_in_a_row_are_one_stream() {
+fn streams_in_a_row_are_one_stream() {
     let (first, second) = PEM.as_bytes().split_at(200);
-    for (pack, name) in [(bzip2 as fn(&[u8]) -> Vec<u8>, "(bzip2)"), (lz4, "(lz4)")] {
+    let forms: [(fn(&[u8]) -> Vec<u8>, _); 4] =
+        [(bzip2, "(bzip2)"), (lz4, "(lz4)"), (lzip, "(lzip)"), (xz, "(xz)")];
+    for (pack, name) in forms {
         let found = scan(&[pack(first), pack(second)].concat());
         assert_eq!(chains(&found), [[name]]);
         assert_eq!(reasons(&found), [""; 0]);
+        // What follows the last one is looked at too.
+        let found = scan(&[pack(b"none"), PEM.as_bytes().to_vec()].concat());
+        assert_eq!(chains(&found), [["(behind the archive)"]], "{name}");
         let packed = pack(PEM.as_bytes());
         let cut = scan(&packed[..packed.len() - 20]);
         assert_eq!(cut.opaque.len(), 1, "{name}");
     }
+}
+
+#[test]
+fn streams_of_xz_may_have_padding_between_them() {
+    let (first, second) = PEM.as_bytes().split_at(200);
+    let found = scan(&[xz(first), vec![0; 8], xz(second), vec![0; 4]].concat());
+    assert_eq!((chains(&found), reasons(&found)), (vec![vec!["(xz)".to_owned()]], vec![]));
+}
+
+#[test]
+fn what_would_take_too_large_a_dictionary_is_told() {
+    let mut stream = xz(PEM.as_bytes());
+    stream[16] = 30;
+    assert_eq!(
+        reasons(&scan(&stream)),
+        ["/file: its dictionary of 128 MiB is larger than the 64 MiB which are read"]
+    );
+    let mut member = lzip(PEM.as_bytes());
+    member[5] = 0x1d;
+    assert_eq!(reasons(&scan(&member)), ["/file: its dictionary is too large"]);
 }
 
 #[test]

@@ -115,12 +115,7 @@ pub(super) fn unpack(
             Ok(())
         }),
         Packing::Lz4 => look_into_members(Form::Lz4, "(lz4)", reader, collector, buffer),
-        Packing::Lzip => {
-            let left = Rc::clone(&collector.budget);
-            let mut inner = Metered { reader: lzma_rust2::LzipReader::new(reader), left };
-            enter("(lzip)", Input::Stream(&mut inner), collector, buffer);
-            Ok(())
-        }
+        Packing::Lzip => look_into_members(Form::Lzip, "(lzip)", reader, collector, buffer),
         Packing::Lzma => {
             let left = Rc::clone(&collector.budget);
             let decoder = lzma_rust2::LzmaReader::new_mem_limit(reader, MAX_LZMA_KIB, None)?;
@@ -135,12 +130,7 @@ pub(super) fn unpack(
         Packing::Rpm => rpm::look(reader, collector, buffer),
         Packing::Tar => tar::look(reader, collector, buffer),
         Packing::Unread(what) => Err(io::Error::other(format!("{what}, which is not read"))),
-        Packing::Xz => {
-            let left = Rc::clone(&collector.budget);
-            let mut inner = Metered { reader: lzma_rust2::XzReader::new(reader, true), left };
-            enter("(xz)", Input::Stream(&mut inner), collector, buffer);
-            Ok(())
-        }
+        Packing::Xz => look_into_members(Form::Xz, "(xz)", reader, collector, buffer),
         Packing::Zstd => look_into_members(Form::Zstd, "(zstd)", reader, collector, buffer),
     }
 }

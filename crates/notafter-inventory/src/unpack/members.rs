@@ -1,6 +1,10 @@
 //! Compressed streams that may stand one behind the other: members of gzip (RFC 1952 §2.2), frames of Zstandard
-//! (RFC 8878 §3.1) and LZ4, streams of bzip2. Together they are one stream; what follows the last one is kept.
+//! (RFC 8878 §3.1) and LZ4, members of lzip, streams of bzip2 and xz. Together they are one stream; what follows the last
+//! one is kept.
 
+use super::lzip::{self, Member};
+use super::xz::{self, Watched};
+use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use std::io::{self, BufRead, Read};
 
@@ -10,6 +14,8 @@ pub(crate) enum Form {
     Bzip2,
     Gzip,
     Lz4,
+    Lzip,
+    Xz,
     Zstd,
 }
 
@@ -17,6 +23,8 @@ const BZIP2: &[u8] = b"BZh";
 /// The frame of LZ4, and the one before it, which kernels still take.
 const LZ4: [&[u8]; 2] = [b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"];
 const GZIP: &[u8] = b"\x1f\x8b\x08";
+/// What may stand between two streams of xz (The .xz File Format 1.2.1, §2.2), as often as it takes.
+const XZ_PADDING: &[u8] = &[0; 4];
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 /// The last three bytes of the magic of a frame to be skipped, of LZ4 too; the first is 0x50 to 0x5f.
 const ZSTD_SKIPPED: &[u8] = b"\x2a\x4d\x18";
@@ -32,6 +40,8 @@ enum State<'a> {
     Bzip2(Box<bzip2::bufread::BzDecoder<Source<'a>>>),
     Gzip(Box<flate2::bufread::GzDecoder<Source<'a>>>),
     Lz4(Box<lz4_flex::frame::FrameDecoder<Source<'a>>>),
+    Lzip(Box<Member<Source<'a>>>),
+    Xz(Box<XzReader<Watched<Source<'a>>>>),
     Zstd(Box<StreamingDecoder<Source<'a>, FrameDecoder>>),
     /// Something else follows, or the stream is damaged.
     Ended(Source<'a>),
@@ -53,6 +63,8 @@ impl<'a> Members<'a> {
             | State::Gzip(_)
             | State::Lost
             | State::Lz4(_)
+            | State::Lzip(_)
+            | State::Xz(_)
             | State::Zstd(_) => None,
         }
     }
@@ -73,6 +85,13 @@ impl<'a> Members<'a> {
             self.state = State::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(source)));
         } else if self.form == Form::Gzip && head.starts_with(GZIP) {
             self.state = State::Gzip(Box::new(flate2::bufread::GzDecoder::new(source)));
+        } else if self.form == Form::Lzip && head.starts_with(lzip::MAGIC) {
+            self.state = State::Lzip(Box::new(Member::begin(source)?));
+        } else if self.form == Form::Xz && head.starts_with(xz::MAGIC) {
+            self.state = State::Xz(Box::new(xz::decoder(source)));
+        } else if self.form == Form::Xz && head.starts_with(XZ_PADDING) {
+            source.consume(XZ_PADDING.len());
+            self.state = State::Between(source);
         } else if self.form == Form::Zstd && head.starts_with(ZSTD) {
             let decoder = StreamingDecoder::new(source);
             let decoder = decoder.map_err(|error| io::Error::other(error.to_string()))?;
@@ -92,6 +111,8 @@ impl Read for Members<'_> {
                 State::Bzip2(decoder) => decoder.read(buffer),
                 State::Gzip(decoder) => decoder.read(buffer),
                 State::Lz4(decoder) => decoder.read(buffer),
+                State::Lzip(member) => member.read(buffer),
+                State::Xz(decoder) => decoder.read(buffer),
                 State::Zstd(decoder) => decoder.read(buffer),
                 State::Ended(_) | State::Lost => return Ok(0),
             };
@@ -104,6 +125,8 @@ impl Read for Members<'_> {
                 State::Bzip2(decoder) => decoder.into_inner(),
                 State::Gzip(decoder) => decoder.into_inner(),
                 State::Lz4(decoder) => decoder.into_inner(),
+                State::Lzip(member) => member.into_inner(),
+                State::Xz(decoder) => decoder.into_inner().into_inner(),
                 State::Zstd(decoder) => decoder.into_inner(),
                 State::Lost => return Ok(0),
             };

@@ -15,6 +15,7 @@ mod gaps;
 mod keybox;
 mod leaf;
 mod look;
+mod lzip;
 mod members;
 mod rpm;
 mod sniff;
@@ -22,6 +23,7 @@ mod store;
 mod tar;
 #[cfg(test)]
 mod tests;
+mod xz;
 mod zip;
 
 pub(crate) use leaf::stream as carve_stream;

@@ -16,6 +16,7 @@ const DEFLATED: u16 = 8;
 const BZIP2: u16 = 12;
 const LZMA: u16 = 14;
 const ZSTD: u16 = 93;
+/// A whole file of xz, which says so itself.
 const XZ: u16 = 95;
 
 /// `head` is what the file begins with: the archive itself, or a program to which it is attached.
@@ -72,7 +73,7 @@ fn look_at(
     }
     let packed = (&mut *file).take(entry.packed);
     match unpacked(entry, packed) {
-        Ok(reader) if entry.method == STORED => {
+        Ok(reader) if matches!(entry.method, STORED | XZ) => {
             enter(&entry.name, Input::Stream(&mut { reader }), collector, buffer);
         }
         Ok(reader) => {
@@ -88,7 +89,7 @@ fn look_at(
 /// Decodes the data of an entry of a method that is read.
 fn unpacked<'a>(entry: &Entry, mut packed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match entry.method {
-        STORED => Box::new(packed),
+        STORED | XZ => Box::new(packed),
         BZIP2 => Box::new(bzip2::read::BzDecoder::new(packed)),
         LZMA => {
             // APPNOTE §5.8.8: a version, the length of the properties, then those.
@@ -107,7 +108,6 @@ fn unpacked<'a>(entry: &Entry, mut packed: impl Read + 'a) -> io::Result<Box<dyn
             let decoder = ruzstd::decoding::StreamingDecoder::new(packed);
             Box::new(decoder.map_err(|error| io::Error::other(error.to_string()))?)
         }
-        XZ => Box::new(lzma_rust2::XzReader::new(packed, true)),
         _ => Box::new(flate2::read::DeflateDecoder::new(packed)),
     })
 }
