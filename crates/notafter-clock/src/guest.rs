@@ -178,16 +178,18 @@ fn numbers_in(directory: &str) -> io::Result<Vec<i32>> {
 
 /// The state letter of a thread (`R`, `S`, `D`, `T`, `t`, `Z`, `X`, `I`, proc_pid_stat(5)) and its name.
 pub(crate) fn state(pid: i32, tid: i32) -> Option<(char, String)> {
-    let stat = read_text(&format!("/proc/{pid}/task/{tid}/stat")).ok()?;
+    state_in(&read_text(&format!("/proc/{pid}/task/{tid}/stat")).ok()?)
+}
+
+/// The same from the text of `stat`.
+pub(crate) fn state_in(stat: &str) -> Option<(char, String)> {
     let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
     Some((rest.trim_start().chars().next()?, name.to_owned()))
 }
 
-/// How often a thread was given a processor so far (the third field of `schedstat`, Documentation/scheduler/sched-stats.rst);
-/// 0 where the kernel does not count.
-pub(crate) fn runs(pid: i32, tid: i32) -> u64 {
-    let runs = |text: String| text.split_ascii_whitespace().nth(2)?.parse().ok();
-    read_text(&format!("/proc/{pid}/task/{tid}/schedstat")).ok().and_then(runs).unwrap_or(0)
+/// How often a thread was given a processor so far: the third field of `schedstat` (Documentation/scheduler/sched-stats.rst).
+pub(crate) fn runs_in(schedstat: &str) -> Option<u64> {
+    schedstat.split_ascii_whitespace().nth(2)?.parse().ok()
 }
 
 /// CPU time of the process of a thread and of its children that it has waited for, in clock ticks and in the order of

@@ -7,6 +7,7 @@ use super::sleepers::Sleepers;
 use super::spawn::Root;
 use super::steered::Steered;
 use super::survey::Stirs;
+use super::threads::Threads;
 use super::timer_fds::TimerFds;
 use super::tracees::Tracees;
 use crate::clock::Clock;
@@ -94,6 +95,7 @@ pub struct Supervisor {
     /// Whether a guest ever put a limit on waits at a socket.
     pub(super) has_socket_timeouts: bool,
     pub(super) segments: Segments,
+    pub(super) threads: Threads,
     pub(super) ledger: Ledger,
     pub(super) steered: Steered,
     pub(super) stirs: Stirs,
@@ -135,6 +137,7 @@ impl Supervisor {
             signal_timers: SignalTimers::default(),
             has_socket_timeouts: false,
             segments: Segments::default(),
+            threads: Threads::default(),
             ledger: Ledger::default(),
             steered: Steered::default(),
             stirs: Stirs::default(),

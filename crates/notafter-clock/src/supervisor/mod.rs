@@ -2,6 +2,7 @@
 
 mod answer;
 mod arming;
+mod connections;
 mod engine;
 mod execution;
 mod guard;
@@ -14,6 +15,7 @@ mod socket_waits;
 mod spawn;
 mod steered;
 mod survey;
+mod threads;
 mod timer_fds;
 mod tracees;
 

@@ -5,14 +5,10 @@
 //! meets both in every handshake of TLS 1.3. That is time of the kernel, which no motion shortens: a limit that is passed
 //! over meanwhile was not met by the service's doing.
 
+use super::connections::Connections;
 use crate::nanos::Nanos;
-use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_sock_diag::SockDiagMessage;
-use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP};
+use netlink_packet_sock_diag::inet::InetResponse;
 use netlink_packet_sock_diag::inet::nlas::Nla;
-use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
-use netlink_sys::Socket;
-use netlink_sys::protocols::NETLINK_SOCK_DIAG;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -25,7 +21,7 @@ const STUCK: Duration = Duration::from_millis(300);
 /// What is known of the connections of a network namespace.
 #[derive(Debug, Default)]
 pub(super) struct Segments {
-    socket: Option<Socket>,
+    connections: Connections,
     /// By its cookie: how many bytes a connection holds back, and since when it is so many.
     held: BTreeMap<[u8; 8], (u32, Nanos)>,
 }
@@ -37,14 +33,7 @@ impl Segments {
     /// # Errors
     /// Where the kernel does not say (tcp_diag may be lacking). It is asked anew the next time.
     pub(super) fn are_held_back(&mut self, now: Nanos) -> io::Result<bool> {
-        let connections = match self.connections() {
-            Ok(connections) => connections,
-            Err(error) => {
-                // What is left of its answer must not be taken for the next one.
-                self.socket = None;
-                return Err(error);
-            }
-        };
+        let connections = self.connections.look()?;
         let known = std::mem::take(&mut self.held);
         let held = connections.iter().filter_map(|it| Some((it.header.socket_id.cookie, unsent(it)?)));
         self.held = held
@@ -55,58 +44,6 @@ impl Segments {
             .collect();
         Ok(self.held.values().any(|(_, since)| (now - *since).to_duration() < STUCK))
     }
-
-    /// Connections of this network namespace that may have bytes to send (sock_diag(7)).
-    fn connections(&mut self) -> io::Result<Vec<InetResponse>> {
-        let socket = match &self.socket {
-            Some(socket) => socket,
-            None => self.socket.insert(Socket::new(NETLINK_SOCK_DIAG)?),
-        };
-        let mut found = Vec::new();
-        for (family, any) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {
-            socket.send(&request(family, any), 0)?;
-            while !take(&socket.recv_from_full()?.0, &mut found)? {}
-        }
-        Ok(found)
-    }
-}
-
-/// Asks for every connection that may have bytes to send.
-fn request(family: u8, socket_id: SocketId) -> Vec<u8> {
-    let mut header = NetlinkHeader::default();
-    header.flags = NLM_F_REQUEST | NLM_F_DUMP;
-    let states = StateFlags::ESTABLISHED
-        | StateFlags::CLOSE_WAIT
-        | StateFlags::FIN_WAIT1
-        | StateFlags::CLOSING
-        | StateFlags::LAST_ACK;
-    let request =
-        InetRequest { family, protocol: IPPROTO_TCP, extensions: ExtensionFlags::INFO, states, socket_id };
-    let mut message = NetlinkMessage::new(header, SockDiagMessage::InetRequest(request).into());
-    message.finalize();
-    let mut bytes = vec![0; message.buffer_len()];
-    message.serialize(&mut bytes);
-    bytes
-}
-
-/// Takes what one datagram tells; whether it was the last.
-fn take(mut datagram: &[u8], found: &mut Vec<InetResponse>) -> io::Result<bool> {
-    while !datagram.is_empty() {
-        let message = NetlinkMessage::<SockDiagMessage>::deserialize(datagram)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-        match message.payload {
-            NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(connection)) => {
-                found.push(*connection)
-            }
-            NetlinkPayload::Done(_) => return Ok(true),
-            NetlinkPayload::Error(error) => return Err(error.to_io()),
-            _ => {}
-        }
-        // Messages begin at multiples of four bytes (netlink(7)).
-        datagram = datagram.get(length.next_multiple_of(4).max(4)..).unwrap_or_default();
-    }
-    Ok(false)
 }
 
 /// How many bytes a connection within this machine holds back, if any (`tcpi_notsent_bytes` of include/uapi/linux/tcp.h).
@@ -137,7 +74,7 @@ mod tests {
         let mut segments = Segments::default();
         let mut since = |now| {
             let held_back = segments.are_held_back(Nanos::from_secs(now)).unwrap();
-            let connections = segments.connections().unwrap();
+            let connections = segments.connections.look().unwrap();
             let own = connections.iter().find(|it| it.header.socket_id.source_port == port).unwrap();
             let since = segments.held.get(&own.header.socket_id.cookie).map(|held| held.1);
             assert!(held_back || since.is_none_or(|since| since < Nanos::from_secs(now)));
@@ -159,21 +96,5 @@ mod tests {
 
         reader.read_exact(&mut vec![0; written]).unwrap();
         assert_eq!(since(20_000), None);
-    }
-
-    #[test]
-    fn a_kernel_that_does_not_answer_is_asked_anew() {
-        let deaf = Socket::new(netlink_sys::protocols::NETLINK_USERSOCK).unwrap();
-        let mut segments = Segments { socket: Some(deaf), ..Segments::default() };
-        assert!(segments.are_held_back(Nanos::ZERO).is_err());
-        assert!(segments.are_held_back(Nanos::ZERO).is_ok());
-    }
-
-    #[test]
-    fn a_datagram_that_ends_within_a_message_is_an_error() {
-        let whole = request(AF_INET, SocketId::new_v4());
-        for length in 1..whole.len() {
-            assert!(take(&whole[..length], &mut Vec::new()).is_err(), "{length}");
-        }
     }
 }

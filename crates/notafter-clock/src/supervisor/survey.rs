@@ -5,7 +5,6 @@ use super::sleepers::Waking;
 use crate::guest;
 use crate::nanos::Nanos;
 use serde::{Deserialize, Serialize};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 /// Something that will be woken by time.
@@ -65,7 +64,7 @@ impl Supervisor {
         let before = self.stirs;
         self.collect_all_changes()?;
         self.serve_pending();
-        let (mut busy, runs) = look_at_threads();
+        let (mut busy, runs) = self.threads.look();
         // A thread that waits for an answer, or stands still for its exec, sleeps only to the eye.
         self.serve_pending();
         if self.stirs.calls != before.calls {
@@ -106,26 +105,6 @@ impl Supervisor {
             });
         Ok(Survey { busy, runs, fidgets: self.stirs.pauses != before.pauses, delivers, waiters })
     }
-}
-
-/// Threads that run or wait uninterruptibly, and [`Survey::runs`]. What vanishes while it is looked at was busy, and the
-/// next look tells.
-fn look_at_threads() -> (Vec<Busy>, u64) {
-    let mut busy = Vec::new();
-    let mut runs = DefaultHasher::new();
-    for pid in guest::processes().unwrap_or_default() {
-        for tid in guest::threads(pid).unwrap_or_default() {
-            // Before its state: what sleeps then and has the same number later slept all the while.
-            (tid, guest::runs(pid, tid)).hash(&mut runs);
-            match guest::state(pid, tid) {
-                // `t` stands still for the supervisor.
-                Some(('R' | 'D' | 't', name)) => busy.push(Busy { pid, name }),
-                Some(_) => {}
-                None => busy.push(Busy { pid, name: "?".to_owned() }),
-            }
-        }
-    }
-    (busy, runs.finish())
 }
 
 fn named(tid: i32) -> Busy {
