@@ -68,9 +68,8 @@ fn rpm(payload: &[u8]) -> Vec<u8> {
 #[test]
 fn streams_in_a_row_are_one_stream() {
     let (first, second) = PEM.as_bytes().split_at(200);
-    let forms: [(fn(&[u8]) -> Vec<u8>, _); 4] =
-        [(bzip2, "(bzip2)"), (lz4, "(lz4)"), (lzip, "(lzip)"), (xz, "(xz)")];
-    for (pack, name) in forms {
+    type Pack = fn(&[u8]) -> Vec<u8>;
+    for (pack, name) in [(bzip2 as Pack, "(bzip2)"), (lz4, "(lz4)"), (lzip, "(lzip)"), (xz, "(xz)")] {
         let found = scan(&[pack(first), pack(second)].concat());
         assert_eq!(chains(&found), [[name]]);
         assert_eq!(reasons(&found), [""; 0]);
