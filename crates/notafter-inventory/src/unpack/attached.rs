@@ -7,6 +7,7 @@ use super::{executable, leaf, zip};
 use crate::buffer::Buffer;
 use crate::collect::Collector;
 use crate::file::reason_of;
+use crate::owners;
 use std::io::{self, Cursor, Read, SeekFrom};
 
 /// Beginnings of what may stand behind the lines of a script.
@@ -43,9 +44,19 @@ pub(super) fn look(
         return Ok(());
     }
     tell_packed(head, collector);
+    name_crate(file, collector)?;
     let begin = if head.starts_with(b"#!") { behind_script(file)? } else { executable::end(file)? };
     if let Some(begin) = begin {
         look_behind(begin, file, collector, buffer)?;
+    }
+    Ok(())
+}
+
+/// Notes the crate that a Rust program says it was built from.
+fn name_crate(program: &mut dyn ReadSeek, collector: &mut Collector<'_>) -> io::Result<()> {
+    let section = executable::section(program, owners::SECTION, owners::MAX_PACKED)?;
+    if let Some(package) = section.and_then(|section| owners::crate_of(&section)) {
+        collector.add_label(collector.inside.clone(), package);
     }
     Ok(())
 }
@@ -82,6 +93,10 @@ pub(super) fn tell(head: &[u8], tail: &[u8], collector: &mut Collector<'_>) {
         return;
     }
     tell_packed(head, collector);
+    if tail.starts_with(head) {
+        // All of it is there. What its own headers say wrongly tells nothing.
+        let _ = name_crate(&mut Cursor::new(tail), collector);
+    }
     if matches!(Directory::at_end(&mut Cursor::new(tail)), Ok(Some(_)) | Err(_)) {
         collector
             .opaque("a zip archive is attached to it, which is not read inside another archive".to_owned());

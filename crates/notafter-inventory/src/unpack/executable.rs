@@ -1,4 +1,4 @@
-//! Where an executable ends by its own headers: what follows was attached to it.
+//! What the headers of an executable say: where it ends, for what follows was attached to it, and where a section lies.
 
 use super::directory::{u16_at, u32_at, u64_at};
 use super::look::ReadSeek;
@@ -8,6 +8,8 @@ pub(super) const ELF_MAGIC: &[u8] = b"\x7fELF";
 const PE_MAGIC: &[u8] = b"MZ";
 /// As many sections as are read; programs have some dozens.
 const MAX_SECTIONS: u16 = 4_096;
+/// Names of sections beyond this are not read, in bytes.
+const MAX_NAMES: u64 = 1024 * 1024;
 
 /// Whether a file that begins so is a program that something may be attached to.
 pub(super) fn is_program(head: &[u8]) -> bool {
@@ -30,43 +32,112 @@ pub(super) fn end(file: &mut dyn ReadSeek) -> io::Result<Option<u64>> {
     if head.starts_with(ELF_MAGIC) { elf_end(&head, file) } else { pe_end(&head, file) }
 }
 
-/// The end of the last section, segment or header table (elf(5)), little-endian as every machine that is scanned.
+/// The end of the last section, segment or header table (elf(5)).
 fn elf_end(head: &[u8], file: &mut dyn ReadSeek) -> io::Result<Option<u64>> {
-    let is_64 = match (head.get(4), head.get(5)) {
-        (Some(2), Some(1)) => true,
-        (Some(1), Some(1)) => false,
-        _ => return Ok(None),
-    };
-    let word = |bytes: &[u8], at_64: usize, at_32: usize| {
-        if is_64 { u64_at(bytes, at_64) } else { u64::from(u32_at(bytes, at_32)) }
-    };
-    let half = |at_64, at_32| u16_at(head, if is_64 { at_64 } else { at_32 });
-    let (segments, sections) = (word(head, 32, 28), word(head, 40, 32));
-    let (segment_len, segment_count) = (half(54, 42), half(56, 44));
-    let (section_len, section_count) = (half(58, 46), half(60, 48));
+    let Some(elf) = Elf::new(head) else { return Ok(None) };
     let mut end = 0_u64;
-    for (table, len, count, is_section) in
-        [(segments, segment_len, segment_count, false), (sections, section_len, section_count, true)]
-    {
-        if table == 0 || count == 0 {
-            continue;
+    for (table, is_section) in [(elf.segments(), false), (elf.sections(), true)] {
+        let rows = elf.rows(table, file)?;
+        if !rows.is_empty() {
+            end = end.max(table.at.saturating_add(rows.len() as u64));
         }
-        let table_len = usize::from(len) * usize::from(count.min(MAX_SECTIONS));
-        end = end.max(table.saturating_add(table_len as u64));
-        let rows = bytes_at(file, table, table_len)?;
-        for row in rows.chunks_exact(usize::from(len).max(1)) {
-            const NOBITS: u32 = 8;
-            if is_section && u32_at(row, 4) == NOBITS {
-                continue;
-            }
-            let (at, size) = match is_section {
-                true => (word(row, 24, 16), word(row, 32, 20)),
-                false => (word(row, 8, 4), word(row, 32, 16)),
+        for row in rows.chunks_exact(table.row_len.max(1)) {
+            let range = match is_section {
+                true => elf.section_range(row),
+                false => Some((elf.word(row, 8, 4), elf.word(row, 32, 16))),
             };
-            end = end.max(at.saturating_add(size));
+            if let Some((at, size)) = range {
+                end = end.max(at.saturating_add(size));
+            }
         }
     }
     Ok((end > 0).then_some(end))
+}
+
+/// The contents of the section `name` of an ELF file; none where there is none, or it is longer than `most` bytes.
+pub(super) fn section(file: &mut dyn ReadSeek, name: &[u8], most: u64) -> io::Result<Option<Vec<u8>>> {
+    let head = bytes_at(file, 0, 64)?;
+    let Some(elf) = Elf::new(&head).filter(|_| head.starts_with(ELF_MAGIC)) else { return Ok(None) };
+    let table = elf.sections();
+    let rows = elf.rows(table, file)?;
+    let rows: Vec<&[u8]> = rows.chunks_exact(table.row_len.max(1)).collect();
+    let Some((names, len)) = rows.get(elf.names_index()).and_then(|row| elf.section_range(row)) else {
+        return Ok(None);
+    };
+    let names = bytes_at(file, names, usize::try_from(len.min(MAX_NAMES)).unwrap_or(0))?;
+    let is_it = |row: &&&[u8]| {
+        let rest = names.get(u32_at(row, 0) as usize..).unwrap_or_default();
+        rest.starts_with(name) && rest.get(name.len()) == Some(&0)
+    };
+    let found = rows.iter().find(is_it).and_then(|row| elf.section_range(row));
+    match found.filter(|(_, len)| *len <= most) {
+        Some((at, len)) => bytes_at(file, at, usize::try_from(len).unwrap_or(0)).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The header of an ELF file (elf(5)), little-endian as every machine that is scanned.
+#[derive(Clone, Copy)]
+struct Elf<'a> {
+    head: &'a [u8],
+    is_64: bool,
+}
+
+/// Where rows of a header table lie.
+#[derive(Clone, Copy)]
+struct Table {
+    at: u64,
+    row_len: usize,
+    rows: u16,
+}
+
+impl<'a> Elf<'a> {
+    /// `head` is what the file begins with.
+    fn new(head: &'a [u8]) -> Option<Self> {
+        match (head.get(4), head.get(5)) {
+            (Some(2), Some(1)) => Some(Self { head, is_64: true }),
+            (Some(1), Some(1)) => Some(Self { head, is_64: false }),
+            _ => None,
+        }
+    }
+
+    /// An address or an offset in a structure, at this place in 64-bit files and at that one in others.
+    fn word(self, bytes: &[u8], at_64: usize, at_32: usize) -> u64 {
+        if self.is_64 { u64_at(bytes, at_64) } else { u64::from(u32_at(bytes, at_32)) }
+    }
+
+    fn half(self, at_64: usize, at_32: usize) -> u16 {
+        u16_at(self.head, if self.is_64 { at_64 } else { at_32 })
+    }
+
+    fn segments(self) -> Table {
+        let at = self.word(self.head, 32, 28);
+        Table { at, row_len: self.half(54, 42).into(), rows: self.half(56, 44) }
+    }
+
+    fn sections(self) -> Table {
+        let at = self.word(self.head, 40, 32);
+        Table { at, row_len: self.half(58, 46).into(), rows: self.half(60, 48) }
+    }
+
+    /// Which section holds the names of the others.
+    fn names_index(self) -> usize {
+        self.half(62, 50).into()
+    }
+
+    /// The rows of a table, one behind the other; none where there is none.
+    fn rows(self, table: Table, file: &mut dyn ReadSeek) -> io::Result<Vec<u8>> {
+        if table.at == 0 || table.rows == 0 {
+            return Ok(Vec::new());
+        }
+        bytes_at(file, table.at, table.row_len * usize::from(table.rows.min(MAX_SECTIONS)))
+    }
+
+    /// Where the contents of a section lie and how long they are; none where they lie in memory alone.
+    fn section_range(self, row: &[u8]) -> Option<(u64, u64)> {
+        const NOBITS: u32 = 8;
+        (u32_at(row, 4) != NOBITS).then(|| (self.word(row, 24, 16), self.word(row, 32, 20)))
+    }
 }
 
 /// The end of the last section (PE format, Microsoft). Certificates of Authenticode, which follow, are carved anyway.

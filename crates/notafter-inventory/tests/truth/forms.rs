@@ -73,3 +73,32 @@ fn keys_in_a_keybox_are_those_that_gpg_lists() {
     assert_eq!(ends.len().to_string(), count.trim());
     assert_eq!(inventory.opaque, []);
 }
+
+#[test]
+fn a_rust_program_is_owned_by_the_crate_that_its_section_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!(
+        "{CA} openssl x509 -in ca.pem -outform DER -out ca.der; rm ca.pem key.pem
+        echo 'int main(void) {{ return 0; }}' | cc -x c -o plain -
+        python3 -c 'import json, zlib
+root = dict(name=\"agent\", version=\"2.1.0\", source=\"local\", root=True)
+tree = dict(packages=[dict(name=\"ring\", version=\"0.17.8\", source=\"crates.io\"), root])
+open(\"tree\", \"wb\").write(zlib.compress(json.dumps(tree).encode(), 9))'
+        objcopy --add-section .data.ca=ca.der --add-section .dep-v0=tree plain agent
+        tar cf agent.tar agent; rm plain ca.der tree"
+    );
+    if !made_with("openssl") || !made("objcopy", &script, directory.path()) {
+        return;
+    }
+    let inventory = scan(&directory);
+    let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
+        panic!("{inventory:?}");
+    };
+    let owners: Vec<(&str, String)> = certificate
+        .places
+        .iter()
+        .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
+        .collect();
+    let expected = [("/agent", "cargo package agent 2.1.0"), ("/agent.tar", "cargo package agent 2.1.0")];
+    assert_eq!(owners, expected.map(|(path, owner)| (path, owner.to_owned())));
+}
