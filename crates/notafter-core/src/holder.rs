@@ -79,7 +79,7 @@ impl<'a> Holders<'a> {
     }
 
     /// Services whose work depends on `credential`: it lies in their files, is mounted into them, or they serve it.
-    fn of(&self, credential: &Credential) -> BTreeSet<ServiceName> {
+    pub(crate) fn of(&self, credential: &Credential) -> BTreeSet<ServiceName> {
         let scenario = &self.record.scenario;
         let mut found: BTreeSet<ServiceName> =
             credential.places.iter().map(|place| place.service.clone()).collect();

@@ -21,6 +21,7 @@ mod isolation;
 mod judge;
 mod memory;
 mod names;
+mod night;
 mod observation;
 mod place;
 mod planning;
@@ -57,6 +58,10 @@ pub use memory::{MemoryRead, ProcessRead};
 pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, RotationName, ScenarioName, ServiceName,
     VolumeName,
+};
+pub use night::{
+    Change, Earlier, End, Forecast, Judged, Movement, NightEntry, NightFinding, NightHead, Outlook, Standing,
+    Told, Turn, changes,
 };
 pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Restless, Seen, ServedCertificate,

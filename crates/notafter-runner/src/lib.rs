@@ -12,6 +12,7 @@ mod case;
 mod draft;
 mod elsewhere;
 mod error;
+pub mod history;
 mod host_clock;
 mod images;
 mod interrupt;

@@ -1,0 +1,10 @@
+//! Nights: what a night remembers of each verdict, and what is new, healed or closer since the one before.
+
+mod change;
+mod distil;
+mod entry;
+#[cfg(test)]
+mod tests;
+
+pub use change::{Change, Earlier, Forecast, Movement, Told, Turn, changes};
+pub use entry::{End, Judged, NightEntry, NightFinding, NightHead, Outlook, Standing};
