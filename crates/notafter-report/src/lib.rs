@@ -24,6 +24,7 @@ mod identity;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod night;
 mod page;
 pub mod plan;
 pub mod progress;

@@ -9,6 +9,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// Where nights are kept unless somebody says otherwise.
+const HISTORY: &str = "notafter-history.sqlite";
+
 /// What in this build breaks on the day something in it expires?
 ///
 /// Runs a candidate under clocks that stand where the real one will stand months from now, and says whether the
@@ -55,6 +58,8 @@ pub(crate) enum Command {
     },
     /// Judges one build of a scenario's candidate
     Gate(GateArgs),
+    /// Shows what nights have come to: the nights, one of them, or what lay ahead of a service night after night
+    History(HistoryArgs),
     /// Writes a first scenario for a folder: DIR/scenario.yaml, which must not exist
     ///
     /// Finds archives of images, binaries that Cargo builds, and certificates; asks nothing and runs nothing.
@@ -73,6 +78,11 @@ pub(crate) enum Command {
         #[arg(long, short)]
         verbose: bool,
     },
+    /// Judges every build of every scenario in a folder at full depth, and says what is new, healed and closer
+    ///
+    /// Goes on after failures, and takes up an interrupted night. Exit codes, by the worst: 1 where something blocks, else 2
+    /// where a scenario is wrong, else 3 where a gate could not look, else 0.
+    Nightly(NightlyArgs),
     /// Shows which cases a gate would begin with, and why
     Plan(ScenarioArgs),
     /// Gates every build that scenarios retell, and compares with what they tell
@@ -203,6 +213,52 @@ pub(crate) struct CheckArgs {
     /// The command, in place of the image's own; for a program its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NightlyArgs {
+    /// The folder of scenarios: directories with a scenario.yaml, at any depth down to four
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// The SQLite file in which verdicts are kept from night to night; made where it is not there
+    #[arg(long, value_name = "FILE", default_value = HISTORY)]
+    pub(crate) history: PathBuf,
+    /// Judge everything anew, though the last night of the folder was interrupted
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Where services run; without it where each scenario says, else embedded
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendChoice>,
+    /// What keeps the services apart from the machine
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) isolation: Isolation,
+    /// Keep what `gate --keep` keeps: DIR/SCENARIO/BUILD/INSTANT
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// The SQLite file that `notafter nightly` keeps
+    #[arg(long, value_name = "FILE", default_value = HISTORY)]
+    pub(crate) history: PathBuf,
+    /// Show what this night came to
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) night: Option<u64>,
+    /// Show builds of this scenario, by its path below the folder of the night
+    #[arg(long, value_name = "PATH")]
+    pub(crate) scenario: Option<String>,
+    /// Show builds with this service, and what lay ahead of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Show the last nights, so many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) last: u64,
+    /// Write JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,9 @@ pub(crate) enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The history of nights cannot be used.
+    #[error(transparent)]
+    History(#[from] notafter_runner::history::HistoryError),
     /// An image that is to be verified cannot be read.
     #[error("the image {} cannot be read", path.display())]
     ImageUnreadable {
@@ -73,6 +76,21 @@ pub(crate) enum Error {
         /// What can be chosen.
         builds: Vec<String>,
     },
+    /// The history holds no such night.
+    #[error("the history holds no night {night}")]
+    NoNight {
+        /// Its number.
+        night: u64,
+    },
+    /// There is nothing to judge.
+    #[error("there is no scenario in {}", folder.display())]
+    NoScenario {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A name of a service that none can have.
+    #[error("no service is called so")]
+    NotAService(#[source] notafter_core::NameError),
     /// No scenario in a folder retells anything.
     #[error("no scenario in {} has a `replay:` block: there is nothing to compare with", folder.display())]
     NothingRetold {
@@ -174,6 +192,15 @@ impl Error {
             | Self::Output { .. }
             | Self::Render(_)
             | Self::ReportUnwritable { .. } => Exit::Inconclusive,
+            Self::History(error) => match error {
+                notafter_runner::history::HistoryError::Missing { .. }
+                | notafter_runner::history::HistoryError::Newer { .. }
+                | notafter_runner::history::HistoryError::NotOurs { .. } => Exit::Usage,
+                notafter_runner::history::HistoryError::Busy { .. }
+                | notafter_runner::history::HistoryError::Damaged { .. }
+                | notafter_runner::history::HistoryError::Lock { .. }
+                | notafter_runner::history::HistoryError::Sqlite { .. } => Exit::Inconclusive,
+            },
             Self::Run(error) => match error.blame() {
                 Blame::Harness => Exit::Inconclusive,
                 Blame::User => Exit::Usage,
@@ -184,6 +211,9 @@ impl Error {
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
             | Self::NoBuildChosen { .. }
+            | Self::NoNight { .. }
+            | Self::NoScenario { .. }
+            | Self::NotAService(_)
             | Self::Folder { .. }
             | Self::NotADigest { .. }
             | Self::NothingRetold { .. }
@@ -213,6 +243,12 @@ impl Error {
                  from what others showed cannot"
                     .to_owned(),
             ),
+            Self::NoScenario { .. } => {
+                Some("a folder holds directories with a scenario.yaml; `notafter init` writes a first one".to_owned())
+            }
+            Self::History(notafter_runner::history::HistoryError::Missing { .. }) => {
+                Some("`notafter nightly` makes one; --history says where it lies".to_owned())
+            }
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
             Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
             Self::Key { source: notafter_attest::Error::NoPassword, .. } => {
@@ -222,11 +258,14 @@ impl Error {
             | Self::Attest(_)
             | Self::Backend(_)
             | Self::Folder { .. }
+            | Self::History(_)
             | Self::ImageUnreadable { .. }
             | Self::Instant { .. }
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
+            | Self::NoNight { .. }
             | Self::NotADigest { .. }
+            | Self::NotAService(_)
             | Self::NothingRetold { .. }
             | Self::Output { .. }
             | Self::PasswordFile { .. }

@@ -1,6 +1,6 @@
 //! What the process tells its caller. CI treats everything but 0 as blocked.
 
-use notafter_core::Decision;
+use notafter_core::{Decision, Standing};
 use std::process::ExitCode;
 
 /// How the process ends, from best to worst.
@@ -42,6 +42,17 @@ impl From<Decision> for Exit {
             Decision::Allow => Self::Allow,
             Decision::Block => Self::Block,
             Decision::Inconclusive => Self::Inconclusive,
+        }
+    }
+}
+
+impl From<Standing> for Exit {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Allow => Self::Allow,
+            Standing::Block => Self::Block,
+            Standing::Inconclusive => Self::Inconclusive,
+            Standing::Refused => Self::Usage,
         }
     }
 }

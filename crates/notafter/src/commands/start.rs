@@ -1,6 +1,8 @@
 //! Which command runs.
 
-use super::{check, doctor, explain, gate, init, judge, plan, replay, scan, schema, sweep, verify};
+use super::{
+    check, doctor, explain, gate, history, init, judge, nightly, plan, replay, scan, schema, sweep, verify,
+};
 use crate::args::{Command, Volume};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -17,10 +19,12 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Doctor => doctor::run(printer),
         Command::Explain { code } => explain::run(code.as_deref(), printer),
         Command::Gate(args) => gate::run(&args, printer),
+        Command::History(args) => history::run(&args, printer),
         Command::Init { directory } => init::run(&directory, printer),
         Command::Judge { record, reports, verbose } => {
             judge::run(&record, &reports, Volume { verbose, ..Volume::default() }.detail(), printer)
         }
+        Command::Nightly(args) => nightly::run(&args, printer),
         Command::Plan(args) => plan::run(args, printer),
         Command::Replay(args) => replay::run(&args, printer),
         Command::Scan(args) => scan::run(&args, printer),

@@ -27,6 +27,7 @@ mod mariadb;
 mod mistakes;
 mod motions;
 mod needs;
+mod nightly;
 mod outage;
 mod parallel;
 mod postgres_image;
