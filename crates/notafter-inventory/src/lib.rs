@@ -19,6 +19,7 @@ mod image;
 mod owners;
 mod pattern;
 mod process;
+mod rpm_header;
 mod scan;
 #[cfg(test)]
 mod tests;

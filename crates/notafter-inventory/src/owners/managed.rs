@@ -1,7 +1,8 @@
-//! Packages of the system: dpkg(1), images without dpkg, apk(8).
+//! Packages of the system: dpkg(1), images without dpkg, apk(8), rpm(8).
 
 use super::files::Files;
 use super::lookup::Wanted;
+use super::rpm;
 use notafter_core::{Package, PackageSystem};
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 /// Where images that carry packages without dpkg keep one record each.
 pub(super) const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
 /// Files of their own that tell of packages.
-pub(super) const DOCUMENTS: [&str; 3] = [DPKG_STATUS, APK[0], APK[1]];
+pub(super) const DOCUMENTS: [&str; 5] = [DPKG_STATUS, APK[0], APK[1], rpm::DATABASES[0], rpm::DATABASES[1]];
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
 
 /// Paths that are asked for, each with a package that claims it.
@@ -18,6 +19,7 @@ pub(super) fn claims(files: &dyn Files, wanted: &Wanted<'_>) -> Vec<(String, Pac
     let mut claims = Vec::new();
     dpkg(files, wanted, &mut claims);
     status_folder(files, wanted, &mut claims);
+    rpm::claims(files, wanted, &mut claims);
     for path in APK {
         if let Some(installed) = files.read(path) {
             apk(&String::from_utf8_lossy(&installed), wanted, &mut claims);

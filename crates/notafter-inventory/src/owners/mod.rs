@@ -7,6 +7,7 @@ mod go;
 mod label;
 mod lookup;
 mod managed;
+mod rpm;
 mod unmanaged;
 
 pub(crate) use cargo::{MAX_PACKED, SECTION, crate_of};

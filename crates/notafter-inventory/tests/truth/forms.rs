@@ -1,6 +1,6 @@
 //! Archives that other tools made.
 
-use crate::{CA, made, made_with, of_kind, scan};
+use crate::{CA, made, made_with, of_kind, scan, scan_root};
 use notafter_core::CredentialKind;
 
 /// What Python's own modules pack: `ca.pem` in each form, and firmware with a section under LZMA.
@@ -100,5 +100,37 @@ open(\"tree\", \"wb\").write(zlib.compress(json.dumps(tree).encode(), 9))'
         .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
         .collect();
     let expected = [("/agent", "cargo package agent 2.1.0"), ("/agent.tar", "cargo package agent 2.1.0")];
+    assert_eq!(owners, expected.map(|(path, owner)| (path, owner.to_owned())));
+}
+
+/// A package with `ca.pem`, in the database of a tree in which its file lies too.
+const INSTALL: &str = r#"
+printf '%s\n' 'Name: app' 'Version: 1.2' 'Release: 3.el9' 'Summary: x' 'License: MIT' 'BuildArch: noarch' \
+    %description x %install "mkdir -p %{buildroot}/etc/app" "cp $PWD/ca.pem %{buildroot}/etc/app/" \
+    %files /etc/app/ca.pem > app.spec
+rpmbuild -bb --define "_topdir $PWD/build" app.spec
+mkdir -p tree/etc/app tree/var/lib/rpm
+rpm --dbpath "$PWD/tree/var/lib/rpm" --justdb --nodeps -i build/RPMS/noarch/*.rpm
+cp ca.pem tree/etc/app/
+cp ca.pem tree/etc/other.pem
+rm -r build ca.pem key.pem app.spec
+"#;
+
+#[test]
+fn files_are_owned_by_the_packages_of_rpm_that_its_database_names() {
+    let directory = tempfile::tempdir().unwrap();
+    if !made_with("openssl") || !made("rpmbuild", &format!("{CA} {INSTALL}"), directory.path()) {
+        return;
+    }
+    let inventory = scan_root(&directory.path().join("tree"));
+    let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
+        panic!("{inventory:?}");
+    };
+    let owners: Vec<(&str, String)> = certificate
+        .places
+        .iter()
+        .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
+        .collect();
+    let expected = [("/etc/app/ca.pem", "rpm package app 1.2-3.el9"), ("/etc/other.pem", "")];
     assert_eq!(owners, expected.map(|(path, owner)| (path, owner.to_owned())));
 }

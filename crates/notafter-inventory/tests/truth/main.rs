@@ -30,7 +30,11 @@ fn made_with(program: &str) -> bool {
 }
 
 fn scan(directory: &TempDir) -> Inventory {
-    scan_tree(directory.path(), &ServiceName::new("node").unwrap(), &ScanOptions::default()).unwrap()
+    scan_root(directory.path())
+}
+
+fn scan_root(root: &Path) -> Inventory {
+    scan_tree(root, &ServiceName::new("node").unwrap(), &ScanOptions::default()).unwrap()
 }
 
 fn of_kind(inventory: &Inventory, kind: CredentialKind) -> Vec<&Credential> {
