@@ -3,10 +3,11 @@
 //! A record keeps the beginning or the end of an answer alone. What an expectation asks about the rest is read when the
 //! answer comes, and kept beside it: so that a saved record can be judged again, and no judgement rests on a part.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The part of an answer that an assertion is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// The fields of an HTTP response with this name, whatever its case, joined by `, ` (RFC 9110 §5.3).
@@ -29,7 +30,7 @@ impl std::fmt::Display for Subject {
 }
 
 /// What must be true of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Test {
     /// It holds this text.
@@ -49,7 +50,7 @@ pub enum Test {
 }
 
 /// One thing that must be true of an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Assertion {
     /// Of which part.
     pub subject: Subject,
@@ -81,7 +82,7 @@ impl std::fmt::Display for Assertion {
 }
 
 /// What was read of an answer for one assertion.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reading {
     /// For which.
     pub assertion: Assertion,

@@ -1,10 +1,11 @@
 //! Cases: what runs, on which clock, in which motions, and why.
 
 use crate::{CaseId, CheckName, RotationName, ServiceName, UnixTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// On which clock a case runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CaseClock {
     /// The host's, with no engine at all.
@@ -14,7 +15,7 @@ pub enum CaseClock {
 }
 
 /// How far elapsing time looks for waits that are due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pace {
     /// One jump; every wait that is due completes once.
@@ -24,7 +25,7 @@ pub enum Pace {
 }
 
 /// A motion of the candidate's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Motion {
     /// Time passes: wall, monotonic and boot time together.
@@ -34,7 +35,7 @@ pub enum Motion {
 }
 
 /// One step of a case. Between motions wall time stands still.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// Runs checks, each over all of its connections.
@@ -62,7 +63,7 @@ pub enum Step {
 }
 
 /// Why a case is in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Everything starts fresh at an instant beyond boundaries.
@@ -78,7 +79,7 @@ pub enum Purpose {
 }
 
 /// One unit that runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Case {
     /// Unique within its record.
     pub id: CaseId,

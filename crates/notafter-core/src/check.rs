@@ -4,11 +4,12 @@ use crate::{
     Assertion, CheckName, Credential, CredentialKind, CredentialName, EnvValue, Observation, Reading, Seen,
     ServiceName, SourceLocation, Test, UnixTime,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How a probe reaches its service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Connection {
     /// A new TCP connection without any resumed session.
@@ -30,7 +31,7 @@ impl std::fmt::Display for Connection {
 }
 
 /// How strictly a TLS probe looks at what is served.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verify {
     /// The dates of every served certificate, and that the leaf bears the server name where one is given. Whose word
@@ -46,7 +47,7 @@ pub enum Verify {
 }
 
 /// Which trust anchors a TLS probe starts from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsTrust {
     /// A declared CA.
@@ -54,7 +55,7 @@ pub enum TlsTrust {
 }
 
 /// A protocol in which TLS begins after some words in plain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartTls {
     /// RFC 9051 §6.2.1.
@@ -87,7 +88,7 @@ impl StartTls {
 }
 
 /// The TLS side of a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TlsTerms {
     /// Trust anchors; none only with [`Verify::Dates`] and [`Verify::Off`].
     pub trust: Option<TlsTrust>,
@@ -103,7 +104,7 @@ pub struct TlsTerms {
 }
 
 /// Method of an HTTP probe.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HttpMethod {
     /// GET.
@@ -116,7 +117,7 @@ pub enum HttpMethod {
 }
 
 /// A protocol with a short question of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Greeting {
     /// CONNECT of MQTT 3.1.1; PINGREQ over a held connection.
@@ -126,7 +127,7 @@ pub enum Greeting {
 }
 
 /// A kind of database server, by its protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SqlServer {
     /// MySQL's protocol, which MariaDB speaks.
@@ -147,7 +148,7 @@ impl SqlServer {
 }
 
 /// Who logs in to a database, and what is asked there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SqlTerms {
     /// The role.
     pub user: String,
@@ -160,7 +161,7 @@ pub struct SqlTerms {
 }
 
 /// One way to look at a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
     /// The main process of a service runs.
@@ -349,7 +350,7 @@ impl Probe {
 }
 
 /// What "works" means for a check, beside that the probe got its answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Works {
     /// What else must be true of the answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -384,7 +385,7 @@ impl Works {
 }
 
 /// What must be seen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Expectation {
     /// The service refuses, at whichever layer, while the control check works.
@@ -419,7 +420,7 @@ impl Expectation {
 }
 
 /// One expectation and the span of time in which it holds, on the candidate's clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectedSpan {
     /// The last second before the span; none: from the beginning.
     pub after: Option<UnixTime>,
@@ -432,7 +433,7 @@ pub struct ExpectedSpan {
 }
 
 /// One check of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Its name.
     pub name: CheckName,

@@ -1,12 +1,14 @@
 //! Credentials: what a scenario declares and what an inventory finds.
 
 use crate::{Container, CredentialName, Place, SourceLocation, UnixTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// SHA-256 over the DER encoding; identifies a certificate everywhere. Serialises as 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = r"^[0-9a-f]{64}$"))]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -57,7 +59,7 @@ impl From<Fingerprint> for String {
 }
 
 /// Which end of a validity an edge is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// The last second in which the credential is valid (inclusive, RFC 5280 §4.1.2.5).
@@ -76,7 +78,7 @@ impl fmt::Display for EdgeKind {
 }
 
 /// An instant at which the validity of a credential changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
     /// The second that the credential names.
     pub at: UnixTime,
@@ -98,7 +100,9 @@ impl Edge {
 }
 
 /// What a credential is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialKind {
     /// A certificate revocation list (RFC 5280 §5); it ends with its nextUpdate.
@@ -165,7 +169,7 @@ impl CredentialKind {
 }
 
 /// Where the gate knows a credential from. In order of rank: where several hold, the first counts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The scenario declares it; the gate made it.
@@ -179,7 +183,7 @@ pub enum Origin {
 }
 
 /// A public key that a credential is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct PublicKey {
     /// What kind, as in `rsa-2048`, `p256`, `ed25519`; the object identifier where it has no common name.
     pub algorithm: String,
@@ -189,7 +193,7 @@ pub struct PublicKey {
 }
 
 /// One credential, wherever and however often it was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credential {
     /// SHA-256 over its encoding: DER, the packets of an OpenPGP key, a token's or document's own bytes.
     pub fingerprint: Fingerprint,
@@ -282,7 +286,7 @@ impl Credential {
 }
 
 /// Signature key algorithm of a generated certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyAlgorithm {
     /// Ed25519 (RFC 8410).
@@ -298,7 +302,7 @@ pub enum KeyAlgorithm {
 }
 
 /// What a generated leaf is for (RFC 5280 §4.2.1.12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeyUsage {
     /// `id-kp-clientAuth`.
@@ -308,7 +312,7 @@ pub enum KeyUsage {
 }
 
 /// Who signs a generated certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum X509Issuer {
     /// An intermediate CA, signed by the named credential.
@@ -322,7 +326,7 @@ pub enum X509Issuer {
 }
 
 /// An X.509 certificate that the gate makes for a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratedX509 {
     /// Subject, as `CN=hss,O=Example`.
     pub subject: String,
@@ -346,7 +350,7 @@ pub struct GeneratedX509 {
 }
 
 /// A certificate revocation list that the gate makes for a scenario (RFC 5280 §5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrlSpec {
     /// Its name in the scenario.
     pub name: CredentialName,
@@ -363,7 +367,7 @@ pub struct CrlSpec {
 }
 
 /// A credential that a scenario declares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CredentialSpec {
     /// Its name in the scenario.
     pub name: CredentialName,

@@ -1,11 +1,12 @@
 //! A scenario in the making: what was concluded from a program alone, for who has no scenario yet.
 
 use crate::{Check, ScenarioName, Service};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// A check, and why it was drafted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DraftedCheck {
     /// What is asked. Its place in a file means nothing yet.
     pub check: Check,
@@ -14,7 +15,7 @@ pub struct DraftedCheck {
 }
 
 /// A scenario of one service, before it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Draft {
     /// Its name.
     pub name: ScenarioName,

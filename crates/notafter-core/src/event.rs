@@ -4,6 +4,7 @@ use crate::{
     Case, CaseError, CaseId, ClockReading, ClockWitness, Credential, Inventory, MemoryRead, Observation,
     Outcome, Restless, Rotated, ServiceEnd, ServiceName,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 pub type HostReading = Duration;
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// A case ended.

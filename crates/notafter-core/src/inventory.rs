@@ -1,10 +1,11 @@
 //! What a build and a scenario hold that can expire.
 
 use crate::{Credential, Edge, Fingerprint, ServiceName, UnixTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A file that the scan could not look into; never reported as nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct OpaqueFile {
     /// The service whose root tree holds the file.
     pub service: ServiceName,
@@ -15,7 +16,7 @@ pub struct OpaqueFile {
 }
 
 /// Every credential known before anything runs, and those learnt while it runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inventory {
     /// The credentials, each once, sorted by fingerprint.
     pub credentials: Vec<Credential>,

@@ -13,6 +13,7 @@ mod case;
 mod check;
 mod checkpoint;
 mod credential;
+mod credential_verdict;
 mod draft;
 mod event;
 mod holder;
@@ -48,6 +49,7 @@ pub use credential::{
     Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
     KeyAlgorithm, KeyUsage, Origin, PublicKey, X509Issuer,
 };
+pub use credential_verdict::{CredentialVerdict, of_credential};
 pub use draft::{Draft, DraftedCheck};
 pub use event::{Event, HostReading};
 pub use holder::is_anchor;

@@ -1,5 +1,6 @@
 //! Names that scenario files give to things: checked once, then trusted.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,8 +24,9 @@ fn check(text: &str) -> Result<(), NameError> {
 macro_rules! name {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
+        #[schemars(extend("pattern" = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"))]
         pub struct $name(String);
 
         impl $name {

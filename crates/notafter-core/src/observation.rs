@@ -4,10 +4,11 @@ use crate::{
     Assertion, CheckName, ClockReading, Connection, Credential, CredentialName, Fingerprint, Reading,
     ServiceName, Test, UnixTime, Works,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A TLS alert (RFC 8446 §6), received or sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Alert {
     /// Who sent it.
     pub from_service: bool,
@@ -16,7 +17,7 @@ pub struct Alert {
 }
 
 /// The layer at which a service or a probe refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RefusalLayer {
     /// The service answered, and the answer says no (nginx: TLS completes, then 400).
@@ -28,7 +29,7 @@ pub enum RefusalLayer {
 }
 
 /// A connection that came about and was then refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// At which layer.
     pub layer: RefusalLayer,
@@ -41,7 +42,7 @@ pub struct Refusal {
 }
 
 /// What came back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Whether the main process runs.
@@ -157,7 +158,7 @@ impl Answer {
 }
 
 /// The outcome of one look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Seen {
     /// Nothing was there: no listener, no process, no answer in time.
@@ -172,7 +173,7 @@ pub enum Seen {
 }
 
 /// One certificate of a served chain, or the role that was let in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServedCertificate {
     /// What it is.
     pub credential: Credential,
@@ -184,7 +185,7 @@ pub struct ServedCertificate {
 }
 
 /// One look at a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Observation {
     /// The check that asked.
     pub check: CheckName,
@@ -213,7 +214,7 @@ pub struct Observation {
 }
 
 /// What proves that a process saw the shifted clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WitnessBasis {
     /// A canary through the same entry read the expected time, by the vDSO and by raw system calls.
@@ -225,7 +226,7 @@ pub enum WitnessBasis {
 }
 
 /// One process that is proven to have seen the shifted clock.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct ClockWitness {
     /// The service to which the process belongs.
     pub service: ServiceName,
@@ -239,7 +240,7 @@ pub struct ClockWitness {
 
 /// A process for which a motion of the clock did not wait, because it never slept. What it would have done before
 /// time went on, such as waiting for the next timer, it may not have done.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Restless {
     /// The service to which the process belongs.
     pub service: ServiceName,

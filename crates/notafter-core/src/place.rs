@@ -1,11 +1,12 @@
 //! Places: where a credential lies, in which form, and who brought it there.
 
 use crate::ServiceName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How a credential was encoded where it was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Container {
     /// Base64 without armour, as in kubeconfig files and JSON Web Key Sets.
@@ -51,7 +52,7 @@ impl fmt::Display for Container {
 }
 
 /// One place at which a credential lies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The service whose root tree holds the file.
     pub service: ServiceName,
@@ -96,7 +97,7 @@ impl Place {
 }
 
 /// Who keeps account of packages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PackageSystem {
     /// Alpine Linux.
@@ -133,7 +134,7 @@ impl fmt::Display for PackageSystem {
 }
 
 /// A package that brought a file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Package {
     /// Who says so.
     pub system: PackageSystem,
@@ -150,7 +151,7 @@ impl fmt::Display for Package {
 }
 
 /// A layer of an image.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
     /// Digest of the layer as the image names it, as in `sha256:…`.
     pub digest: String,

@@ -1,5 +1,6 @@
 //! How far a plan goes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use std::time::Duration;
 pub(crate) const DWELL_SECS: i64 = 25 * 3_600;
 
 /// How many instants are looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Depth {
     /// One walk through every known boundary and one fresh start at its end: for every release.
@@ -19,7 +20,7 @@ pub enum Depth {
 }
 
 /// What is restarted behind a boundary of the candidate's own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestartOrder {
     /// The candidate alone.
@@ -31,7 +32,7 @@ pub enum RestartOrder {
 }
 
 /// How a scenario is planned.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Planning {
     /// How many instants are looked at.
     #[serde(default)]

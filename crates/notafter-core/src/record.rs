@@ -4,6 +4,7 @@ use crate::{
     Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, MemoryRead, Observation,
     Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use std::time::Duration;
 pub const RECORD_VERSION: u32 = 2;
 
 /// The outcome of a case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The gate could not look.
@@ -25,7 +26,7 @@ pub enum Outcome {
 }
 
 /// Why the gate could not look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CaseError {
     /// The whole run took longer than the scenario's budget.
@@ -55,7 +56,7 @@ pub enum CaseError {
 }
 
 /// The end of a service's main process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceEnd {
     /// The service.
     pub service: ServiceName,
@@ -72,7 +73,7 @@ pub struct ServiceEnd {
 }
 
 /// What one case came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseRecord {
     /// The case.
     pub case: Case,
@@ -102,7 +103,7 @@ pub struct CaseRecord {
 }
 
 /// What a service ran from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunImage {
     /// The service.
     pub service: ServiceName,
@@ -116,7 +117,7 @@ pub struct RunImage {
 }
 
 /// Everything that a run came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// [`RECORD_VERSION`] of the writer.
     pub version: u32,

@@ -1,5 +1,6 @@
 //! Names by which engines and registries know images.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -16,7 +17,7 @@ pub struct ImageNameError {
 
 /// `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`, or `sha256:HEX` for an image by its id: the grammar of the distribution project's
 /// `reference` package, in 512 bytes at most.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageName(String);
 

@@ -1,12 +1,13 @@
 //! What a service may use and do at most.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// A privilege of root that a container holds by default, capabilities(7). Others no service gets: with them it could
 /// reach what shifts its clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "capabilities(7) says what each is")]
 pub enum Capability {
@@ -74,7 +75,7 @@ impl fmt::Display for Capability {
 }
 
 /// Whether a service may change its root tree.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootAccess {
     /// It may write to volumes alone.
@@ -85,7 +86,7 @@ pub enum RootAccess {
 }
 
 /// What a service may use and do at most; nothing beyond what holds for every service where nothing is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Restrictions {
     /// Memory of all its processes.

@@ -5,12 +5,13 @@ use crate::{
     CheckName, CredentialName, MountedSource, RotationName, Scenario, ServiceName, SourceLocation, Span,
     UnixTime, X509Issuer,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// How files are replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Replacement {
     /// Each file is written beside the old one and renamed over it, as certbot's hooks and most tools do.
@@ -36,7 +37,7 @@ impl fmt::Display for Replacement {
 }
 
 /// What tells a service that its files are new.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reload {
     /// A command inside a service; one that does not exit with 0 is a failure of the rotation.
@@ -58,7 +59,7 @@ pub enum Reload {
 }
 
 /// What must be on the wire after a rotation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Served {
     /// The check that looks whose certificate is shown.
     pub check: CheckName,
@@ -71,7 +72,7 @@ pub struct Served {
 }
 
 /// One replacement of the material of one credential, at one instant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rotation {
     /// Its name in the scenario; that of a repetition ends in its number.
     pub name: RotationName,
@@ -97,7 +98,7 @@ pub struct Rotation {
 }
 
 /// Something wrong with a rotation that its scenario shows without running.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RotationProblem {
     /// What it brings has ended by then.
@@ -134,7 +135,7 @@ pub enum RotationProblem {
 }
 
 /// What a rotation came to when a case performed it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rotated {
     /// Which.
     pub rotation: RotationName,

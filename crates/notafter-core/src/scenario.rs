@@ -4,6 +4,7 @@ use crate::{
     BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, ImageName,
     MountedFile, Planning, Rotation, ScenarioName, Service, ServiceName, UnixTime,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A place in a scenario file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct SourceLocation {
     /// The file as the user named it.
     pub file: String,
@@ -28,7 +29,7 @@ impl fmt::Display for SourceLocation {
 }
 
 /// Where the root tree of a service comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageRef {
     /// An executable file: alone in an empty tree where it is static, else on the machine's own files.
@@ -63,7 +64,7 @@ pub enum ImageRef {
 }
 
 /// How an image is stored, by the names of containers-transports(5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// A directory with a manifest and blobs beside it, as `skopeo copy` writes it; it holds one image.
@@ -120,7 +121,7 @@ impl fmt::Display for ImageRef {
 
 /// A named build of the candidate: its image, and what of its service changes with it. In a [`Scenario`] whose
 /// candidate has a build the service holds that already.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Build {
     /// Its name in the scenario, or the image reference where the command line gave one.
     pub name: BuildName,
@@ -141,7 +142,7 @@ pub struct Build {
 }
 
 /// The service under release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// Its service.
     pub service: ServiceName,
@@ -150,7 +151,7 @@ pub struct Candidate {
 }
 
 /// Where simulated time begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// An instant that the scenario names.
@@ -170,7 +171,7 @@ impl Start {
 }
 
 /// Where services run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendKind {
     /// Containers of an engine.
@@ -180,7 +181,7 @@ pub enum BackendKind {
 }
 
 /// What policy says of a credential that ends inside the window though nothing breaks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PresentButUnused {
     /// The release is blocked.
@@ -195,7 +196,7 @@ pub enum PresentButUnused {
 }
 
 /// What a waiver lets pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Waived {
     /// Every finding with this code.
@@ -205,7 +206,7 @@ pub enum Waived {
 }
 
 /// A finding that somebody answers for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiver {
     /// What it covers.
     pub waives: Waived,
@@ -220,7 +221,7 @@ pub struct Waiver {
 }
 
 /// How strictly to judge.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
     /// Share of the expiring credentials that checks must exercise, in percent.
     pub require_coverage: Option<u8>,
@@ -231,7 +232,7 @@ pub struct Policy {
 }
 
 /// The answer to "may this release ship?".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
     /// Nothing breaks inside the support window, and the gate looked at everything that it has to.
@@ -253,7 +254,7 @@ impl fmt::Display for Decision {
 }
 
 /// What a replayed incident was caused by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// A credential that the scenario declares.
@@ -270,7 +271,7 @@ pub enum Cause {
 }
 
 /// What one build of a replayed incident must come to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplayEntry {
     /// The build.
     pub build: BuildName,
@@ -289,7 +290,7 @@ pub struct ReplayEntry {
 }
 
 /// A scenario, ready to run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Scenario {
     /// Its name.
     pub name: ScenarioName,

@@ -1,7 +1,9 @@
 //! Services: what runs, with which files, and when it counts as ready.
 
 use crate::{CredentialName, ImageRef, Restrictions, ServiceName, SourceLocation, VolumeName};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -43,8 +45,18 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+impl JsonSchema for Hidden {
+    fn schema_name() -> Cow<'static, str> {
+        "Hidden".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "description": "A text that is never recorded.", "type": "null" })
+    }
+}
+
 /// The value of an environment variable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EnvValue {
     /// Known when the scenario was read, from a file of variables or the gate's own environment; never recorded.
@@ -56,7 +68,7 @@ pub enum EnvValue {
 }
 
 /// What a mounted file holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MountedSource {
     /// The certificate alone, as PEM.
@@ -85,7 +97,7 @@ impl MountedSource {
 }
 
 /// A file that is laid into a service's root tree before it starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MountedFile {
     /// Absolute path inside.
     pub path: String,
@@ -100,7 +112,7 @@ pub struct MountedFile {
 }
 
 /// What happens to a volume when its service is started again within a case.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VolumeState {
     /// It is kept: an aged restart finds what the walk left behind.
@@ -111,7 +123,7 @@ pub enum VolumeState {
 }
 
 /// A writable directory that outlives the process.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Volume {
     /// Its name; equal names within one scenario are one volume.
     pub name: VolumeName,
@@ -122,7 +134,7 @@ pub struct Volume {
 }
 
 /// When a service counts as ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadyProbe {
     /// A command inside exits with 0.
@@ -134,7 +146,7 @@ pub enum ReadyProbe {
 }
 
 /// What happens when the main process ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// It is started again, as an orchestrator would.
@@ -145,7 +157,7 @@ pub enum Restart {
 }
 
 /// One service of a scenario.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Service {
     /// Its name, and its host name inside the scenario's network.
     pub name: ServiceName,

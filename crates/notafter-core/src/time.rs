@@ -1,6 +1,7 @@
 //! Instants and spans. Three clocks are in play, and each type or its use says which one it is read on: *host*
 //! (the machine's), *candidate* (what the services see) and *verifier* (what a probe takes as now).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -20,8 +21,9 @@ pub enum TimeError {
 
 /// A whole second, counted from 1970-01-01T00:00:00Z without leap seconds; as edges of credentials and planned
 /// instants are. Serialises as RFC 3339 in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = r"^(-00)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))]
 pub struct UnixTime(i64);
 
 impl UnixTime {
@@ -103,7 +105,7 @@ impl From<UnixTime> for String {
 }
 
 /// What a clock showed at one moment, to the nanosecond. The field or variable that holds one says whose clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ClockReading {
     /// The whole second that the clock showed.
     pub second: UnixTime,
@@ -130,7 +132,7 @@ impl fmt::Display for ClockReading {
 }
 
 /// A distance between two instants in seconds, shown the way people say it: `3 d 4 h`, `90 s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Span(i64);
 

@@ -4,11 +4,12 @@ use crate::{
     CaseId, CheckName, Connection, Decision, Edge, Fingerprint, RotationName, RotationProblem, ServiceName,
     SourceLocation, UnixTime,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a finding is about. The code is stable: policies and tickets refer to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingCode {
     /// The build is broken today: what fails worked just before an edge that lies before `start`.
@@ -89,7 +90,7 @@ impl fmt::Display for FindingCode {
 }
 
 /// What a finding does to the verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Nothing; worth knowing.
@@ -101,7 +102,7 @@ pub enum Severity {
 }
 
 /// Between which instants something broke, on the candidate's clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Bracket {
     /// The last second in which it was seen to work.
     pub last_pass: UnixTime,
@@ -118,7 +119,7 @@ impl Bracket {
 }
 
 /// Why the gate believes that a credential is the cause, strongest first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evidence {
     /// The break coincides with this edge to the second.
@@ -166,7 +167,7 @@ pub enum Evidence {
 }
 
 /// One thing wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What it is about.
     pub code: FindingCode,
@@ -206,7 +207,7 @@ pub struct Finding {
 }
 
 /// How closely the run looked at an expiring credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Touch {
     /// It lies there and nothing more is known.
@@ -220,7 +221,7 @@ pub enum Touch {
 }
 
 /// One credential with a boundary inside the window.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CoverageEntry {
     /// The credential.
     pub credential: Fingerprint,
@@ -229,7 +230,7 @@ pub struct CoverageEntry {
 }
 
 /// How much of what expires the run looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
     /// One entry for each credential with a boundary inside the window, in time order.
     pub entries: Vec<CoverageEntry>,
@@ -244,7 +245,7 @@ impl Coverage {
 }
 
 /// May this release ship?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The answer.
     pub decision: Decision,

@@ -1,7 +1,7 @@
 //! The forms of a report, and the one way from a record to each of them.
 
 use crate::{
-    Detail, Error, StyleSheet, calendar, github, gitlab, html, json, junit, markdown, sarif, terminal,
+    Detail, Error, StyleSheet, calendar, cbom, github, gitlab, html, json, junit, markdown, sarif, terminal,
 };
 use notafter_core::{RunRecord, Verdict};
 use std::fmt;
@@ -10,6 +10,8 @@ use std::str::FromStr;
 /// The form of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
+    /// A cryptography bill of materials, CycloneDX 1.6, with the verdict of each credential.
+    Cyclonedx,
     /// Workflow commands that GitHub shows beside the lines of the scenario.
     Github,
     /// A Code Quality report of GitLab.
@@ -32,7 +34,8 @@ pub enum Format {
 
 impl Format {
     /// Every form, in alphabetical order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
+        Self::Cyclonedx,
         Self::Github,
         Self::Gitlab,
         Self::Html,
@@ -48,6 +51,7 @@ impl Format {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Cyclonedx => "cyclonedx",
             Self::Github => "github",
             Self::Gitlab => "gitlab",
             Self::Html => "html",
@@ -66,6 +70,7 @@ impl Format {
     /// [`Error::Unwritable`] or [`Error::Xml`].
     pub fn render(self, record: &RunRecord, verdict: &Verdict) -> Result<String, Error> {
         match self {
+            Self::Cyclonedx => cbom::cbom(record, verdict),
             Self::Github => Ok(github::annotations(record, verdict)),
             Self::Gitlab => gitlab::code_quality(record, verdict),
             Self::Html => html::html(record, verdict),
@@ -115,7 +120,7 @@ mod tests {
             assert_eq!(format.as_str().parse::<Format>().unwrap(), format);
         }
         let error = "xml".parse::<Format>().unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"there is no report format `xml`; there are github, gitlab, html, ical, json, junit, markdown, sarif and text");
+        insta::assert_snapshot!(error, @"there is no report format `xml`; there are cyclonedx, github, gitlab, html, ical, json, junit, markdown, sarif and text");
     }
 
     #[test]

@@ -6,14 +6,21 @@
 use crate::Error;
 use crate::page::is_hostile;
 use notafter_core::{RECORD_VERSION, RunRecord, Verdict};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt::{self, Write as _};
 
 /// The largest text that [`read`] looks at, in bytes.
 pub const MAX_LEN_BYTES: usize = 256 << 20;
 
-#[derive(Serialize)]
+/// A run of notafter, and the verdict that follows from it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "record")]
 struct Written<'a> {
+    /// Version of the form. Readers read this one and older ones.
+    #[schemars(range(min = 1, max = RECORD_VERSION))]
     notafter_record: u32,
     record: &'a RunRecord,
     verdict: &'a Verdict,
@@ -32,6 +39,16 @@ struct Envelope {
 pub fn write(sink: &mut impl fmt::Write, record: &RunRecord, verdict: &Verdict) -> Result<(), Error> {
     let written = Written { notafter_record: RECORD_VERSION, record, verdict };
     sink.write_str(&safe(&written)?).map_err(Error::Sink)
+}
+
+/// The JSON Schema (draft 2020-12) of what [`write()`] writes and [`read`] reads. It describes shapes: fields that records of
+/// older versions do not have may be absent, and unknown ones are passed over, as by [`read`].
+#[must_use]
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Written<'static>>();
+    schema.insert("title".to_owned(), "notafter record".into());
+    schema.to_value()
 }
 
 /// Pretty-printed, with a final newline and nothing that could harm a terminal.

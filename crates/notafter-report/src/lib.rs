@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod calendar;
+mod cbom;
 mod detail;
 mod digest;
 mod draft;

@@ -158,3 +158,83 @@ fn code_quality_issues_have_what_gitlab_asks_for() {
         }
     }
 }
+
+/// Does as `VALIDATE` does by the schema of CycloneDX 1.6. It refers to the lists of SPDX licences and to the schema of JSON
+/// signatures, neither of which is here: a bill of ours has neither licences nor signatures, so they stand empty.
+const VALIDATE_BILL: &str = "import json, sys, jsonschema, referencing
+schema, bill = (json.load(open(path)) for path in sys.argv[1:])
+def empty(uri): return referencing.Resource({'definitions': {'signature': {}}}, referencing.jsonschema.DRAFT7)
+registry = referencing.Registry(retrieve=empty)
+kind = jsonschema.validators.validator_for(schema)
+errors = list(kind(schema, registry=registry, format_checker=jsonschema.FormatChecker()).iter_errors(bill))
+for error in errors: print(error.json_path, error.message)
+sys.exit(bool(errors))";
+
+#[test]
+fn bills_are_what_the_schema_of_cyclonedx_says() {
+    let schema = schema("serde-cyclonedx", "schemas/cyclonedx_1_6.json");
+    let directory = tempfile::tempdir().unwrap();
+    for (name, sample) in samples() {
+        let Some(mut python) = python("jsonschema, referencing.jsonschema") else { return };
+        let report = written(directory.path(), name, Format::Cyclonedx, &sample);
+        accepts(python.arg("-c").arg(VALIDATE_BILL).arg(&schema).arg(report), name);
+    }
+    let whole = Format::Cyclonedx.render(&sample::block().0, &sample::block().1).unwrap();
+    for (old, new) in [
+        ("\"certificate\",", "\"certificates\","),
+        ("\"alg\": \"SHA-256\"", "\"alg\": \"SHA-257\""),
+        ("\"bom-ref\"", "\"bomref\""),
+    ] {
+        assert!(whole.contains(old), "{old}: {whole}");
+        let bad = directory.path().join("bad.json");
+        std::fs::write(&bad, whole.replace(old, new)).unwrap();
+        let Some(mut python) = python("jsonschema, referencing.jsonschema") else { return };
+        let refused = python.arg("-c").arg(VALIDATE_BILL).arg(&schema).arg(bad).output().unwrap();
+        assert!(!refused.status.success(), "{old}");
+    }
+}
+
+type Spoil = fn(&mut serde_json::Value);
+
+#[test]
+fn records_are_what_their_schema_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let schema = directory.path().join("schema.json");
+    std::fs::write(&schema, crate::json::schema().to_string()).unwrap();
+    for (name, sample) in samples() {
+        let Some(mut python) = python("jsonschema") else { return };
+        let report = written(directory.path(), name, Format::Json, &sample);
+        accepts(python.arg("-c").arg(VALIDATE).arg(&schema).arg(report), name);
+    }
+    let (record, verdict) = sample::block();
+    let whole = Format::Json.render(&record, &verdict).unwrap();
+    let broken: [(&str, Spoil); 7] = [
+        ("a newer version", |record| record["notafter_record"] = 3.into()),
+        ("no verdict", |record| drop(record.as_object_mut().unwrap().remove("verdict"))),
+        ("another word", |record| record["verdict"]["decision"] = "fine".into()),
+        ("no instant", |record| record["record"]["started"] = "yesterday".into()),
+        ("half a fingerprint", |record| {
+            record["record"]["inventory"]["credentials"][0]["fingerprint"] = "0a".into();
+        }),
+        ("no name", |record| record["record"]["scenario"]["name"] = "a b".into()),
+        ("no list", |record| record["record"]["cases"] = serde_json::json!({})),
+    ];
+    for (name, spoil) in broken {
+        let mut record: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        spoil(&mut record);
+        let path = directory.path().join("bad.json");
+        std::fs::write(&path, record.to_string()).unwrap();
+        assert!(crate::json::read(&record.to_string()).is_err(), "the reader refuses as well: {name}");
+        let Some(mut python) = python("jsonschema") else { return };
+        let refused = python.arg("-c").arg(VALIDATE).arg(&schema).arg(path).output().unwrap();
+        assert!(!refused.status.success(), "{name}");
+    }
+    // What an older version wrote has fewer fields.
+    let mut old: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    (old["notafter_record"], old["record"]["version"]) = (1.into(), 1.into());
+    old["record"].as_object_mut().unwrap().remove("isolation");
+    let path = directory.path().join("old.json");
+    std::fs::write(&path, old.to_string()).unwrap();
+    let Some(mut python) = python("jsonschema") else { return };
+    accepts(python.arg("-c").arg(VALIDATE).arg(&schema).arg(path), "version 1");
+}

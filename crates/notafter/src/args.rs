@@ -94,8 +94,12 @@ pub(crate) enum Command {
     /// Certificates, revocation lists, OCSP responses, OpenPGP keys, SSH certificates, tokens, TUF metadata and
     /// leap-second lists, in archives too. Exit codes: 0, or 1 where --fail-before finds something.
     Scan(ScanArgs),
-    /// Prints the JSON Schema of scenario files
-    Schema,
+    /// Prints the JSON Schema of scenario files, or of records
+    Schema {
+        /// What it describes
+        #[arg(value_enum, default_value_t)]
+        of: SchemaChoice,
+    },
     /// Takes away what killed runs left in the container engine
     ///
     /// A run with `--backend docker` does so first of all.
@@ -332,6 +336,16 @@ pub(crate) struct VerifyArgs {
     pub(crate) max_age: Option<String>,
 }
 
+/// What a JSON Schema describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaChoice {
+    /// What `--report json=FILE` writes
+    Record,
+    /// Scenario files, for editors
+    #[default]
+    Scenario,
+}
+
 /// The form in which a scan is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ScanFormat {
@@ -394,7 +408,7 @@ pub(crate) enum Isolation {
 pub(crate) struct Reports {
     /// Write a report to a file, `-` for standard output; as often as needed
     ///
-    /// Formats: github (annotations), gitlab (code quality), html, ical, json (the record), junit, markdown, sarif, text.
+    /// Formats: cyclonedx (bill of what ends, with verdicts), github (annotations), gitlab (code quality), html, ical, json (the record), junit, markdown, sarif, text.
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     pub(crate) targets: Vec<ReportTarget>,
 }

@@ -1,10 +1,11 @@
 //! One look into the memory of a service.
 
 use crate::{ClockReading, Fingerprint, ServiceName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the processes of a service held at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryRead {
     /// The service.
     pub service: ServiceName,
@@ -17,7 +18,7 @@ pub struct MemoryRead {
 }
 
 /// What one process held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProcessRead {
     /// Process id inside the service's pid namespace.
     pub pid: u32,

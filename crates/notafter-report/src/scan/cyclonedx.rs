@@ -3,13 +3,25 @@
 use super::findings::{Findings, role};
 use crate::Error;
 use crate::words::path_chain;
-use notafter_core::{Credential, CredentialKind, Fingerprint, Place, UnixTime};
+use notafter_core::{Credential, CredentialKind, Fingerprint, OpaqueFile, Place, UnixTime};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What other tools call the properties that CycloneDX has no field for.
 const NAMESPACE: &str = "notafter:";
+
+/// What a bill says beside its inventory.
+pub(crate) struct About<'a> {
+    /// The host's time of the look.
+    pub(crate) at: UnixTime,
+    /// What the bill is about: a component.
+    pub(crate) subject: Value,
+    /// Properties of the bill.
+    pub(crate) properties: Vec<(&'static str, String)>,
+    /// Further properties of each credential.
+    pub(crate) of_each: &'a dyn Fn(&Credential) -> Vec<(&'static str, String)>,
+}
 
 /// Pretty-printed JSON with a final newline. X.509 and SSH certificates are assets of the type `certificate`; everything
 /// else that ends is `related-crypto-material`, keys that certificates are about too. Ends are written as their format
@@ -18,31 +30,43 @@ const NAMESPACE: &str = "notafter:";
 /// # Errors
 /// [`Error::Unwritable`].
 pub fn cyclonedx(findings: &Findings<'_>) -> Result<String, Error> {
-    let shown = findings.shown();
+    let about = About {
+        at: findings.now,
+        subject: json!({ "type": "file", "name": findings.target }),
+        properties: Vec::new(),
+        of_each: &|_| Vec::new(),
+    };
+    bill(&findings.shown(), &findings.inventory.opaque, &about)
+}
+
+/// The bill of `shown`; what could not be looked into stands among its properties.
+///
+/// # Errors
+/// [`Error::Unwritable`].
+pub(crate) fn bill(shown: &[&Credential], opaque: &[OpaqueFile], about: &About<'_>) -> Result<String, Error> {
     let keys: BTreeMap<Fingerprint, &str> = shown
         .iter()
         .filter_map(|known| known.key.as_ref())
         .map(|key| (key.fingerprint, &*key.algorithm))
         .collect();
-    let certificates = shown.iter().map(|credential| component(credential));
+    let certificates = shown.iter().map(|credential| component(credential, (about.of_each)(credential)));
     let components: Vec<Value> = certificates.chain(keys.iter().map(key)).collect();
-    let opaque = findings.inventory.opaque.iter().map(|file| {
-        json!({ "name": format!("{NAMESPACE}not-looked-into"), "value": format!("{}: {}", file.path, file.reason) })
-    });
+    let unread = |file: &OpaqueFile| ("not-looked-into", format!("{}: {}", file.path, file.reason));
+    let said = about.properties.iter().cloned().chain(opaque.iter().map(unread));
     crate::json::safe(&Bill {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
         bom_format: "CycloneDX",
         spec_version: "1.6",
         version: 1,
         metadata: json!({
-            "timestamp": findings.now.to_string(),
+            "timestamp": about.at.to_string(),
             "tools": { "components": [{
                 "type": "application", "name": "notafter", "version": env!("CARGO_PKG_VERSION"),
             }] },
-            "component": { "type": "file", "name": findings.target },
+            "component": about.subject,
         }),
         components,
-        properties: opaque.collect(),
+        properties: said.map(property).collect(),
     })
 }
 
@@ -60,7 +84,11 @@ struct Bill {
     properties: Vec<Value>,
 }
 
-fn component(credential: &Credential) -> Value {
+fn property((name, value): (&'static str, String)) -> Value {
+    json!({ "name": format!("{NAMESPACE}{name}"), "value": value.trim_end() })
+}
+
+fn component(credential: &Credential, further: Vec<(&'static str, String)>) -> Value {
     let named = if credential.subject.is_empty() {
         credential.fingerprint.to_string()
     } else {
@@ -77,12 +105,10 @@ fn component(credential: &Credential) -> Value {
         let layers = place.layer.iter().map(|layer| ("layer", format!("{} {}", layer.digest, layer.made_by)));
         properties.extend(keys.chain(owners).chain(layers));
     }
+    properties.extend(further);
     properties.sort();
     properties.dedup();
-    let properties: Vec<Value> = properties
-        .into_iter()
-        .map(|(name, value)| json!({ "name": format!("{NAMESPACE}{name}"), "value": value.trim_end() }))
-        .collect();
+    let properties: Vec<Value> = properties.into_iter().map(property).collect();
     let occurrences: Vec<Value> = credential.places.iter().map(occurrence).collect();
     json!({
         "type": "cryptographic-asset",

@@ -12,6 +12,7 @@ mod tests;
 pub use calendar::calendar;
 pub use csv::csv;
 pub use cyclonedx::cyclonedx;
+pub(crate) use cyclonedx::{About, bill};
 pub use findings::Findings;
 pub use json::json;
 pub use table::table;

@@ -1,10 +1,15 @@
-//! `notafter schema`: the JSON Schema of scenario files, for editors.
+//! `notafter schema`: the JSON Schema of scenario files, for editors, or of records, for whoever reads them.
 
+use crate::args::SchemaChoice;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-pub(crate) fn run(printer: &mut Printer) -> Result<Exit, Error> {
-    printer.data(&format!("{:#}\n", notafter_scenario::schema()))?;
+pub(crate) fn run(of: SchemaChoice, printer: &mut Printer) -> Result<Exit, Error> {
+    let schema = match of {
+        SchemaChoice::Record => notafter_report::json::schema(),
+        SchemaChoice::Scenario => notafter_scenario::schema(),
+    };
+    printer.data(&format!("{schema:#}\n"))?;
     Ok(Exit::Allow)
 }

@@ -28,7 +28,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Plan(args) => plan::run(args, printer),
         Command::Replay(args) => replay::run(&args, printer),
         Command::Scan(args) => scan::run(&args, printer),
-        Command::Schema => schema::run(printer),
+        Command::Schema { of } => schema::run(of, printer),
         Command::Sweep => sweep::run(printer),
         Command::Verify(args) => verify::run(&args, printer),
     }

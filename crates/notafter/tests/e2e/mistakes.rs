@@ -114,7 +114,7 @@ fn a_report_format_that_does_not_exist() {
     assert_snapshot!(Scene::new().run(&["gate", "x", "--report", "xml=report.xml"]), @r"
     exit 2
     --- stderr
-    error: invalid value 'xml=report.xml' for '--report <FORMAT=FILE>': there is no report format `xml`; there are github, gitlab, html, ical, json, junit, markdown, sarif and text
+    error: invalid value 'xml=report.xml' for '--report <FORMAT=FILE>': there is no report format `xml`; there are cyclonedx, github, gitlab, html, ical, json, junit, markdown, sarif and text
 
     For more information, try '--help'.
     ");

@@ -1,5 +1,6 @@
 //! Nights: every scenario of a folder, one after the other, kept from night to night.
 
+use super::records::assert_is_record;
 use super::runs::can_run;
 use super::scene::{SOUND, Scene, shown};
 use serde_json::Value;
@@ -87,7 +88,7 @@ fn a_night_goes_on_after_failures_and_the_next_one_says_what_has_changed() {
     assert!(gone.ends_with("\n  typo"), "{second}");
     assert!(!told.contains("--- stderr"), "{told}");
     let kept = std::fs::read_dir(scene.path().join("kept/deep/sound")).unwrap().next().unwrap().unwrap();
-    assert!(kept.path().join("record.json").exists());
+    assert_is_record(&scene, &kept.path().join("record.json"));
 
     write(&scene, "typo", "notafter: 1");
     std::fs::remove_dir_all(scene.path().join("scenarios/breaks")).unwrap();

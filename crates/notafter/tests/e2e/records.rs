@@ -1,10 +1,12 @@
 //! What needs no run: saved records, plans, explanations, the schema.
 
+use super::needs::or_skipped;
 use super::scene::{SOUND, Scene, shown};
 use insta::assert_snapshot;
 use notafter_core::{Decision, RunRecord, Scenario};
 use notafter_scenario::{Context, Source};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 fn sound(scene: &Scene) -> Scenario {
     let source = Source {
@@ -94,6 +96,37 @@ fn what_is_no_record_is_refused() {
 fn a_plan_says_what_runs_and_why() {
     let scene = Scene::with("scenario.yaml", SOUND);
     assert_snapshot!(scene.run(&["plan", "scenario.yaml"]));
+}
+
+const VALIDATE: &str = "import json, sys, jsonschema
+schema, record = (json.load(open(path)) for path in sys.argv[1:])
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.Draft202012Validator(schema).validate(record)";
+
+/// Holds the record at `path` against the schema that the tool prints.
+pub(super) fn assert_is_record(scene: &Scene, path: &Path) {
+    let python = ["python3", "/usr/bin/python3"].into_iter().find(|python| {
+        let output = Command::new(python).args(["-c", "import jsonschema"]).output();
+        output.is_ok_and(|output| output.status.success())
+    });
+    if !or_skipped(python.is_some(), "a Python with jsonschema") {
+        return;
+    }
+    let schema = scene.command(&["schema", "record"]).output().unwrap();
+    assert_eq!(schema.status.code(), Some(0));
+    std::fs::write(scene.path().join("schema.json"), schema.stdout).unwrap();
+    let mut python = Command::new(python.unwrap());
+    python.args(["-c", VALIDATE]).arg(scene.path().join("schema.json")).arg(path);
+    let output = python.output().unwrap();
+    assert!(output.status.success(), "{}", shown(&output));
+}
+
+#[test]
+fn a_saved_record_is_what_its_schema_says() {
+    let scene = Scene::new();
+    let path = scene.path().join("record.json");
+    std::fs::write(&path, forged(&scene)).unwrap();
+    assert_is_record(&scene, &path);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the repository.
 
 use super::needs::or_skipped;
+use super::records::assert_is_record;
 use super::scene::{Scene, shown};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -100,6 +101,7 @@ fn what_is_kept_and_reported_holds_no_secret_and_no_key() {
         kept.iter().map(|file| std::fs::read_to_string(scene.path().join(file)).unwrap()).collect();
     assert!(!format!("{all}{text}").contains(SECRET));
     assert!(!all.contains("PRIVATE KEY"));
+    assert_is_record(&scene, &scene.path().join("record.json"));
 }
 
 /// Ends the child whatever happens to the test.
