@@ -8,7 +8,7 @@ use rcgen::{Issuer, SerialNumber};
 use std::collections::BTreeMap;
 
 /// A revocation list that was made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RevocationList {
     credential: Credential,
     pem: String,

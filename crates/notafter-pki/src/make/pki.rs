@@ -2,7 +2,9 @@
 
 use super::{PrivateKey, RevocationList, order, params};
 use crate::{Error, read};
-use notafter_core::{Credential, CredentialName, CredentialSpec, CrlSpec, Origin, ScenarioName, X509Issuer};
+use notafter_core::{
+    Credential, CredentialName, CredentialSpec, CrlSpec, Origin, ScenarioName, UnixTime, X509Issuer,
+};
 use rcgen::{CertificateParams, Issuer, SerialNumber};
 use rustls_pki_types::CertificateDer;
 use std::collections::BTreeMap;
@@ -51,6 +53,23 @@ impl Issued {
         &self.chain_pem
     }
 
+    /// A certificate, as DER and as PEM, below `issuer`.
+    fn assemble(
+        (der, certificate_pem): (CertificateDer<'static>, String),
+        credential: Credential,
+        key: PrivateKey,
+        params: CertificateParams,
+        issuer: Option<&Self>,
+        is_root: bool,
+    ) -> Self {
+        let (mut chain, mut chain_pem) = (vec![der], certificate_pem.clone());
+        if let Some(issuer) = issuer.filter(|issuer| !issuer.is_root) {
+            chain.extend_from_slice(&issuer.chain);
+            chain_pem.push_str(&issuer.chain_pem);
+        }
+        Self { credential, chain, certificate_pem, chain_pem, key, params, is_root }
+    }
+
     /// As a revocation list names it.
     pub(super) fn serial_number(&self) -> SerialNumber {
         // Everything that is made here has one.
@@ -94,6 +113,59 @@ impl Pki {
             issued.insert(spec.name.clone(), made);
         }
         Ok(Self { issued, crls: BTreeMap::new() })
+    }
+
+    /// The same once more, with `names`, which may be of certificates and of revocation lists, to end at `until`. What is
+    /// issued anew keeps its key, name and first second; with a new end comes a new serial number. Everything else keeps
+    /// its bytes, but for chains that hold what is issued anew, and for lists that revoke it.
+    ///
+    /// `specs` and `crls` are those that it was made from.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCredential`] for a name that it does not hold; else as for [`Self::generate`] and
+    /// [`Self::with_crls`].
+    pub fn reissued(
+        &self,
+        scenario: &ScenarioName,
+        specs: &[CredentialSpec],
+        crls: &[CrlSpec],
+        names: &[CredentialName],
+        until: UnixTime,
+    ) -> Result<Self, Error> {
+        let unknown =
+            |name: &&CredentialName| !self.issued.contains_key(*name) && !self.crls.contains_key(*name);
+        if let Some(name) = names.iter().find(unknown) {
+            return Err(Error::UnknownCredential { name: name.clone() });
+        }
+        let mut issued: BTreeMap<CredentialName, Issued> = BTreeMap::new();
+        for spec in order::issuers_first(specs)? {
+            let old = self.issued(&spec.name)?;
+            let key = old.key.copy().map_err(|source| Error::Make { name: spec.name.clone(), source })?;
+            let above = order::issuer_of(spec).and_then(|issuer| issued.get(issuer));
+            let made = if names.contains(&spec.name) {
+                let mut spec = spec.clone();
+                spec.x509.not_after = until;
+                issue(&spec, params::certificate_params(scenario, &spec)?, key, above)?
+            } else {
+                let own = (old.certificate_der().clone(), old.certificate_pem.clone());
+                Issued::assemble(own, old.credential.clone(), key, old.params.clone(), above, old.is_root)
+            };
+            issued.insert(spec.name.clone(), made);
+        }
+        let mut lists = BTreeMap::new();
+        for spec in crls {
+            let mut spec = spec.clone();
+            let is_anew = names.contains(&spec.name);
+            if is_anew {
+                spec.next_update = until;
+            }
+            let made = match is_anew || spec.revokes.iter().any(|revoked| names.contains(revoked)) {
+                true => RevocationList::make(scenario, &spec, &issued)?,
+                false => self.crl(&spec.name)?.clone(),
+            };
+            lists.insert(spec.name, made);
+        }
+        Ok(Self { issued, crls: lists })
     }
 
     /// The same with these revocation lists, signed by what it holds.
@@ -168,19 +240,8 @@ fn issue(
     };
     let certificate = signed.map_err(|source| Error::Make { name: spec.name.clone(), source })?;
     let parsed = read::certificate(certificate.der())?;
-    let certificate_pem = certificate.pem();
-    let (mut chain, mut chain_pem) = (vec![certificate.into()], certificate_pem.clone());
-    if let Some(issuer) = issuer.filter(|issuer| !issuer.is_root) {
-        chain.extend_from_slice(&issuer.chain);
-        chain_pem.push_str(&issuer.chain_pem);
-    }
-    Ok(Issued {
-        credential: parsed.into_credential(Origin::Declared(spec.name.clone()), vec![]),
-        chain,
-        certificate_pem,
-        chain_pem,
-        key,
-        params,
-        is_root: spec.x509.issuer == X509Issuer::Root,
-    })
+    let credential = parsed.into_credential(Origin::Declared(spec.name.clone()), vec![]);
+    let is_root = spec.x509.issuer == X509Issuer::Root;
+    let pem = certificate.pem();
+    Ok(Issued::assemble((certificate.into(), pem), credential, key, params, issuer, is_root))
 }

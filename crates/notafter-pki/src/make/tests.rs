@@ -2,7 +2,7 @@
 
 use crate::{Error, Pki, read};
 use notafter_core::{
-    CredentialName, CredentialSpec, GeneratedX509, KeyAlgorithm, KeyUsage, Origin, ScenarioName,
+    CredentialName, CredentialSpec, CrlSpec, GeneratedX509, KeyAlgorithm, KeyUsage, Origin, ScenarioName,
     SourceLocation, UnixTime, X509Issuer,
 };
 use x509_parser::prelude::*;
@@ -245,4 +245,83 @@ fn a_spec_that_cannot_be_made_is_named() {
     assert!(wrong.iter().all(|specs| generate(specs).unwrap_err().credential().is_some()));
     let pki = generate(&[]).unwrap();
     assert!(matches!(pki.issued(&name("none")), Err(Error::UnknownCredential { .. })));
+}
+
+#[test]
+fn what_is_reissued_ends_later_and_nothing_else_changes() {
+    let key = KeyAlgorithm::P256;
+    let mut specs = chain_of_three(key);
+    specs.push(spec("other", X509Issuer::IssuedBy(name("root")), key));
+    let scenario = ScenarioName::new("test").unwrap();
+    let before = generate(&specs).unwrap();
+    let until = UnixTime::parse("2031-01-01T00:00:00Z").unwrap();
+    let after = before.reissued(&scenario, &specs, &[], &[name("middle")], until).unwrap();
+    let both = |text: &str| [before.issued(&name(text)).unwrap(), after.issued(&name(text)).unwrap()];
+    for text in ["leaf", "other", "root"] {
+        let [old, new] = both(text);
+        assert_eq!(old.certificate_der(), new.certificate_der(), "{text}");
+        assert_eq!(*old.key().to_pem(), *new.key().to_pem(), "{text}");
+    }
+    let [old, new] = both("middle");
+    assert_eq!(*old.key().to_pem(), *new.key().to_pem());
+    let (was, is) = (old.credential(), new.credential());
+    assert_eq!(is.not_after, until);
+    assert_ne!(is.serial, was.serial);
+    assert_eq!(
+        (&is.subject, &is.issuer, is.not_before, &is.key, &is.origin),
+        (&was.subject, &was.issuer, was.not_before, &was.key, &was.origin)
+    );
+    let [old, new] = both("leaf");
+    assert_eq!(new.chain_der(), [old.certificate_der().clone(), both("middle")[1].certificate_der().clone()]);
+    assert_eq!(new.chain_pem(), format!("{}{}", new.certificate_pem(), both("middle")[1].certificate_pem()));
+    let certificates: Vec<_> =
+        ["leaf", "middle", "root"].iter().map(|text| both(text)[1].certificate_der().clone()).collect();
+    let read: Vec<_> = certificates.iter().map(|der| X509Certificate::from_der(der).unwrap().1).collect();
+    for pair in read.windows(2) {
+        pair[0].verify_signature(Some(pair[1].public_key())).unwrap();
+    }
+
+    let unknown = before.reissued(&scenario, &specs, &[], &[name("nobody")], until).unwrap_err();
+    assert_eq!(unknown.to_string(), Error::UnknownCredential { name: name("nobody") }.to_string());
+}
+
+#[test]
+fn lists_follow_what_is_reissued_and_are_reissued_themselves() {
+    let key = KeyAlgorithm::P256;
+    let specs = [spec("leaf", X509Issuer::IssuedBy(name("root")), key), spec("root", X509Issuer::Root, key)];
+    let [from, end, until] = ["2018-11-01T00:00:00Z", "2019-01-01T00:00:00Z", "2031-01-01T00:00:00Z"]
+        .map(|at| UnixTime::parse(at).unwrap());
+    let list = |text: &str, revokes: &[&str]| CrlSpec {
+        name: name(text),
+        issuer: name("root"),
+        revokes: revokes.iter().map(|text| name(text)).collect(),
+        this_update: from,
+        next_update: end,
+        location: SourceLocation { file: "notafter.yaml".to_owned(), line: 1, column: 1 },
+    };
+    let lists = [list("revoking", &["leaf"]), list("empty", &[])];
+    let scenario = ScenarioName::new("test").unwrap();
+    let before = generate(&specs).unwrap().with_crls(&scenario, &lists).unwrap();
+    let pem = |pki: &Pki, text: &str| pki.crl(&name(text)).unwrap().pem().to_owned();
+    let end_of = |pki: &Pki, text: &str| pki.crl(&name(text)).unwrap().credential().not_after;
+
+    // A certificate that is revoked is so with its new serial number too.
+    let leaf = before.reissued(&scenario, &specs, &lists, &[name("leaf")], until).unwrap();
+    assert_eq!(pem(&before, "empty"), pem(&leaf, "empty"));
+    assert_ne!(pem(&before, "revoking"), pem(&leaf, "revoking"));
+    assert_eq!(end_of(&leaf, "revoking"), end);
+    let der = |pem: &str| x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap().1.contents;
+    let der = der(&pem(&leaf, "revoking"));
+    let (_, list) = x509_parser::revocation_list::CertificateRevocationList::from_der(&der).unwrap();
+    let revoked: Vec<String> =
+        list.iter_revoked_certificates().map(|it| format!("{:X}", it.user_certificate)).collect();
+    assert_eq!(revoked, [leaf.issued(&name("leaf")).unwrap().credential().serial.clone()]);
+
+    let longer = before.reissued(&scenario, &specs, &lists, &[name("empty")], until).unwrap();
+    assert_eq!((end_of(&longer, "empty"), end_of(&longer, "revoking")), (until, end));
+    assert_eq!(pem(&before, "revoking"), pem(&longer, "revoking"));
+    assert_eq!(
+        before.issued(&name("leaf")).unwrap().certificate_der(),
+        longer.issued(&name("leaf")).unwrap().certificate_der()
+    );
 }
