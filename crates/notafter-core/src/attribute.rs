@@ -7,7 +7,7 @@ use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, reach, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
-    ProcessRead, RunRecord, Seen, ServiceName, memory,
+    ProcessRead, RunRecord, Seen, ServiceName, UnixTime, memory,
 };
 use std::collections::BTreeSet;
 
@@ -29,32 +29,11 @@ pub fn attribute(
     case: &CaseId,
 ) -> (Option<Fingerprint>, Vec<Evidence>) {
     let Some(case) = record.case(case) else { return (None, Vec::new()) };
-    let coinciding = bracket.filter(Bracket::is_exact).map_or_else(Vec::new, |exact| {
-        let mut edges = relevant_edges(record);
-        edges.retain(|edge| coincides(edge, &exact) && is_there(record, case, edge.credential));
-        edges
-    });
+    let coinciding = coinciding(record, bracket, case);
     let wire = refused_by_name(record, case);
     let logged = named_in_log(record, case);
     let failing = failing_services(record, case);
-    let holders = Holders::new(record);
-
-    let mut ranked: Vec<([bool; 5], Fingerprint)> = Vec::new();
-    for credential in &record.inventory.credentials {
-        let fingerprint = credential.fingerprint;
-        let coincides = coinciding.iter().any(|edge| edge.credential == fingerprint);
-        // What has not changed yet cannot be behind the break, whoever names it.
-        let changed = |edge: Edge| bracket.is_none_or(|b| edge.changed_at() <= b.first_fail.plus_secs(1));
-        let ended = credential.edges().any(|edge| edge.kind == EdgeKind::NotAfter && changed(edge));
-        let wire = ended && wire.iter().any(|(named, _)| *named == fingerprint);
-        let logged = ended && logged.iter().any(|(named, _, _)| *named == fingerprint);
-        if coincides || wire || logged {
-            let loaded = keepers(case, &failing, fingerprint).next().is_some();
-            ranked.push(([coincides, wire, loaded, logged, holders.is_own(credential)], fingerprint));
-        }
-    }
-    ranked.sort_unstable_by(|a, b| b.cmp(a));
-    let culprit = match ranked.as_slice() {
+    let culprit = match rank(record, bracket, case).as_slice() {
         [] => None,
         [first, second, ..] if first.0 == second.0 => None,
         [first, ..] => Some(first.1),
@@ -77,6 +56,53 @@ pub fn attribute(
         lines.into_iter().take(MAX_EVIDENCE).map(|(service, line)| Evidence::NamedInLog { service, line }),
     );
     (culprit, evidence)
+}
+
+/// What speaks for a credential, in the order that [`attribute`] names: first that its edge coincides.
+pub(crate) type Rank = [bool; 5];
+
+/// Every credential for which something speaks, the most likely first.
+pub(crate) fn rank(
+    record: &RunRecord,
+    bracket: Option<Bracket>,
+    case: &CaseRecord,
+) -> Vec<(Rank, Fingerprint)> {
+    let coinciding = coinciding(record, bracket, case);
+    let wire = refused_by_name(record, case);
+    let logged = named_in_log(record, case);
+    let failing = failing_services(record, case);
+    let holders = Holders::new(record);
+    let mut ranked: Vec<(Rank, Fingerprint)> = Vec::new();
+    for credential in &record.inventory.credentials {
+        let fingerprint = credential.fingerprint;
+        let coincides = coinciding.iter().any(|edge| edge.credential == fingerprint);
+        // What has not changed yet cannot be behind the break, whoever names it.
+        let changed = |edge: Edge| bracket.is_none_or(|b| edge.changed_at() <= b.first_fail.plus_secs(1));
+        let ended = credential.edges().any(|edge| edge.kind == EdgeKind::NotAfter && changed(edge));
+        let wire = ended && wire.iter().any(|(named, _)| *named == fingerprint);
+        let logged = ended && logged.iter().any(|(named, _, _)| *named == fingerprint);
+        if coincides || wire || logged {
+            let loaded = keepers(case, &failing, fingerprint).next().is_some();
+            ranked.push(([coincides, wire, loaded, logged, holders.is_own(credential)], fingerprint));
+        }
+    }
+    ranked.sort_unstable_by(|a, b| b.cmp(a));
+    ranked
+}
+
+fn coinciding(record: &RunRecord, bracket: Option<Bracket>, case: &CaseRecord) -> Vec<Edge> {
+    bracket.filter(Bracket::is_exact).map_or_else(Vec::new, |exact| {
+        let mut edges = relevant_edges(record);
+        edges.retain(|edge| coincides(edge, &exact) && is_there(record, case, edge.credential));
+        edges
+    })
+}
+
+/// What alone changes at `changed`, behind which a break comes.
+pub(crate) fn changes_alone(record: &RunRecord, changed: UnixTime) -> Option<Edge> {
+    let mut edges = relevant_edges(record).into_iter().filter(|edge| edge.changed_at() == changed);
+    let first = edges.next();
+    first.filter(|_| edges.next().is_none())
 }
 
 /// Whether a break in `bracket` falls on `edge`: in the first second of the new state, one later, or in the last of
@@ -203,7 +229,6 @@ fn holds_word(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::UnixTime;
 
     #[test]
     fn log_lines_name_credentials_by_subject_serial_and_end() {

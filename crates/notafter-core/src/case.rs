@@ -1,6 +1,6 @@
 //! Cases: what runs, on which clock, in which motions, and why.
 
-use crate::{CaseId, CheckName, RotationName, ServiceName, UnixTime};
+use crate::{CaseId, CheckName, CredentialName, RotationName, ServiceName, UnixTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,16 @@ pub enum Purpose {
     Control,
     /// Everything starts just before an edge that lies before `start`: shows a build that is broken already.
     PastControl,
+    /// The same as another case up to where that one fails, with declared credentials issued anew: does it break all the
+    /// same? Decides nothing but what is named as the cause.
+    Reissued {
+        /// The other case.
+        of: CaseId,
+        /// Which credentials, as the scenario names them; those that stand for others after a rotation too.
+        credentials: Vec<CredentialName>,
+        /// Their last second now, beyond the horizon. Names, keys and first seconds are what they were.
+        until: UnixTime,
+    },
     /// The same as another case, to tell a failure from a fluke.
     Repeat(CaseId),
     /// The same processes live through every boundary, then restart aged.

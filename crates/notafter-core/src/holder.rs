@@ -1,8 +1,9 @@
 //! Who holds a credential, whose checks meet it, and when it changes.
 
 use crate::{
-    CaseClock, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
-    Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer, memory,
+    CaseClock, CaseRecord, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind,
+    Fingerprint, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
+    memory,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,7 +63,9 @@ pub(crate) struct Holders<'a> {
 impl<'a> Holders<'a> {
     pub(crate) fn new(record: &'a RunRecord) -> Self {
         let mut servers: BTreeMap<Fingerprint, BTreeSet<ServiceName>> = BTreeMap::new();
-        for observation in record.cases.iter().flat_map(|case| &case.observations) {
+        let made_alone = |case: &&CaseRecord| matches!(case.case.purpose, Purpose::Reissued { .. });
+        let cases = record.cases.iter().filter(|case| !made_alone(case));
+        for observation in cases.flat_map(|case| &case.observations) {
             let check = record.scenario.check(&observation.check);
             let target = check.and_then(|check| ServiceName::new(check.probe.target()).ok());
             let Some(target) = target.filter(|_| !observation.served.is_empty()) else { continue };
@@ -154,7 +157,7 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     let telling = record.cases.iter().filter(|case| match case.case.purpose {
         Purpose::Control | Purpose::Walk => true,
         Purpose::Cold => case.case.clock == horizon,
-        Purpose::PastControl | Purpose::Repeat(_) => false,
+        Purpose::PastControl | Purpose::Reissued { .. } | Purpose::Repeat(_) => false,
     });
     let served: BTreeSet<Fingerprint> = telling
         .flat_map(|case| &case.observations)

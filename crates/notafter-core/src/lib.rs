@@ -85,5 +85,5 @@ pub use service::{
 };
 pub use time::{ClockReading, Span, TimeError, UnixTime};
 pub use verdict::{
-    Bracket, Coverage, CoverageEntry, Evidence, Finding, FindingCode, Severity, Touch, Verdict,
+    Bracket, Coverage, CoverageEntry, Effect, Evidence, Finding, FindingCode, Severity, Touch, Verdict,
 };

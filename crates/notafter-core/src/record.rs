@@ -2,7 +2,7 @@
 
 use crate::{
     Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, MemoryRead, Observation,
-    Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
+    Purpose, Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -189,7 +189,10 @@ impl RunRecord {
                 self.inventory.opaque.sort();
                 self.inventory.opaque.dedup();
             }
-            Event::MemoryRead { case, read, found } => memory::learn(self, &case, read, found),
+            Event::MemoryRead { case, read, found } => {
+                let found = if self.is_reissued(&case) { Vec::new() } else { found };
+                memory::learn(self, &case, read, found);
+            }
             Event::Moved { case, restless, .. } => self.on_case(&case, |record| {
                 for process in restless {
                     let is_it =
@@ -200,7 +203,9 @@ impl RunRecord {
                 }
             }),
             Event::Observed { case, observation } => {
-                for served in &observation.served {
+                // What was made for one case alone is nothing that the release has.
+                let alone = self.is_reissued(&case);
+                for served in observation.served.iter().filter(|_| !alone) {
                     memory::settle_served(self, &served.credential);
                     self.inventory.add(served.credential.clone());
                 }
@@ -217,6 +222,11 @@ impl RunRecord {
                 }
             }),
         }
+    }
+
+    fn is_reissued(&self, id: &CaseId) -> bool {
+        let found = self.cases.iter().rev().find(|record| record.case.id == *id);
+        found.is_some_and(|record| matches!(record.case.purpose, Purpose::Reissued { .. }))
     }
 
     pub(crate) fn on_case(&mut self, id: &CaseId, change: impl FnOnce(&mut CaseRecord)) {

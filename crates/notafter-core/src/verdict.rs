@@ -1,8 +1,8 @@
 //! Verdicts and the findings that they rest on.
 
 use crate::{
-    CaseId, CheckName, Connection, Decision, Edge, Fingerprint, RotationName, RotationProblem, ServiceName,
-    SourceLocation, UnixTime,
+    CaseId, CheckName, Connection, Decision, Edge, Fingerprint, RotationName, RotationProblem, RunRecord,
+    ServiceName, SourceLocation, UnixTime,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,6 +111,12 @@ pub struct Bracket {
 }
 
 impl Bracket {
+    /// Around a break for which `last_pass` may be unknown: then it worked at the start of the scenario at best.
+    pub(crate) fn around(last_pass: Option<UnixTime>, first_fail: UnixTime, record: &RunRecord) -> Self {
+        let start = record.scenario.start.instant();
+        Self { last_pass: last_pass.unwrap_or(start).min(first_fail), first_fail }
+    }
+
     /// Whether the break is known to the second.
     #[must_use]
     pub fn is_exact(&self) -> bool {
@@ -118,10 +124,33 @@ impl Bracket {
     }
 }
 
+/// What comes of a break when credentials are issued anew with a later end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// All works there that had failed.
+    Mends,
+    /// Some of it works.
+    MendsPart,
+    /// It breaks all the same.
+    MendsNothing,
+}
+
 /// Why the gate believes that a credential is the cause, strongest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Evidence {
+    /// The case that broke ran again with these credentials issued anew and nothing else changed.
+    CausalControl {
+        /// What came of the break.
+        effect: Effect,
+        /// The credentials as they were, the most likely cause first; more than one were issued anew together.
+        credentials: Vec<Fingerprint>,
+        /// Their last second in that case.
+        until: UnixTime,
+        /// The case.
+        case: CaseId,
+    },
     /// The break coincides with this edge to the second.
     Coincidence {
         /// The edge.
@@ -183,6 +212,10 @@ pub struct Finding {
     pub culprit: Option<Fingerprint>,
     /// Why the gate believes so, strongest first.
     pub evidence: Vec<Evidence>,
+    /// What of the causal control is missing and why, as a lower-case fragment; none where it is complete, and where the
+    /// cause is nothing that the gate could issue anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncontrolled: Option<String>,
     /// What the scenario expected.
     pub expected: Option<String>,
     /// What was seen instead.

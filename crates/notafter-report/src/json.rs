@@ -119,9 +119,14 @@ mod tests {
 
     #[test]
     fn records_survive_a_round_trip_and_are_written_alike() {
-        for (record, verdict) in
-            [sample::block(), sample::allow(), sample::unshifted(), sample::held_works(), sample::hostile()]
-        {
+        for (record, verdict) in [
+            sample::block(),
+            sample::allow(),
+            sample::controlled(),
+            sample::unshifted(),
+            sample::held_works(),
+            sample::hostile(),
+        ] {
             let text = written(&record, &verdict);
             let (again, judged) = read(&text).unwrap();
             assert_eq!(again, record);

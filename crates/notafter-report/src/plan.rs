@@ -70,7 +70,11 @@ fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
         let restarts = case.steps.iter().filter(|step| matches!(step, Step::Restart { .. })).count();
         let why = match &case.purpose {
             Purpose::Repeat(of) => format!("why: {} (the same as {of})", case.reason),
-            Purpose::Cold | Purpose::Control | Purpose::PastControl | Purpose::Walk => {
+            Purpose::Cold
+            | Purpose::Control
+            | Purpose::PastControl
+            | Purpose::Reissued { .. }
+            | Purpose::Walk => {
                 format!("why: {}", case.reason)
             }
         };

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use crate::{Error, Variables, single, stocktake};
 use notafter_backend::Backend;
 use notafter_core::{
-    Case, CaseClock, CaseError, CaseId, Event, Outcome, RunRecord, Scenario, Start, UnixTime,
+    Case, CaseClock, CaseError, CaseId, Event, Outcome, Purpose, RunRecord, Scenario, Start, UnixTime,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ pub(crate) fn run_planned(
     let stock = stocktake::take(scenario, images, &pki)?;
     let mut run = Run {
         record: RunRecord::new(scenario.clone(), unix_now()),
-        stage: Stage::build(scenario, images, &pki, secrets, options)?,
+        stage: Stage::build(scenario, images, pki, secrets, options)?,
         backend,
         keep,
         sink,
@@ -184,14 +184,7 @@ impl Run<'_> {
         self.tell(Event::CaseStarted { case: case.clone() });
         let end = match self.impossible(&case) {
             Some(error) => CaseEnd { error: Some(error), remarks: Vec::new() },
-            None => {
-                let (record, sink) = (&mut self.record, &mut self.sink);
-                let mut emit = |event: Event| {
-                    sink(&event);
-                    record.fold(event);
-                };
-                case::run(&self.stage, &case, self.backend, self.keep.as_ref(), &mut emit)
-            }
+            None => self.play(&case),
         };
         for remark in end.remarks {
             let redacted = self.stage.secrets.redact(&remark);
@@ -204,6 +197,34 @@ impl Run<'_> {
             (None, None) | (Some(_), _) => Outcome::Error,
         };
         self.tell(Event::CaseEnded { case: id, outcome, error: end.error, took: watch.elapsed() });
+    }
+
+    /// Runs `case` on the material that it asks for.
+    fn play(&mut self, case: &Case) -> CaseEnd {
+        let own = match &case.purpose {
+            Purpose::Reissued { credentials, until, .. } => {
+                match self.stage.material.reissued(self.stage.scenario, credentials, *until) {
+                    Ok(anew) => Some(std::mem::replace(&mut self.stage.material, anew)),
+                    Err(error) => {
+                        let message = crate::error::chain(&error);
+                        return CaseEnd { error: Some(CaseError::Harness { message }), remarks: Vec::new() };
+                    }
+                }
+            }
+            Purpose::Cold | Purpose::Control | Purpose::PastControl | Purpose::Repeat(_) | Purpose::Walk => {
+                None
+            }
+        };
+        let (record, sink) = (&mut self.record, &mut self.sink);
+        let mut emit = |event: Event| {
+            sink(&event);
+            record.fold(event);
+        };
+        let end = case::run(&self.stage, case, self.backend, self.keep.as_ref(), &mut emit);
+        if let Some(own) = own {
+            self.stage.material = own;
+        }
+        end
     }
 
     /// Why `case` cannot run at all.

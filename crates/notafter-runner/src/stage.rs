@@ -28,17 +28,51 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 /// What the cases of a run share.
 pub(crate) struct Stage<'a> {
     pub(crate) scenario: &'a Scenario,
-    pub(crate) launches: BTreeMap<ServiceName, LaunchSpec>,
+    /// Taken out for a case for which credentials are issued anew, and put back.
+    pub(crate) material: Material,
     readiness: BTreeMap<ServiceName, Readiness>,
-    pub(crate) pki: &'a Pki,
     pub(crate) secrets: Secrets,
     pub(crate) allowance: Allowance,
     /// What first looks came to.
     pub(crate) references: References,
     /// See [`Options::linger`].
     pub(crate) linger: Duration,
+}
+
+/// What was made for the scenario, and everything that holds it.
+pub(crate) struct Material {
+    pub(crate) pki: Pki,
+    pub(crate) launches: BTreeMap<ServiceName, LaunchSpec>,
     /// What the scenario calls the certificates that were made for it.
     pub(crate) declared: BTreeMap<Fingerprint, CredentialName>,
+}
+
+impl Material {
+    fn new(pki: Pki, launches: BTreeMap<ServiceName, LaunchSpec>) -> Self {
+        let declared =
+            pki.iter().map(|(name, issued)| (issued.credential().fingerprint, name.clone())).collect();
+        Self { pki, launches, declared }
+    }
+
+    /// The same with `names` issued anew, to end at `until`.
+    ///
+    /// # Errors
+    /// [`Error::Pki`], and as for [`Stage::build`].
+    pub(crate) fn reissued(
+        &self,
+        scenario: &Scenario,
+        names: &[CredentialName],
+        until: UnixTime,
+    ) -> Result<Self, Error> {
+        let pki = self.pki.reissued(&scenario.name, &scenario.credentials, &scenario.crls, names, until);
+        let pki = pki.map_err(Error::Pki)?;
+        let mut launches = self.launches.clone();
+        for service in &scenario.services {
+            let Some(spec) = launches.get_mut(&service.name) else { continue };
+            spec.files = files(scenario, service, &pki, scenario.start.instant())?;
+        }
+        Ok(Self::new(pki, launches))
+    }
 }
 
 /// When a service counts as ready.
@@ -66,7 +100,7 @@ impl<'a> Stage<'a> {
     pub(crate) fn build(
         scenario: &'a Scenario,
         images: &Images,
-        pki: &'a Pki,
+        pki: Pki,
         secrets: Secrets,
         options: &Options,
     ) -> Result<Self, Error> {
@@ -74,14 +108,13 @@ impl<'a> Stage<'a> {
         for service in &scenario.services {
             let image = images.of(scenario, service)?;
             readiness.insert(service.name.clone(), ready(service, &image.config));
-            launches.insert(service.name.clone(), launch(scenario, service, images, pki, &secrets)?);
+            launches.insert(service.name.clone(), launch(scenario, service, images, &pki, &secrets)?);
         }
         let allowance = Allowance::new(scenario.budget, options.interrupt.clone());
-        let declared =
-            pki.iter().map(|(name, issued)| (issued.credential().fingerprint, name.clone())).collect();
         let linger = options.linger;
         let references = References::default();
-        Ok(Self { scenario, launches, readiness, pki, secrets, allowance, references, linger, declared })
+        let material = Material::new(pki, launches);
+        Ok(Self { scenario, material, readiness, secrets, allowance, references, linger })
     }
 
     /// What starts `service` at `at`: with the material that rotations have brought by then.
@@ -89,10 +122,9 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// As for [`Self::build`].
     pub(crate) fn launch_at(&self, service: &Service, at: UnixTime) -> Result<Option<LaunchSpec>, Error> {
-        let Some(mut spec) = self.launches.get(&service.name).cloned() else { return Ok(None) };
+        let Some(mut spec) = self.material.launches.get(&service.name).cloned() else { return Ok(None) };
         if self.scenario.rotations.iter().any(|rotation| rotation.at <= at) {
-            let files = service.files.iter().map(|file| self.file(service, file, at));
-            spec.files = files.collect::<Result<_, _>>()?;
+            spec.files = files(self.scenario, service, &self.material.pki, at)?;
         }
         Ok(Some(spec))
     }
@@ -107,7 +139,7 @@ impl<'a> Stage<'a> {
         file: &MountedFile,
         at: UnixTime,
     ) -> Result<FileSpec, Error> {
-        file_at(self.scenario, service, file, self.pki, at)
+        file_at(self.scenario, service, file, &self.material.pki, at)
     }
 }
 
@@ -146,10 +178,6 @@ fn launch(
     if command.is_none() && scenario.image_of(service).is_some_and(ImageRef::has_configuration) {
         return Err(Error::NoCommand { service: service.name.clone(), location: service.location.clone() });
     }
-    let mut files = Vec::new();
-    for file in &service.files {
-        files.push(file_at(scenario, service, file, pki, scenario.start.instant())?);
-    }
     Ok(LaunchSpec {
         service: service.name.clone(),
         root: image.root.clone(),
@@ -163,7 +191,7 @@ fn launch(
             .or_else(|| image.config.workdir.clone())
             .unwrap_or_else(|| "/".to_owned()),
         stop_signal: image.config.stop_signal,
-        files,
+        files: files(scenario, service, pki, scenario.start.instant())?,
         volumes: volumes(scenario, service, &image.config),
         restrictions: service.restrictions.clone(),
     })
@@ -224,6 +252,11 @@ fn environment(service: &Service, config: &ImageConfig, secrets: &Secrets) -> BT
         env.insert(name.clone(), value.to_owned());
     }
     env
+}
+
+/// Every file of `service` as it is at `at`.
+fn files(scenario: &Scenario, service: &Service, pki: &Pki, at: UnixTime) -> Result<Vec<FileSpec>, Error> {
+    service.files.iter().map(|file| file_at(scenario, service, file, pki, at)).collect()
 }
 
 fn file_at(

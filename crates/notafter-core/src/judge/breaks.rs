@@ -2,8 +2,8 @@
 
 use super::blast::describe;
 use super::finding::finding;
-use super::{rotation, words};
-use crate::attribute::{attribute, coincides, in_memory};
+use super::{control, rotation, words};
+use crate::attribute::{attribute, changes_alone, in_memory};
 use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
@@ -17,8 +17,8 @@ pub(super) fn findings(record: &RunRecord, investigation: &Investigation) -> Vec
     if let Some(control) = &investigation.control_failure {
         return of_control(record, control, investigation).into_iter().collect();
     }
-    let motion = investigation.motion.as_ref().and_then(|found| of_motion(record, found));
-    let cold = investigation.cold.as_ref().and_then(|found| of_cold(record, found));
+    let motion = investigation.motion.as_ref().and_then(|found| of_motion(record, found, investigation));
+    let cold = investigation.cold.as_ref().and_then(|found| of_cold(record, found, investigation));
     motion.into_iter().chain(cold).collect()
 }
 
@@ -27,6 +27,7 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         Some(past) if past.repeat == Repeat::Failed => {
             let shown = Shown::new(record, past.last_pass, past.first_fail, &past.case)?;
             let mut found = shown.finding(record, FindingCode::AlreadyBroken);
+            control::apply(record, investigation, &mut found, &past.case);
             found.summary =
                 format!("{}; {}", shown.headline(record, &found), "it is broken at the start already");
             return Some(found);
@@ -63,7 +64,7 @@ fn of_fail_open(record: &RunRecord, case: &CaseRecord) -> Finding {
     found
 }
 
-fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
+fn of_cold(record: &RunRecord, cold: &ColdBreak, investigation: &Investigation) -> Option<Finding> {
     match cold.repeat {
         Repeat::Failed => {}
         Repeat::Passed => return flaky(record, &cold.case),
@@ -71,6 +72,7 @@ fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
     }
     let shown = Shown::new(record, cold.last_pass, cold.first_fail, &cold.case)?;
     let mut found = shown.finding(record, FindingCode::BreaksInWindow);
+    control::apply(record, investigation, &mut found, &cold.case);
     found.summary = shown.headline(record, &found);
     if !record.cases.iter().any(|case| is_failing_walk(record, case)) {
         found.summary += "; only a fresh start shows it";
@@ -80,7 +82,7 @@ fn of_cold(record: &RunRecord, cold: &ColdBreak) -> Option<Finding> {
 
 /// A failure that fresh starts do not show blocks where state or an edge explains it; else the motion itself may be
 /// what the service cannot bear.
-fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
+fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investigation) -> Option<Finding> {
     match motion.repeat {
         Repeat::Failed => {}
         Repeat::Passed => return flaky(record, &motion.walk),
@@ -92,15 +94,13 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
         found.summary = rotation::headline(record, &found, rotation);
         return Some(found);
     }
-    let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == motion.first_fail);
-    let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &shown.bracket));
-    let aged = !motion.restarted.is_empty() || motion.aged_fails;
-    if at_edge || rotates || aged || motion.behind.is_some() || motion.by_time_alone {
+    if motion.is_break(record) {
         let mut found = shown.finding(record, FindingCode::BreaksInWindow);
         if let Some(edge) = motion.behind {
             blame_delayed(record, shown.case, &mut found, edge);
         }
-        let when = match (aged, motion.behind) {
+        control::apply(record, investigation, &mut found, &motion.case);
+        let when = match (motion.is_aged(), motion.behind) {
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),
             (false, Some(edge)) => match motion.first_fail.secs_since(edge) {
@@ -127,17 +127,15 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak) -> Option<Finding> {
 /// Names what changes at `changed`, behind which a break comes, where that is one credential alone and neither a log
 /// nor the wire speaks for another.
 fn blame_delayed(record: &RunRecord, case: &CaseRecord, found: &mut Finding, changed: UnixTime) {
-    let mut edges = relevant_edges(record);
-    edges.retain(|edge| edge.changed_at() == changed);
-    if let [edge] = edges.as_slice()
-        && found.culprit.is_none()
-        && found.evidence.is_empty()
-    {
+    let alone = changes_alone(record, changed);
+    if let Some(edge) = alone.filter(|_| found.culprit.is_none() && found.evidence.is_empty()) {
         found.culprit = Some(edge.credential);
-        found.evidence.push(Evidence::Delayed { edge: *edge });
+        found.evidence.push(Evidence::Delayed { edge });
         found.evidence.extend(in_memory(record, case, edge.credential));
         found.help = Some(help(record, found.code, found));
     } else {
+        let mut edges = relevant_edges(record);
+        edges.retain(|edge| edge.changed_at() == changed);
         let beside = edges.into_iter().filter(|edge| found.culprit.is_none_or(|it| it == edge.credential));
         found.evidence.extend(beside.map(|edge| Evidence::Delayed { edge }));
         found.evidence.sort();
@@ -175,8 +173,7 @@ impl<'a> Shown<'a> {
         first_fail: crate::UnixTime,
         case: &CaseId,
     ) -> Option<Self> {
-        let start = record.scenario.start.instant();
-        let bracket = Bracket { last_pass: last_pass.unwrap_or(start).min(first_fail), first_fail };
+        let bracket = Bracket::around(last_pass, first_fail, record);
         // A walk that failed earlier than this shows another break.
         let walk = record.cases.iter().rfind(|walk| {
             is_failing_walk(record, walk)
@@ -221,12 +218,13 @@ fn culprit<'a>(record: &'a RunRecord, found: &Finding) -> Option<&'a Credential>
 fn because(record: &RunRecord, found: &Finding) -> String {
     let edges = found.evidence.iter().filter_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::InMemory { .. }
+        Evidence::CausalControl { .. }
+        | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }
         | Evidence::Rotation { .. }
         | Evidence::SeenOnTheWire { .. } => None,
     });
-    match culprit(record, found) {
+    let named = match culprit(record, found) {
         Some(credential) => {
             let begins = edges
                 .filter(|edge| edge.credential == credential.fingerprint)
@@ -245,10 +243,11 @@ fn because(record: &RunRecord, found: &Finding) -> String {
             0 => "the evidence does not single out one credential".to_owned(),
             count => format!("{count} credentials change there, and nothing tells which is behind it"),
         },
-    }
+    };
+    format!("{named}{}", control::beyond(record, found))
 }
 
-fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {
+pub(super) fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {
     if code == FindingCode::BreaksInWindow && found.culprit.is_none() && found.evidence.is_empty() {
         return words::UNEXPLAINED.to_owned();
     }

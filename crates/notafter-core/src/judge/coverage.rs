@@ -196,7 +196,8 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
                     Evidence::Coincidence { edge } | Evidence::Delayed { edge } => {
                         edge.credential == credential.fingerprint
                     }
-                    Evidence::InMemory { .. }
+                    Evidence::CausalControl { .. }
+                    | Evidence::InMemory { .. }
                     | Evidence::NamedInLog { .. }
                     | Evidence::Rotation { .. }
                     | Evidence::SeenOnTheWire { .. } => false,

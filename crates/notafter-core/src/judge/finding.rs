@@ -12,6 +12,7 @@ pub(super) fn finding(code: FindingCode, severity: Severity, summary: String) ->
         bracket: None,
         culprit: None,
         evidence: Vec::new(),
+        uncontrolled: None,
         expected: None,
         seen: None,
         seen_at: None,

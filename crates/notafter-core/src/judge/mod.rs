@@ -5,6 +5,7 @@
 
 mod blast;
 mod breaks;
+mod control;
 mod coverage;
 mod finding;
 mod policy;

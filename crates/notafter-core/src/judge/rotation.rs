@@ -51,7 +51,8 @@ pub(super) fn because(record: &RunRecord, found: &Finding) -> Option<String> {
     let scenario = &record.scenario;
     let told = found.evidence.iter().find_map(|evidence| match evidence {
         Evidence::Rotation { rotation, problems, .. } => Some((scenario.rotation(rotation)?, problems)),
-        Evidence::Coincidence { .. }
+        Evidence::CausalControl { .. }
+        | Evidence::Coincidence { .. }
         | Evidence::Delayed { .. }
         | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }
@@ -81,7 +82,8 @@ pub(super) fn headline(record: &RunRecord, found: &Finding, rotation: &Rotation)
     );
     let told = found.evidence.iter().find_map(|evidence| match evidence {
         Evidence::Rotation { rotation: name, problems, .. } if *name == rotation.name => problems.first(),
-        Evidence::Coincidence { .. }
+        Evidence::CausalControl { .. }
+        | Evidence::Coincidence { .. }
         | Evidence::Delayed { .. }
         | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }

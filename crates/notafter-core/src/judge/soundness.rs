@@ -3,7 +3,7 @@
 use super::finding::finding;
 use crate::refine::{Investigation, max_launches};
 use crate::soundness::{Fault, fault};
-use crate::{CaseRecord, Check, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity, Step};
+use crate::{Case, CaseRecord, Check, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity, Step};
 use std::collections::BTreeSet;
 
 /// Every reason why the record does not support an allow. `broken` is whether a break that may be believed is
@@ -134,8 +134,10 @@ fn incomplete(
     broken: bool,
     silent: bool,
 ) -> Option<Finding> {
-    if let Some(case) = investigation.next.first() {
-        let others = investigation.next.len() - 1;
+    // What is named as the cause may rest on less; whether it breaks does not change.
+    let owed = |case: &&Case| !matches!(case.purpose, Purpose::Reissued { .. });
+    if let Some(case) = investigation.next.iter().find(owed) {
+        let others = investigation.next.iter().filter(owed).count() - 1;
         let more = if others == 0 { String::new() } else { format!(" and {others} more") };
         let summary = format!("case {}{more} has not run: {}", case.id, case.reason);
         return Some(inconclusive(FindingCode::PlanIncomplete, summary));

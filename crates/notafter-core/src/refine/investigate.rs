@@ -8,12 +8,13 @@ use super::known::{Known, Ran, Wanted, believed};
 use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
+use super::reissue::{self, Control};
 use super::renewal::{self, Renewal};
 use super::unattended::without_restarts;
 use crate::attribute::named;
 use crate::checkpoint::{Checkpoint, Failure, Look, checkpoints, counts};
 use crate::{Case, CaseClock, CaseError, CaseId, Expectation, Purpose, RunRecord, Seen, Span, UnixTime};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a record has shown so far.
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub(crate) struct Investigation {
     pub(crate) too_brief: Option<Span>,
     /// The walk that failed only because it did not stop where services renew.
     pub(crate) hurried: Option<CaseId>,
+    /// What reissuing showed of breaks, by the case that shows the break.
+    pub(crate) controls: BTreeMap<CaseId, Control>,
 }
 
 /// Reads `record` and asks the next questions.
@@ -49,7 +52,9 @@ pub(crate) fn investigate(record: &RunRecord) -> Investigation {
         .iter()
         .any(|case| matches!(case.error, Some(CaseError::BudgetExceeded { .. } | CaseError::Interrupted)));
     // A wait is no end: whatever it waits for is on the list.
-    let _: Result<(), Waiting> = ask(&mut known, &mut found);
+    if ask(&mut known, &mut found).is_ok() {
+        reissue::investigate(&mut known, &mut found);
+    }
     found.next = if stopped { Vec::new() } else { std::mem::take(&mut known.next) };
     found.capped = known.capped;
     found

@@ -127,6 +127,9 @@ fn is_as_planned(wanted: &Case, ran: &Case) -> bool {
         Purpose::Cold | Purpose::PastControl | Purpose::Repeat(_) => {
             wanted.clock == ran.clock && wanted.steps == ran.steps
         }
+        Purpose::Reissued { .. } => {
+            wanted.purpose == ran.purpose && wanted.clock == ran.clock && wanted.steps == ran.steps
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod motion;
 mod next;
 mod past;
 mod plan;
+mod reissue;
 mod renewal;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -4,8 +4,12 @@ use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
 use super::plan::{case_id, check_all, elapse, every_service, one_by_one, with_rotations};
+use crate::attribute::coincides;
 use crate::checkpoint::{checkpoints, first_instant};
-use crate::{Case, CaseId, Pace, Purpose, RestartOrder, Scenario, ServiceName, Step, UnixTime};
+use crate::holder::relevant_edges;
+use crate::{
+    Bracket, Case, CaseId, Pace, Purpose, RestartOrder, RunRecord, Scenario, ServiceName, Step, UnixTime,
+};
 use std::collections::BTreeSet;
 
 /// How often an interval is split before the break is reported as it is known then.
@@ -36,6 +40,21 @@ pub(crate) struct MotionBreak {
     /// Whether it broke in the same second again, after a second of time, though the time before came in other parts.
     /// No motion did that, whatever ends there.
     pub(crate) by_time_alone: bool,
+}
+
+impl MotionBreak {
+    /// Whether state, an edge or time itself explains it; else the motion may be what the service cannot bear.
+    pub(crate) fn is_break(&self, record: &RunRecord) -> bool {
+        let bracket = Bracket::around(self.last_pass, self.first_fail, record);
+        let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &bracket));
+        let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == self.first_fail);
+        at_edge || rotates || self.is_aged() || self.behind.is_some() || self.by_time_alone
+    }
+
+    /// Whether it takes a restart on the state that time left behind.
+    pub(crate) fn is_aged(&self) -> bool {
+        !self.restarted.is_empty() || self.aged_fails
+    }
 }
 
 /// Repeats the failure, then splits the interval until the break is known to the second.

@@ -246,6 +246,7 @@ impl FindingView {
         for place in places(culprit) {
             fact("lies in", Some(place));
         }
+        fact("no control", finding.uncontrolled.as_ref().map(|text| clip(text, 400).into_owned()));
         fact("expected", finding.expected.as_ref().map(|text| clip(text, 400).into_owned()));
         fact("seen", finding.seen.as_ref().map(|text| clip(text, 400).into_owned()));
         fact("seen at", finding.seen_at.map(|at| format!("{at} on the candidate's clock")));

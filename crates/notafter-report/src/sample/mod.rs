@@ -4,7 +4,7 @@ mod outcome;
 mod run;
 mod scenario;
 
-pub(crate) use outcome::{allow, block, finding, held_works, hostile, unshifted};
+pub(crate) use outcome::{allow, block, controlled, finding, held_works, hostile, unshifted};
 pub(crate) use run::{events, look, point, software};
 pub(crate) use scenario::{
     allowed, blocked, breaks, case_id, check_name, fingerprint, instant, service_name,

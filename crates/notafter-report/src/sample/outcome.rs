@@ -5,8 +5,8 @@ use super::scenario::{
     CHECKS, breaks, case_id, check_name, fingerprint, instant, location, not_after, service_name,
 };
 use notafter_core::{
-    CaseError, Connection, Coverage, CoverageEntry, Decision, Edge, EdgeKind, Evidence, Finding, FindingCode,
-    Outcome, Purpose, RunRecord, Severity, Touch, Verdict,
+    CaseError, Connection, Coverage, CoverageEntry, CredentialName, Decision, Edge, EdgeKind, Effect,
+    Evidence, Finding, FindingCode, Outcome, Purpose, RunRecord, Severity, Touch, Verdict,
 };
 
 const FALLEN: [&str; 4] = ["sgsn-mme", "phone", "mvno-portal", "bus-times"];
@@ -20,6 +20,7 @@ pub(crate) fn finding(code: FindingCode, severity: Severity, summary: &str) -> F
         bracket: None,
         culprit: None,
         evidence: Vec::new(),
+        uncontrolled: None,
         expected: None,
         seen: None,
         seen_at: None,
@@ -128,6 +129,21 @@ pub(crate) fn unshifted() -> (RunRecord, Verdict) {
         )
     };
     (record, verdict(Decision::Inconclusive, vec![unproven]))
+}
+
+/// What was blamed is issued anew, and it breaks all the same.
+pub(crate) fn controlled() -> (RunRecord, Verdict) {
+    let (mut record, mut verdict) = block();
+    let (until, case) = (instant("2021-11-01T00:00:00Z"), case_id("reissued-node-walk"));
+    let credentials = vec![CredentialName::new("node").unwrap()];
+    let purpose = Purpose::Reissued { of: case_id("walk"), credentials, until };
+    record.cases.push(walk("reissued-node-walk", purpose, false));
+    let finding = &mut verdict.findings[0];
+    let (effect, credentials) = (Effect::MendsNothing, vec![fingerprint(0x47)]);
+    finding.evidence.insert(0, Evidence::CausalControl { effect, credentials, until, case });
+    finding.uncontrolled =
+        Some("node and hss were not issued anew together: that takes more than 8 launches".to_owned());
+    (record, verdict)
 }
 
 /// New connections fail, and one that is held goes on.

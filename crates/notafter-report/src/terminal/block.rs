@@ -5,11 +5,11 @@ use super::report::Report;
 use crate::explain::explain;
 use crate::page::{Page, clip, log_line};
 use crate::words::{
-    candidate, connections, count, credential, distance, place, stands_for, subject, survivor,
+    candidate, connections, count, credential, distance, list, place, stands_for, subject, survivor,
 };
 use notafter_core::{
-    Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding, FindingCode, Origin, RunRecord, Severity,
-    Span,
+    Credential, CredentialKind, Edge, EdgeKind, Effect, Evidence, Finding, FindingCode, Fingerprint, Origin,
+    RunRecord, Severity, Span,
 };
 use std::fmt;
 
@@ -99,7 +99,10 @@ fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
         let text = told(record, finding, evidence);
         page.numbered(if index == 0 { "evidence" } else { "" }, index + 1, &text)?;
     }
-    Ok(())
+    match &finding.uncontrolled {
+        Some(missing) => page.field("no control", &clip(missing, 400)),
+        None => Ok(()),
+    }
 }
 
 /// What the summary says beyond the headline: `X breaks at T: cause; what hides it`.
@@ -166,7 +169,8 @@ fn certificate(
 fn edge_of(finding: &Finding) -> Option<&Edge> {
     finding.evidence.iter().find_map(|evidence| match evidence {
         Evidence::Coincidence { edge } | Evidence::Delayed { edge } => Some(edge),
-        Evidence::InMemory { .. }
+        Evidence::CausalControl { .. }
+        | Evidence::InMemory { .. }
         | Evidence::NamedInLog { .. }
         | Evidence::Rotation { .. }
         | Evidence::SeenOnTheWire { .. } => None,
@@ -188,10 +192,31 @@ fn lag_secs(record: &RunRecord, edge: &Edge) -> i64 {
     credential.map_or(0, |credential| credential.kind.end_lag_secs())
 }
 
+/// A credential beside the finding that may blame it.
+fn named(record: &RunRecord, finding: &Finding, fingerprint: Fingerprint) -> String {
+    match finding.culprit == Some(fingerprint) {
+        true => "it".to_owned(),
+        false => credential(&record.inventory, fingerprint),
+    }
+}
+
 /// Evidence as a reader would say it.
 pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -> String {
     let it = if finding.culprit.is_some() { "it" } else { "a certificate" };
     match evidence {
+        Evidence::CausalControl { effect, credentials, until, case } => {
+            let names: Vec<String> = credentials.iter().map(|it| named(record, finding, *it)).collect();
+            let together = if names.len() > 1 { " together" } else { "" };
+            let came = match effect {
+                Effect::Mends => "it works there",
+                Effect::MendsPart => "some of it works there and some breaks all the same",
+                Effect::MendsNothing => "it breaks all the same",
+            };
+            let names = list(&names);
+            format!(
+                "with {names} issued anew{together} to end at {until}, and nothing else changed, {came} (case {case})"
+            )
+        }
         Evidence::Coincidence { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
                 format!("its {}", word(record, edge))
@@ -224,10 +249,7 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
         }
         Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
         Evidence::InMemory { service, pid, exe, credential: held } => {
-            let what = match finding.culprit == Some(*held) {
-                true => "it".to_owned(),
-                false => credential(&record.inventory, *held),
-            };
+            let what = named(record, finding, *held);
             format!("process {pid} of {service} ({}) holds {what} in its memory", clip(exe, 200))
         }
         Evidence::NamedInLog { service, line } => {

@@ -33,6 +33,19 @@ fn held_connections_that_still_work_are_named() {
 }
 
 #[test]
+fn the_causal_control_stands_first_and_what_is_missing_of_it_below() {
+    let text = rendered(&sample::controlled());
+    let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for told in [
+        "evidence 1. with it issued anew to end at 2021-11-01T00:00:00Z, and nothing else changed, it breaks all the \
+         same (case reissued-node-walk) 2. the first failure comes 1 s after its notAfter",
+        "no control node and hss were not issued anew together: that takes more than 8 launches",
+    ] {
+        assert!(flowing.contains(told), "{told}: {text}");
+    }
+}
+
+#[test]
 fn hostile_text_stays_text() {
     let text = rendered(&sample::hostile());
     assert!(!text.chars().any(|char| char != '\n' && is_hostile(char)), "{text}");

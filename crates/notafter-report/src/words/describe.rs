@@ -239,6 +239,7 @@ pub(crate) fn purpose(purpose: &Purpose) -> &'static str {
         Purpose::Cold => "cold start",
         Purpose::Control => "control",
         Purpose::PastControl => "past control",
+        Purpose::Reissued { .. } => "reissued",
         Purpose::Repeat(_) => "repeat",
         Purpose::Walk => "walk",
     }

@@ -174,7 +174,7 @@ impl CaseRun<'_> {
 
     /// A certificate with the name that the scenario has for it.
     fn recognised(&self, served: ServedCertificate) -> ServedCertificate {
-        let declared = self.stage.declared.get(&served.credential.fingerprint).cloned();
+        let declared = self.stage.material.declared.get(&served.credential.fingerprint).cloned();
         ServedCertificate { declared, ..served }
     }
 

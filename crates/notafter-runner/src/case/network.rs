@@ -174,11 +174,12 @@ fn material(terms: &TlsTerms, stage: &Stage<'_>, at: UnixTime) -> Result<TlsMate
     let standing = |name| stage.scenario.standing_for(name, None, at);
     let trust_anchors = match &terms.trust {
         Some(TlsTrust::Credential(name)) => {
-            vec![stage.pki.issued(standing(name))?.certificate_der().clone()]
+            vec![stage.material.pki.issued(standing(name))?.certificate_der().clone()]
         }
         None => Vec::new(),
     };
-    let identity = terms.identity.as_ref().map(|name| identity(standing(name), stage.pki)).transpose()?;
+    let identity =
+        terms.identity.as_ref().map(|name| identity(standing(name), &stage.material.pki)).transpose()?;
     Ok(TlsMaterial { trust_anchors, identity })
 }
 

@@ -86,7 +86,7 @@ pub fn complete(
     let survey = {
         let secrets = Secrets::collect(scenario, |variable| options.variables.value(variable))?;
         let pki = notafter_pki::Pki::generate(&scenario.name, &scenario.credentials).map_err(Error::Pki)?;
-        let stage = Stage::build(scenario, images, &pki, secrets, options)?;
+        let stage = Stage::build(scenario, images, pki, secrets, options)?;
         let hosts = vec![name.clone()];
         let mut sandbox = backend
             .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None })
@@ -108,7 +108,7 @@ fn looked(
     wanted: &[u16],
     interrupt: &Interrupt,
 ) -> Result<Survey, Error> {
-    let Some(spec) = stage.launches.get(&service.name) else { return Ok(Survey::default()) };
+    let Some(spec) = stage.material.launches.get(&service.name) else { return Ok(Survey::default()) };
     sandbox
         .launch(spec)
         .map_err(|source| Error::Draft { service: service.name.clone(), source: Box::new(source) })?;

@@ -6,4 +6,5 @@ mod kept;
 mod lives;
 mod looks;
 mod memory;
+mod reissued;
 pub(crate) mod scene;

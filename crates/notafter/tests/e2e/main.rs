@@ -10,6 +10,7 @@ mod bare;
 mod browser;
 mod check;
 mod compose;
+mod controls;
 mod docker;
 mod edited;
 mod elsewhere;

@@ -72,6 +72,8 @@ fn instants() -> impl Strategy<Value = i64> {
     2 * DAY..729 * DAY
 }
 
+const DECLARED: [&str; 5] = ["one", "two", "three", "four", "five"];
+
 fn holding(ends: &[i64]) -> World {
     let certificates = ends
         .iter()
@@ -96,6 +98,33 @@ proptest! {
         let bracket = verdict.findings[0].bracket.unwrap();
         prop_assert_eq!(bracket.first_fail, from);
         prop_assert!(bracket.is_exact());
+        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+    }
+
+    #[test]
+    fn a_declared_end_is_found_and_proven_in_few_launches(
+        ends in prop::collection::btree_set(instants(), 1..6),
+        which in any::<prop::sample::Index>(),
+        kind in 0u8..3,
+    ) {
+        let ends: Vec<i64> = ends.into_iter().collect();
+        let which = which.index(ends.len());
+        let mut world = World::new();
+        for ((end, name), seed) in ends.iter().zip(DECLARED).zip(1..) {
+            world = world.declaring(name, None, certificate(seed, &format!("CN={name}"), start().plus_secs(*end)));
+        }
+        let name = DECLARED[which];
+        let ill = match kind {
+            0 => Ill::Needs { name },
+            1 => Ill::PortalNeeds { name },
+            _ => Ill::RemembersThat { name },
+        };
+        let (record, verdict) = world.ill(ill).gate();
+        prop_assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
+        let finding = &verdict.findings[0];
+        prop_assert_eq!(finding.bracket.unwrap().first_fail, start().plus_secs(ends[which] + 1));
+        let mended = matches!(&finding.evidence[0], Evidence::CausalControl { effect: Effect::Mends, .. });
+        prop_assert!(mended, "{:?}", finding);
         prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
     }
 

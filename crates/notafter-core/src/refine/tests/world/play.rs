@@ -1,271 +1,11 @@
-//! A small world for tests: three services, a clock, and things that go wrong in them. It plays the cases that
-//! `refine` asks for and tells what a runner would tell. Nothing here knows how the answer is found.
+//! One case of a world, from its first launch to its end.
 
+use super::World;
+use super::ill::Ill;
+use super::parts::{CANDIDATE, certificate, name};
 use crate::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-pub(crate) const DAY: i64 = 86_400;
-pub(crate) const CANDIDATE: &str = "node";
-
-/// What goes wrong. All but `HssRefuses` happens in the candidate.
-#[derive(Debug, Clone)]
-pub(crate) enum Ill {
-    /// A process refuses once it has run for this long; what it got at its start and shows nobody has ended. Where it
-    /// renews that, it does when it wakes at this age or later.
-    Ages { life: i64, renews: Option<i64> },
-    /// A restart on state that an earlier start left behind fails from then on.
-    AgedFails { from: UnixTime },
-    /// A fresh start fails from then on; what lives or has state goes on.
-    ColdFails { from: UnixTime },
-    /// It ends: when started at or after `from` where `at_start`, and when a watchdog of this period looks.
-    Dies { from: UnixTime, at_start: bool, watchdog: Option<i64>, log: &'static str },
-    /// One launch of the scenario, counted from 0, fails by accident.
-    Fluke { launch: usize },
-    /// It does not start within the gap.
-    Gap { from: UnixTime, to: UnixTime },
-    /// The register refuses from then on.
-    HssRefuses { from: UnixTime },
-    /// It serves a certificate that each start makes anew, of this many seconds.
-    InMemory { life: i64 },
-    /// It serves a certificate that the first start makes and keeps in a volume.
-    InVolume { life: i64 },
-    /// It asks itself over TLS, with a certificate that each start makes anew and that nobody else is shown. A timer
-    /// renews it so many seconds after its end, or before where that is negative; none never does.
-    Loopback { life: i64, renews: Option<i64> },
-    /// It hangs after a leap of more than this many seconds, until it is started again.
-    JumpIntolerant { longest: i64 },
-    /// It serves a certificate that it gets at each start and that a timer renews after two thirds of its life. Its
-    /// CA refuses to renew what has ended, and is gone from `until` on.
-    Renews { life: i64, until: Option<UnixTime> },
-    /// It serves a certificate that it makes at each start, and renews it only this many seconds after its end.
-    RenewsLate { life: i64, late: i64 },
-    /// It serves this certificate, whose dates nothing looks at.
-    Serves { credential: Credential },
-    /// It works for this many seconds after its first start, which it notes in a volume.
-    Trial { life: i64 },
-    /// Sessions that were open are gone after every motion.
-    LosesSessions,
-    /// The scenario itself never worked.
-    NeverWorks,
-    /// New connections are refused from then on, for this certificate; open ones work.
-    RefusesNew { from: UnixTime, culprit: Option<Fingerprint> },
-    /// The peer of the check `stranger` is refused from then on; without this it is let in for ever.
-    RefusesStranger { from: UnixTime },
-}
-
-/// Changes what a runner tells of one case.
-pub(crate) type Tamper = fn(&mut Vec<Event>);
-
-pub(crate) struct World {
-    pub(crate) scenario: Scenario,
-    pub(crate) inventory: Inventory,
-    pub(crate) ills: Vec<Ill>,
-    pub(crate) tamper: Option<Tamper>,
-    /// What the candidate's process holds in memory, whatever it is for.
-    pub(crate) loaded: Vec<Credential>,
-    /// What of its memory cannot be read.
-    pub(crate) gap: Option<&'static str>,
-}
-
-pub(crate) fn at(text: &str) -> UnixTime {
-    UnixTime::parse(text).unwrap()
-}
-
-pub(crate) fn start() -> UnixTime {
-    at("2018-11-01T00:00:00Z")
-}
-
-pub(crate) fn name(text: &str) -> ServiceName {
-    ServiceName::new(text).unwrap()
-}
-
-pub(crate) fn location(line: u32) -> SourceLocation {
-    SourceLocation { file: "notafter.yaml".to_owned(), line, column: 3 }
-}
-
-fn service(text: &str, needs: &[&str], line: u32) -> Service {
-    Service {
-        name: name(text),
-        aliases: Vec::new(),
-        image: Some(ImageRef::Cargo { package: "world".to_owned(), bin: text.to_owned() }),
-        entrypoint: None,
-        command: None,
-        env: BTreeMap::new(),
-        user: None,
-        workdir: None,
-        files: Vec::new(),
-        scan: Vec::new(),
-        volumes: Vec::new(),
-        ready: None,
-        restrictions: Restrictions::default(),
-        ready_within: Duration::from_secs(5),
-        needs: needs.iter().map(|need| name(need)).collect(),
-        after: Vec::new(),
-        restart: Restart::Never,
-        stands_for: Vec::new(),
-        location: location(line),
-    }
-}
-
-pub(crate) fn check(text: &str, probe: Probe, connections: &[Connection], line: u32) -> Check {
-    Check {
-        name: CheckName::new(text).unwrap(),
-        from: None,
-        probe,
-        connections: connections.to_vec(),
-        within: Duration::from_secs(5),
-        settle: Duration::ZERO,
-        expect: vec![ExpectedSpan {
-            after: None,
-            through: None,
-            expectation: Expectation::Works(Works::default()),
-            location: location(line + 1),
-        }],
-        location: location(line),
-    }
-}
-
-pub(crate) fn tls(host: &str) -> Probe {
-    let terms =
-        TlsTerms { trust: None, identity: None, verify: Verify::Strict, server_name: None, starttls: None };
-    Probe::Tls { host: host.to_owned(), port: 443, terms }
-}
-
-/// A certificate; `seed` tells them apart.
-pub(crate) fn certificate(seed: u8, subject: &str, not_after: UnixTime) -> Credential {
-    Credential {
-        fingerprint: Fingerprint::from_bytes([seed; 32]),
-        kind: crate::CredentialKind::X509,
-        subject: subject.to_owned(),
-        issuer: subject.to_owned(),
-        serial: format!("{seed:02X}ABCDEF"),
-        not_before: start().plus_secs(-400 * DAY),
-        not_after,
-        ca: false,
-        self_issued: true,
-        origin: Origin::Embedded,
-        key: None,
-        places: vec![Place {
-            offset: 4096,
-            ..Place::in_file(name(CANDIDATE), "/node".to_owned(), 400, Container::DerInElf)
-        }],
-    }
-}
-
-/// The same in another service.
-pub(crate) fn held_by(service: &str, mut credential: Credential) -> Credential {
-    credential.places[0].service = name(service);
-    credential
-}
-
-impl World {
-    /// Two years from November 2018, all well: `register` (hss), `node` (the candidate), `portal` on top.
-    pub(crate) fn new() -> Self {
-        let scenario = Scenario {
-            name: ScenarioName::new("world").unwrap(),
-            directory: "/".into(),
-            start: Start::Fixed(start()),
-            horizon: at("2020-11-01T00:00:00Z"),
-            candidate: Candidate { service: name(CANDIDATE), build: None },
-            budget: None,
-            builds: Vec::new(),
-            credentials: Vec::new(),
-            crls: Vec::new(),
-            services: vec![
-                service("hss", &[], 10),
-                service(CANDIDATE, &["hss"], 20),
-                service("portal", &[CANDIDATE], 30),
-            ],
-            checks: vec![
-                check("registers", tls("hss"), &[Connection::Fresh], 40),
-                check("attaches", tls(CANDIDATE), &[Connection::Fresh, Connection::Held], 50),
-                check("portal-answers", tls("portal"), &[Connection::Fresh], 60),
-            ],
-            policy: Policy::default(),
-            rotations: Vec::new(),
-            planning: Planning::default(),
-            replay: Vec::new(),
-            remarks: Vec::new(),
-            backend: None,
-        };
-        Self {
-            scenario,
-            inventory: Inventory::default(),
-            ills: Vec::new(),
-            tamper: None,
-            loaded: Vec::new(),
-            gap: None,
-        }
-    }
-
-    pub(crate) fn holding(mut self, credentials: impl IntoIterator<Item = Credential>) -> Self {
-        credentials.into_iter().for_each(|credential| self.inventory.add(credential));
-        self
-    }
-
-    pub(crate) fn ill(mut self, ill: Ill) -> Self {
-        self.ills.push(ill);
-        self
-    }
-
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Scenario)) -> Self {
-        change(&mut self.scenario);
-        self
-    }
-
-    pub(crate) fn tampered(mut self, tamper: Tamper) -> Self {
-        self.tamper = Some(tamper);
-        self
-    }
-
-    pub(crate) fn loading(mut self, loaded: impl IntoIterator<Item = Credential>) -> Self {
-        self.loaded.extend(loaded);
-        self
-    }
-
-    pub(crate) fn with_gap(mut self, gap: &'static str) -> Self {
-        self.gap = Some(gap);
-        self
-    }
-
-    /// Refines and runs until nothing is left to run.
-    pub(crate) fn record(&self) -> RunRecord {
-        let mut record = RunRecord::new(self.scenario.clone(), start());
-        record.fold(Event::InventoryLearnt { inventory: self.inventory.clone() });
-        for _ in 0..100 {
-            let cases = refine(&record);
-            if cases.is_empty() {
-                break;
-            }
-            for case in cases {
-                let launch = record.cases.len();
-                let id = case.id.clone();
-                let mut events = Play::new(self, &case, launch).run();
-                if let Some(tamper) = self.tamper {
-                    tamper(&mut events);
-                }
-                for event in events {
-                    let end = match event {
-                        Event::CaseEnded { outcome: Outcome::Pass, error: None, took, .. } => {
-                            let told = record.case(&id).unwrap().outcome_from_observations(&self.scenario);
-                            Event::CaseEnded { case: id.clone(), outcome: told, error: None, took }
-                        }
-                        other => other,
-                    };
-                    record.fold(end);
-                }
-            }
-        }
-        record
-    }
-
-    pub(crate) fn gate(&self) -> (RunRecord, Verdict) {
-        let record = self.record();
-        let verdict = judge(&record);
-        (record, verdict)
-    }
-}
 
 /// The candidate's process.
 #[derive(Debug, Clone)]
@@ -277,7 +17,7 @@ struct Process {
     kept: Vec<Credential>,
 }
 
-struct Play<'a> {
+pub(super) struct Play<'a> {
     world: &'a World,
     case: &'a Case,
     launch: usize,
@@ -295,7 +35,7 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(world: &'a World, case: &'a Case, launch: usize) -> Self {
+    pub(super) fn new(world: &'a World, case: &'a Case, launch: usize) -> Self {
         let now = match case.clock {
             CaseClock::Native => world.scenario.start.instant(),
             CaseClock::Shifted(at) => at,
@@ -316,7 +56,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn run(mut self) -> Vec<Event> {
+    pub(super) fn run(mut self) -> Vec<Event> {
         let all: Vec<ServiceName> = self.world.scenario.services.iter().map(|s| s.name.clone()).collect();
         self.begin(&all);
         let first_move = self.case.steps.iter().position(|step| matches!(step, Step::Move { .. }));
@@ -562,6 +302,25 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Whether the declared credential of this name has ended, as it was issued for this case.
+    fn has_ended(&self, asked: &str) -> bool {
+        self.now > self.end_of(asked)
+    }
+
+    fn end_of(&self, asked: &str) -> UnixTime {
+        match &self.case.purpose {
+            Purpose::Reissued { credentials, until, .. }
+                if credentials.iter().any(|name| name.as_str() == asked) =>
+            {
+                *until
+            }
+            _ => {
+                let name = CredentialName::new(asked).unwrap();
+                self.world.scenario.credential(&name).unwrap().x509.not_after
+            }
+        }
+    }
+
     fn look(&mut self, step: usize, asked: &CheckName) {
         let check = self.world.scenario.check(asked).unwrap();
         for connection in &check.connections {
@@ -615,6 +374,13 @@ impl<'a> Play<'a> {
                 (refused("the register refuses".to_owned(), None), None)
             }
             "hss" => works,
+            "portal"
+                if ills
+                    .iter()
+                    .any(|ill| matches!(ill, Ill::PortalNeeds { name } if self.has_ended(name))) =>
+            {
+                (refused("the portal refuses".to_owned(), None), None)
+            }
             "portal" if !self.portal || self.candidate.is_none() => absent("connection refused"),
             "stranger" => {
                 match ills.iter().any(|ill| matches!(ill, Ill::RefusesStranger { from } if now >= *from)) {
@@ -644,6 +410,14 @@ impl<'a> Play<'a> {
                                 return (refused("expired".to_owned(), None), Some(made.clone()));
                             }
                             return (Seen::Answered(Answer::Handshake), Some(made.clone()));
+                        }
+                        (Ill::Needs { name }, _) if self.has_ended(name) => {
+                            return (refused("something has ended".to_owned(), None), None);
+                        }
+                        (Ill::RemembersThat { name }, _)
+                            if self.has_ended(name) && process.since <= self.end_of(name) =>
+                        {
+                            return (refused("something has ended".to_owned(), None), None);
                         }
                         (Ill::Ages { life, .. }, _) if now.secs_since(process.since) > *life => {
                             return (refused("it has ended".to_owned(), None), None);
