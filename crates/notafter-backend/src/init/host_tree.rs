@@ -4,6 +4,7 @@
 //! would uncover what those mounts hide. So every directory gets an overlay of its own, and those with mounts below
 //! are made plain and filled child by child.
 
+use super::mount_table;
 use super::tree::RootTree;
 use crate::wire::{Attempt, Failure};
 use std::fs::{self, FileType};
@@ -22,27 +23,8 @@ pub(super) fn plan(
     hidden: &[PathBuf],
     remarks: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    let table = fs::read_to_string("/proc/self/mountinfo").doing(|| "read the mount table".to_owned())?;
-    let mounted = mount_points(&table);
+    let mounted = mount_table::mount_points().doing(|| "read the mount table".to_owned())?;
     fill(tree, Path::new("/"), &mounted, hidden, remarks)
-}
-
-/// The mount points of proc_pid_mountinfo(5), unescaped.
-fn mount_points(table: &str) -> Vec<PathBuf> {
-    table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .map(|point| PathBuf::from(unescape(point)))
-        .collect()
-}
-
-/// `\040` and its like.
-fn unescape(text: &str) -> String {
-    let mut plain = text.to_owned();
-    for (escape, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
-        plain = plain.replace(escape, character);
-    }
-    plain
 }
 
 fn fill(
@@ -113,16 +95,4 @@ fn place(
         return Ok(());
     }
     fill(tree, path, mounted, hidden, remarks)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mount_points_are_read_and_unescaped() {
-        let table = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n\
-                     37 35 0:5 / /a\\040b\\134 rw - tmpfs tmpfs rw\nshort\n";
-        assert_eq!(mount_points(table), [PathBuf::from("/mnt2"), PathBuf::from("/a b\\")]);
-    }
 }

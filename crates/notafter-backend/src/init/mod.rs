@@ -19,6 +19,7 @@ mod machine_tree;
 mod machine_user;
 mod members;
 mod memory;
+mod mount_table;
 mod own_tree;
 mod plain;
 mod replace;

@@ -5,6 +5,7 @@
 //! change what belongs to the machine's root.
 
 use super::devices::set_mode;
+use super::mount_table;
 use crate::wire::{Attempt, Failure};
 use notafter_sys::mounts::{self, Access};
 use std::collections::VecDeque;
@@ -231,7 +232,13 @@ impl RootTree {
             match self.mount_overlay(index, inside, lower, &target) {
                 Ok(()) => {}
                 Err(error) if inside == Path::new("/") => {
-                    return Err(error).doing(|| format!("put {} under an overlay", lower.display()));
+                    let mounts = mount_table::named_below(lower);
+                    let hint = if mounts.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; unmount what is mounted in it first ({mounts})")
+                    };
+                    return Err(error).doing(|| format!("put {} under an overlay{hint}", lower.display()));
                 }
                 // A mount of the machine, as containers have them, may end at any time.
                 Err(_) if !lower.exists() => {
