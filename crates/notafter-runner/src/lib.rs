@@ -29,6 +29,7 @@ mod tests;
 mod usage;
 mod variables;
 mod venue;
+mod watched;
 
 pub use draft::{complete, found_in, starting_point};
 pub use elsewhere::{Principal, run_if_deputy};
@@ -40,3 +41,4 @@ pub use notafter_image::{Recognised, recognise, sha256};
 pub use run::{Options, plan, run};
 pub use variables::Variables;
 pub use venue::{Venue, sweep};
+pub use watched::{Stamps, Watched};

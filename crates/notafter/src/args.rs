@@ -108,6 +108,10 @@ pub(crate) enum Command {
     ///
     /// Exit codes: 0 where it was allowed, 1 where it was not, or not for this image, by this key, in this time.
     Verify(VerifyArgs),
+    /// Gates a scenario again whenever a file changes that it rests on, and says what is different; Ctrl-C ends it
+    ///
+    /// Ends with the exit code of the last verdict.
+    Watch(WatchArgs),
 }
 
 /// Which scenario, and which build of its candidate.
@@ -334,6 +338,26 @@ pub(crate) struct VerifyArgs {
     /// How old the verdict may be, as in 24h or 7d
     #[arg(long, value_name = "SPAN")]
     pub(crate) max_age: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The scenario: a file, or a directory with a scenario.yaml
+    pub(crate) scenario: PathBuf,
+    /// The build under release: one of the scenario's builds, or an image
+    #[arg(long, value_name = "NAME=BUILD_OR_IMAGE")]
+    pub(crate) candidate: Option<CandidateChoice>,
+    /// How many instants are looked at; without it as the scenario says, else quick
+    #[arg(long, value_enum)]
+    pub(crate) depth: Option<DepthChoice>,
+    /// Where services run; without it where the scenario says, else embedded
+    #[arg(long, value_enum)]
+    pub(crate) backend: Option<BackendChoice>,
+    /// What keeps the services apart from the machine
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) isolation: Isolation,
+    #[command(flatten)]
+    pub(crate) volume: Volume,
 }
 
 /// What a JSON Schema describes.

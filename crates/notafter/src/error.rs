@@ -287,3 +287,10 @@ impl Error {
 pub(crate) fn causes(error: &dyn std::error::Error) -> impl Iterator<Item = &dyn std::error::Error> {
     std::iter::successors(error.source(), |cause| cause.source())
 }
+
+/// An error with what is behind it, in one sentence.
+pub(crate) fn why(error: &Error) -> String {
+    let mut parts = vec![error.to_string()];
+    parts.extend(causes(error).map(ToString::to_string));
+    parts.join(": ")
+}

@@ -10,4 +10,4 @@ mod tests;
 pub use history::{entries, nights};
 pub use json::json;
 pub use line::line;
-pub use summary::{interrupted, summary};
+pub use summary::{delta, interrupted, summary};

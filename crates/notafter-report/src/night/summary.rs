@@ -66,6 +66,23 @@ pub fn interrupted(
     Page::new(sink, styles).headline(styles.inconclusive, "inconclusive", &text)
 }
 
+/// Writes what has changed in few lines: another verdict, what is new, what healed.
+///
+/// # Errors
+/// Where the sink fails.
+pub fn delta(sink: &mut impl fmt::Write, change: &Change, styles: &StyleSheet) -> fmt::Result {
+    let page = &mut Page::new(sink, styles);
+    for before in change.turned.iter().filter_map(|turn| turn.before) {
+        page.field("was", before.as_str())?;
+    }
+    for (label, findings) in [("new", &change.new), ("healed", &change.healed)] {
+        for Told { finding, .. } in findings {
+            page.field(label, &format!("{} ({})", clip(&finding.summary, MAX_TEXT), finding.code))?;
+        }
+    }
+    Ok(())
+}
+
 /// `2 block, 1 refused and 5 allow`.
 fn counts(entries: &[NightEntry]) -> String {
     let counts = Standing::ALL.into_iter().rev().filter_map(|standing| {

@@ -1,6 +1,6 @@
 //! What people read of nights.
 
-use super::{entries, interrupted, json, line, nights, summary};
+use super::{delta, entries, interrupted, json, line, nights, summary};
 use crate::StyleSheet;
 use crate::sample::{self, instant, service_name};
 use notafter_core::{
@@ -86,6 +86,18 @@ fn builds_are_told_one_by_one_as_they_are_judged() {
         line(&mut text, &entry, &StyleSheet::plain()).unwrap();
     }
     interrupted(&mut text, 7, 3, 8, &StyleSheet::plain()).unwrap();
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_has_changed_of_one_build_is_told_in_few_lines() {
+    let past = [Earlier { night: 1, entry: of("1.14", &sample::block()) }];
+    let mut text = String::new();
+    for now in [sample::block(), sample::allow()] {
+        let change = changes(&[of("1.14", &now)], &past);
+        delta(&mut text, &change, &StyleSheet::plain()).unwrap();
+        text.push('\n');
+    }
     insta::assert_snapshot!(text);
 }
 

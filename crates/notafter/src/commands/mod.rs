@@ -15,5 +15,6 @@ mod schema;
 mod start;
 mod sweep;
 mod verify;
+mod watch;
 
 pub(crate) use start::run;

@@ -1,7 +1,7 @@
 //! `notafter nightly`: every build of every scenario in a folder, one after the other, whatever becomes of each.
 
 use crate::args::{DepthChoice, NightlyArgs, Volume};
-use crate::error::{Error, causes};
+use crate::error::{Error, why};
 use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
@@ -188,11 +188,4 @@ impl Build {
         // Not every place that takes such directories takes colons.
         place.join(at.to_string().replace(':', ""))
     }
-}
-
-/// An error with what is behind it, in one sentence.
-fn why(error: &Error) -> String {
-    let mut parts = vec![error.to_string()];
-    parts.extend(causes(error).map(ToString::to_string));
-    parts.join(": ")
 }

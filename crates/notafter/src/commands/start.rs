@@ -2,6 +2,7 @@
 
 use super::{
     check, doctor, explain, gate, history, init, judge, nightly, plan, replay, scan, schema, sweep, verify,
+    watch,
 };
 use crate::args::{Command, Volume};
 use crate::error::Error;
@@ -31,5 +32,6 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Schema { of } => schema::run(of, printer),
         Command::Sweep => sweep::run(printer),
         Command::Verify(args) => verify::run(&args, printer),
+        Command::Watch(args) => watch::run(&args, printer),
     }
 }

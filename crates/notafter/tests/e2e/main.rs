@@ -47,3 +47,4 @@ mod software;
 mod ssh;
 mod storms;
 mod stranger;
+mod watch;
