@@ -1,7 +1,7 @@
 //! Archives that other tools made.
 
 use crate::{CA, made, made_with, of_kind, scan, scan_root};
-use notafter_core::CredentialKind;
+use notafter_core::{Credential, CredentialKind};
 
 /// What Python's own modules pack: `ca.pem` in each form, and firmware with a section under LZMA.
 const PACK: &str = r##"
@@ -74,6 +74,14 @@ fn keys_in_a_keybox_are_those_that_gpg_lists() {
     assert_eq!(inventory.opaque, []);
 }
 
+/// Where it lies, and which packages brought it there.
+fn owners(credential: &Credential) -> Vec<(&str, String)> {
+    let places = credential.places.iter();
+    places
+        .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
+        .collect()
+}
+
 #[test]
 fn a_rust_program_is_owned_by_the_crate_that_its_section_names() {
     let directory = tempfile::tempdir().unwrap();
@@ -94,13 +102,8 @@ open(\"tree\", \"wb\").write(zlib.compress(json.dumps(tree).encode(), 9))'
     let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
         panic!("{inventory:?}");
     };
-    let owners: Vec<(&str, String)> = certificate
-        .places
-        .iter()
-        .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
-        .collect();
     let expected = [("/agent", "cargo package agent 2.1.0"), ("/agent.tar", "cargo package agent 2.1.0")];
-    assert_eq!(owners, expected.map(|(path, owner)| (path, owner.to_owned())));
+    assert_eq!(owners(certificate), expected.map(|(path, owner)| (path, owner.to_owned())));
 }
 
 /// A package with `ca.pem`, in the database of a tree in which its file lies too.
@@ -126,11 +129,6 @@ fn files_are_owned_by_the_packages_of_rpm_that_its_database_names() {
     let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
         panic!("{inventory:?}");
     };
-    let owners: Vec<(&str, String)> = certificate
-        .places
-        .iter()
-        .map(|place| (place.path.as_str(), place.owners.iter().map(ToString::to_string).collect()))
-        .collect();
     let expected = [("/etc/app/ca.pem", "rpm package app 1.2-3.el9"), ("/etc/other.pem", "")];
-    assert_eq!(owners, expected.map(|(path, owner)| (path, owner.to_owned())));
+    assert_eq!(owners(certificate), expected.map(|(path, owner)| (path, owner.to_owned())));
 }

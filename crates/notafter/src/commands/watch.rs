@@ -33,14 +33,15 @@ pub(crate) fn run(args: &WatchArgs, printer: &mut Printer) -> Result<Exit, Error
             }
         };
         if interrupt.is_raised() {
-            break;
+            // What the gate had come to by then is no verdict, and the one before is out of date.
+            return Ok(Exit::Inconclusive);
         }
         tell(&entry, last.as_ref(), printer)?;
         last = Some(Earlier { night: round, entry });
         let Some(changed) = watched.wait(&stamps, &interrupt) else { break };
         printer.note(&format!("changed: {}\n", names(&changed)));
     }
-    // An interrupted gate is no verdict: the last one stands.
+    // It was told to stop while nothing was left to gate: the last verdict stands.
     Ok(last.map_or(Exit::Inconclusive, |last| last.entry.standing.into()))
 }
 
