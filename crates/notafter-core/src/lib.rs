@@ -26,6 +26,7 @@ mod night;
 mod observation;
 mod place;
 mod planning;
+mod policy;
 mod record;
 mod reference;
 mod refine;
@@ -55,7 +56,7 @@ pub use event::{Event, HostReading};
 pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};
 pub use isolation::Isolation;
-pub use judge::judge;
+pub use judge::{is_waivable, judge};
 pub use memory::{MemoryRead, ProcessRead};
 pub use names::{
     BuildName, CaseId, CheckName, CredentialName, NameError, RotationName, ScenarioName, ServiceName,
@@ -71,14 +72,15 @@ pub use observation::{
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use planning::{Depth, Planning, RestartOrder};
+pub use policy::{Narrowing, Policy, PresentButUnused, Waived, Waiver};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
 pub use refine::{Moment, MomentKind, moments, plan, refine};
 pub use restrictions::{Capability, Restrictions, RootAccess};
 pub use rotation::{Reload, Replacement, Rotated, Rotation, RotationProblem, Served};
 pub use scenario::{
-    BackendKind, Build, Candidate, Cause, Decision, ImageRef, Policy, PresentButUnused, ReplayEntry,
-    Scenario, SourceLocation, Start, Transport, Waived, Waiver,
+    BackendKind, Build, Candidate, Cause, Decision, ImageRef, ReplayEntry, Scenario, SourceLocation, Start,
+    Transport,
 };
 pub use service::{
     EnvValue, Hidden, MountedFile, MountedSource, ReadyProbe, Restart, Service, Volume, VolumeState,

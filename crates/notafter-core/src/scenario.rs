@@ -1,8 +1,8 @@
 //! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
 
 use crate::{
-    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, Fingerprint, ImageName,
-    MountedFile, Planning, Rotation, ScenarioName, Service, ServiceName, UnixTime,
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, ImageName, MountedFile,
+    Planning, Policy, Rotation, ScenarioName, Service, ServiceName, UnixTime,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -178,57 +178,6 @@ pub enum BackendKind {
     Docker,
     /// Namespaces of this machine.
     Embedded,
-}
-
-/// What policy says of a credential that ends inside the window though nothing breaks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PresentButUnused {
-    /// The release is blocked.
-    Block,
-    /// The verdict is inconclusive, unless a TLS check was served it and lived through its end.
-    Doubt,
-    /// It is listed in the inventory only.
-    Ignore,
-    /// It is a finding that blocks nothing.
-    #[default]
-    Warn,
-}
-
-/// What a waiver lets pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Waived {
-    /// Every finding with this code.
-    Code(String),
-    /// Every finding about this credential.
-    Fingerprint(Fingerprint),
-}
-
-/// A finding that somebody answers for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Waiver {
-    /// What it covers.
-    pub waives: Waived,
-    /// Who answers for it.
-    pub owner: String,
-    /// Why it is acceptable.
-    pub reason: String,
-    /// Last second in which it holds, on the host's clock; afterwards it blocks.
-    pub until: UnixTime,
-    /// Where the scenario says so.
-    pub location: SourceLocation,
-}
-
-/// How strictly to judge.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Policy {
-    /// Share of the expiring credentials that checks must exercise, in percent.
-    pub require_coverage: Option<u8>,
-    /// What a credential that ends unused means.
-    pub present_but_unused: PresentButUnused,
-    /// Findings that may pass.
-    pub waivers: Vec<Waiver>,
 }
 
 /// The answer to "may this release ship?".

@@ -52,6 +52,10 @@ pub enum FindingCode {
     Unshifted,
     /// A waiver has run out.
     WaiverExpired,
+    /// A waiver does not name what it lets pass, and lets nothing pass.
+    WaiverTooBroad,
+    /// A waiver covers nothing that was found.
+    WaiverUnmatched,
 }
 
 impl FindingCode {
@@ -79,6 +83,8 @@ impl FindingCode {
             Self::RotationNotPickedUp => "rotation-not-picked-up",
             Self::Unshifted => "unshifted",
             Self::WaiverExpired => "waiver-expired",
+            Self::WaiverTooBroad => "waiver-too-broad",
+            Self::WaiverUnmatched => "waiver-unmatched",
         }
     }
 }

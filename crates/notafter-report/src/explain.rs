@@ -170,6 +170,17 @@ explanations! {
         why: "Somebody promised that this would be mended by that day.",
         mend: "Mend what it covers, or let its owner answer for it again with a new `until`.",
     }
+    WaiverTooBroad {
+        meaning: "A waiver gives a code alone, for something that has a name; it lets nothing pass.",
+        why: "Written for one credential, it would let whatever ends next pass as well, unseen.",
+        mend: "Name what it is about: `credential` for one that the scenario declares, `fingerprint` for one in the \
+               files, and where no credential is behind it the `checks` that may fall.",
+    }
+    WaiverUnmatched {
+        meaning: "A waiver is in force and covers nothing that this run found.",
+        why: "What it was written for is gone. It lies in wait for the next of its kind.",
+        mend: "Remove it.",
+    }
 }
 
 /// The code that reports show as `text`.

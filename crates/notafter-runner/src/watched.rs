@@ -76,6 +76,13 @@ impl Watched {
         Self(watched)
     }
 
+    /// The same with the file at `path`, if any.
+    #[must_use]
+    pub fn and(mut self, path: Option<PathBuf>) -> Self {
+        self.0.extend(path);
+        self
+    }
+
     /// What they look like now.
     #[must_use]
     pub fn stamps(&self) -> Stamps {

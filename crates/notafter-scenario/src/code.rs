@@ -134,6 +134,10 @@ codes! {
     NotACa => "not-a-ca", "Name a credential with `ca: root` or `ca: { intermediate: … }`.";
     /// A key is part of the format's design and not supported yet.
     NotBuilt => "not-built", "Leave the key out; the README lists what is not built yet.";
+    /// The text is no TOML.
+    NotToml => "not-toml", "Mend the line that the message shows.";
+    /// A waiver for a code that says that the gate did not look.
+    NotWaivable => "not-waivable", "Mend what keeps the gate from looking; nobody can answer for what it did not see.";
     /// The text is no YAML, or nests too deep or grows too large for a scenario.
     NotYaml => "not-yaml", "Mend the line that the message shows; an editor with the schema finds such places as you write.";
     /// A number is outside its bounds.

@@ -89,7 +89,7 @@ mod tests {
     use std::path::PathBuf;
 
     fn of(text: &str) -> Result<Outline, Diagnostics> {
-        outline(&Source { file: "a.yaml".to_owned(), text: text.to_owned(), directory: PathBuf::new() })
+        outline(&Source::new("a.yaml".to_owned(), text.to_owned(), PathBuf::new()))
     }
 
     #[test]

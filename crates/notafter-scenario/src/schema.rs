@@ -1,17 +1,27 @@
 //! The JSON Schema of the format, for editors.
 
-use crate::raw::RawScenario;
-use schemars::Schema;
+use crate::raw::{RawScenario, RawShared};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 /// The JSON Schema (draft 2020-12) of scenario files. It describes shapes; [`parse`](crate::parse) checks more.
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<RawScenario>();
+    titled::<RawScenario>("notafter scenario")
+}
+
+/// The same of the policy that scenarios share, `notafter.toml`.
+#[must_use]
+pub fn policy_schema() -> Value {
+    titled::<RawShared>("notafter policy")
+}
+
+fn titled<T: JsonSchema>(title: &str) -> Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     RecursiveTransform(refuse_null).transform(&mut schema);
-    schema.insert("title".to_owned(), "notafter scenario".into());
+    schema.insert("title".to_owned(), title.into());
     schema.to_value()
 }
 

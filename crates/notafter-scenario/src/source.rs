@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The size in bytes beyond which a file is no scenario.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -86,14 +86,93 @@ pub struct Source {
     pub text: String,
     /// Its directory; relative paths in the scenario start here.
     pub directory: PathBuf,
+    /// The policy that it shares with other scenarios; see [`Source::sharing`].
+    pub policy: Option<Box<Self>>,
 }
 
-/// Reads the scenario at `path`: a file, or a directory that holds a `scenario.yaml`.
+/// The name of the file that holds the policy which scenarios share.
+const POLICY_FILE: &str = "notafter.toml";
+
+impl Source {
+    /// A text that shares no policy with others.
+    #[must_use]
+    pub fn new(file: String, text: String, directory: PathBuf) -> Self {
+        Self { file, text, directory, policy: None }
+    }
+
+    /// The same with the policy that holds in its directory: the nearest `notafter.toml` there or above, up to the
+    /// directory that holds `.git`. Outside of a repository only the directory itself counts: what lies above may be
+    /// anybody's.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], [`Error::TooLarge`] beyond [`MAX_BYTES`], [`Error::NotText`].
+    pub fn sharing(self) -> Result<Self, Error> {
+        let policy = match nearest_policy(&self.directory) {
+            Some(path) => Some(Box::new(read(&path)?)),
+            None => None,
+        };
+        Ok(Self { policy, ..self })
+    }
+
+    /// Its bytes and those of the policy that it shares: what a verdict is about beside the image.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let shared = self.policy.as_ref().map(|policy| policy.text.as_bytes()).unwrap_or_default();
+        [self.text.as_bytes(), shared].concat()
+    }
+}
+
+/// Where the policy lies that the scenario at `path` shares, if it shares one.
+#[must_use]
+pub fn policy_file(path: &Path) -> Option<PathBuf> {
+    nearest_policy(&directory_of(&text_file(path)))
+}
+
+/// The file of the scenario at `path`.
+fn text_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join("scenario.yaml") } else { path.to_owned() }
+}
+
+fn directory_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn nearest_policy(directory: &Path) -> Option<PathBuf> {
+    // Without a real path there is no telling what lies above, and the scenario cannot be read either.
+    let real = directory.canonicalize().ok()?;
+    let depth = real.ancestors().position(|above| above.join(".git").exists()).unwrap_or(0);
+    let up = |levels| (0..levels).fold(directory.to_owned(), |path, _| path.join(".."));
+    (0..=depth).map(|levels| plain(&up(levels).join(POLICY_FILE))).find(|path| path.exists())
+}
+
+/// `a/./b/../c` as `a/c`; what leads out at the front stays.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+/// Reads the scenario at `path`, a file or a directory that holds a `scenario.yaml`, and the policy that it shares.
 ///
 /// # Errors
 /// [`Error::Unreadable`], [`Error::TooLarge`] beyond [`MAX_BYTES`], [`Error::NotText`].
 pub fn load(path: &Path) -> Result<Source, Error> {
-    let path = if path.is_dir() { path.join("scenario.yaml") } else { path.to_owned() };
+    read(&text_file(path))?.sharing()
+}
+
+fn read(path: &Path) -> Result<Source, Error> {
+    let path = path.to_owned();
     let unreadable = |source| Error::Unreadable { path: path.clone(), source };
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
@@ -104,9 +183,5 @@ pub fn load(path: &Path) -> Result<Source, Error> {
     let Ok(text) = String::from_utf8(bytes) else {
         return Err(Error::NotText { path });
     };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    Ok(Source { file: path.display().to_string(), text, directory })
+    Ok(Source::new(path.display().to_string(), text, directory_of(&path)))
 }

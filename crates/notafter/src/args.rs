@@ -363,6 +363,8 @@ pub(crate) struct WatchArgs {
 /// What a JSON Schema describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SchemaChoice {
+    /// The policy that scenarios share, `notafter.toml`
+    Policy,
     /// What `--report json=FILE` writes
     Record,
     /// Scenario files, for editors

@@ -71,10 +71,10 @@ pub(crate) fn text(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// What the verdict is about beside the image: the text of the scenario and, where services come from other files, what
+/// What the verdict is about beside the image: the text of the scenario, the policy that it shares and, where services come from other files, what
 /// those came to.
 fn policy(source: &Source, scenario: &Scenario) -> Vec<u8> {
-    let mut policy = source.text.clone().into_bytes();
+    let mut policy = source.bytes();
     if scenario.services.iter().any(|service| service.location.file != source.file)
         || source.text.contains("compose")
     {

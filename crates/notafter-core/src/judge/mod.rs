@@ -17,4 +17,5 @@ mod tests;
 mod verdict;
 mod words;
 
+pub use policy::is_waivable;
 pub use verdict::judge;

@@ -1,23 +1,33 @@
-//! Waivers: who lets what pass, and until when.
+//! Waivers: who lets what pass, and until when; and what is wrong with waivers themselves.
 
 use super::finding::finding;
-use crate::{Finding, FindingCode, RunRecord, Severity, Waived, Waiver};
+use super::words;
+use crate::{CheckName, Finding, FindingCode, Origin, RunRecord, Severity, Waived, Waiver};
 
-/// Whether a waiver may let a finding of this code pass. One that says that the gate did not look may not: nobody
-/// can answer for what nobody saw.
-fn is_waivable(code: FindingCode) -> bool {
+/// What a waiver must say to let a finding pass.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Terms {
+    /// Its code will do: it is about the run or a service.
+    Code,
+    /// Which credential, or where none is behind it which checks: there may be a second of its kind tomorrow.
+    Named,
+    /// Nothing lets it pass: it says that the gate did not look, and nobody can answer for what nobody saw.
+    Never,
+}
+
+fn terms(code: FindingCode) -> Terms {
     match code {
+        FindingCode::CoverageBelowPolicy
+        | FindingCode::Flaky
+        | FindingCode::JumpIntolerant
+        | FindingCode::NeverIdle => Terms::Code,
         FindingCode::BreaksInWindow
-        | FindingCode::CoverageBelowPolicy
         | FindingCode::CredentialNotCrossed
         | FindingCode::ExpiredEmbeddedCredential
         | FindingCode::FailOpen
-        | FindingCode::Flaky
-        | FindingCode::JumpIntolerant
-        | FindingCode::NeverIdle
         | FindingCode::RenewalNeeded
         | FindingCode::RotationNeeded
-        | FindingCode::RotationNotPickedUp => true,
+        | FindingCode::RotationNotPickedUp => Terms::Named,
         FindingCode::AlreadyBroken
         | FindingCode::BudgetExceeded
         | FindingCode::ControlFails
@@ -26,44 +36,102 @@ fn is_waivable(code: FindingCode) -> bool {
         | FindingCode::NothingChecked
         | FindingCode::PlanIncomplete
         | FindingCode::Unshifted
-        | FindingCode::WaiverExpired => false,
+        | FindingCode::WaiverExpired
+        | FindingCode::WaiverTooBroad
+        | FindingCode::WaiverUnmatched => Terms::Never,
     }
 }
 
-fn covers(waiver: &Waiver, finding: &Finding) -> bool {
-    match &waiver.waives {
-        Waived::Code(code) => code == finding.code.as_str(),
-        Waived::Fingerprint(fingerprint) => finding.culprit == Some(*fingerprint),
+/// Whether a waiver can let a finding of this code pass at all.
+#[must_use]
+pub fn is_waivable(code: FindingCode) -> bool {
+    terms(code) != Terms::Never
+}
+
+/// How a waiver stands to a finding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// It is about something else, or about what cannot be waived.
+    None,
+    /// It would cover it, and much else.
+    TooBroad,
+    /// It covers it.
+    Covers,
+}
+
+fn fit(record: &RunRecord, waiver: &Waiver, finding: &Finding) -> Fit {
+    let declared = || match &record.inventory.find(finding.culprit?)?.origin {
+        Origin::Declared(name) => Some(name),
+        Origin::Embedded | Origin::Memory | Origin::Served => None,
+    };
+    let (is_meant, is_by_code) = match &waiver.waives {
+        Waived::Code(code) => (code == finding.code.as_str(), true),
+        Waived::Credential(name) => (declared() == Some(name), false),
+        Waived::Fingerprint(fingerprint) => (finding.culprit == Some(*fingerprint), false),
+    };
+    let only = &waiver.only;
+    let is_within = only.code.as_ref().is_none_or(|code| code == finding.code.as_str())
+        && only.service.as_ref().is_none_or(|service| finding.services.first() == Some(service))
+        && (only.checks.is_empty() || falls_within(finding, &only.checks));
+    if !is_meant || !is_within {
+        return Fit::None;
+    }
+    match terms(finding.code) {
+        Terms::Never => Fit::None,
+        Terms::Code => Fit::Covers,
+        Terms::Named if !is_by_code => Fit::Covers,
+        Terms::Named if finding.culprit.is_none() && !only.checks.is_empty() => Fit::Covers,
+        Terms::Named => Fit::TooBroad,
     }
 }
 
-/// Lets findings pass that a waiver in force covers, and adds one for every waiver that has run out.
-pub(super) fn waive(record: &RunRecord, findings: &mut Vec<Finding>) {
-    let waivers = &record.scenario.policy.waivers;
+fn falls_within(finding: &Finding, checks: &[CheckName]) -> bool {
+    !finding.checks.is_empty() && finding.checks.iter().all(|(check, _)| checks.contains(check))
+}
+
+fn in_force(record: &RunRecord) -> impl Iterator<Item = &Waiver> {
+    record.scenario.policy.waivers.iter().filter(|waiver| waiver.until >= record.started)
+}
+
+/// Lets findings pass that a waiver in force covers.
+pub(super) fn waive(record: &RunRecord, findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|finding| finding.severity > Severity::Note) {
-        let holding = waivers.iter().find(|waiver| waiver.until >= record.started && covers(waiver, finding));
-        if let Some(waiver) = holding.filter(|_| is_waivable(finding.code)) {
+        if let Some(waiver) = in_force(record).find(|waiver| fit(record, waiver, finding) == Fit::Covers) {
             finding.severity = Severity::Note;
             finding.waived = Some(format!("{} until {}: {}", waiver.owner, waiver.until, waiver.reason));
         }
     }
-    let known = |waiver: &Waiver, findings: &[Finding]| {
-        findings
-            .iter()
-            .any(|f| f.code == FindingCode::WaiverExpired && f.location == Some(waiver.location.clone()))
-    };
-    for waiver in waivers.iter().filter(|waiver| waiver.until < record.started) {
-        if known(waiver, findings) {
-            continue;
-        }
-        let what = match &waiver.waives {
-            Waived::Code(code) => code.clone(),
-            Waived::Fingerprint(fingerprint) => fingerprint.short(),
+}
+
+/// What is wrong with waivers: those that have run out, that are too broad for what they are about, and that cover
+/// nothing of `found`, which they were applied to.
+pub(super) fn findings(record: &RunRecord, found: &[Finding]) -> Vec<Finding> {
+    // Where the gate could not look, a waiver may be for what it did not see.
+    let saw_all = found.iter().all(|finding| finding.severity != Severity::Inconclusive);
+    let about = |waiver: &Waiver| {
+        let Waiver { owner, waives, until, .. } = waiver;
+        let written = |code, severity, summary| {
+            let help = words::help(code).map(str::to_owned);
+            let location = Some(waiver.location.clone());
+            Some(Finding { location, help, ..finding(code, severity, summary) })
         };
-        let summary = format!("the waiver of {} for {what} ran out at {}", waiver.owner, waiver.until);
-        let mut expired = finding(FindingCode::WaiverExpired, Severity::Block, summary);
-        expired.location = Some(waiver.location.clone());
-        expired.help = super::words::help(FindingCode::WaiverExpired).map(str::to_owned);
-        findings.push(expired);
-    }
+        if *until < record.started {
+            let summary = format!("the waiver of {owner} for {waives} ran out at {until}");
+            return written(FindingCode::WaiverExpired, Severity::Block, summary);
+        }
+        let fits = |wanted: Fit| {
+            let counts = |it: &&Finding| it.severity > Severity::Note || it.waived.is_some();
+            found.iter().filter(counts).any(|it| fit(record, waiver, it) == wanted)
+        };
+        if fits(Fit::TooBroad) {
+            let summary = format!("the waiver of {owner} for {waives} does not say for which credential");
+            return written(FindingCode::WaiverTooBroad, Severity::Note, summary);
+        }
+        if saw_all && !waiver.shared && !fits(Fit::Covers) {
+            let summary = format!("the waiver of {owner} for {waives} covers nothing that was found");
+            return written(FindingCode::WaiverUnmatched, Severity::Note, summary);
+        }
+        None
+    };
+    record.scenario.policy.waivers.iter().filter_map(about).collect()
 }

@@ -27,6 +27,8 @@ pub fn judge(record: &RunRecord) -> Verdict {
         policy::waive(record, &mut hidden);
         findings.extend(hidden);
     }
+    let about_waivers = policy::findings(record, &findings);
+    findings.extend(about_waivers);
     finding::sort(&mut findings);
     Verdict { decision: decide(&findings), findings, coverage, next_edge: next_edge(record) }
 }

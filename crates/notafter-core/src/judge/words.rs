@@ -113,7 +113,7 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
             "add checks that use the credentials not exercised, or lower `require_coverage`"
         }
         FindingCode::CredentialNotCrossed => {
-            "add a check that uses this credential, or waive it by its fingerprint"
+            "add a check that uses this credential, or waive it by its name or fingerprint"
         }
         FindingCode::ExpiredEmbeddedCredential => {
             "remove the credential from the build, or ship one that outlives the support window"
@@ -145,5 +145,11 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
             "the process reads time in a way that the engine does not handle; nothing that it did counts"
         }
         FindingCode::WaiverExpired => "mend what it waived, or have its owner extend it",
+        FindingCode::WaiverTooBroad => {
+            "name what it is about: `credential`, `fingerprint`, or `checks` where no credential is behind it"
+        }
+        FindingCode::WaiverUnmatched => {
+            "remove it: what it was for is gone, and it would let the next of its kind pass"
+        }
     })
 }

@@ -31,7 +31,7 @@ pub fn compose_draft(
 ) -> Result<Draft, Diagnostics> {
     // Stands for the lines of the scenario that is going to name the files.
     let text: String = paths.iter().map(|path| format!("{}\n", path.display())).collect();
-    let source = Source { file: "(command line)".to_owned(), text, directory: directory.to_owned() };
+    let source = Source::new("(command line)".to_owned(), text, directory.to_owned());
     let lines = Lines::of(&source.text);
     let mut begin = 0;
     let mut named: Vec<(&str, Span)> = Vec::new();

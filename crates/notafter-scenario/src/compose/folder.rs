@@ -2,11 +2,11 @@
 
 use crate::decode::{Node, read_with};
 use crate::diagnostic::{Diagnostics, Draft, Lines, Sink, Span};
-use crate::source::{Entry, Files};
+use crate::source::{Entry, Files, plain};
 use crate::{Code, MAX_BYTES, Source};
 use notafter_core::SourceLocation;
 use std::cell::RefCell;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::interpolate::interpolate;
@@ -65,7 +65,7 @@ impl<'a> Folder<'a> {
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
         let file = plain(&whole).display().to_string();
         let lines = Lines::of(&text);
-        let source = Source { file, text, directory };
+        let source = Source::new(file, text, directory);
         opened.push(Rc::new(Opened { path, source, lines, sink: Sink::default() }));
         Ok(opened.len() - 1)
     }
@@ -124,19 +124,4 @@ impl<'a> Folder<'a> {
     fn opened(&self, file: usize) -> Rc<Opened> {
         Rc::clone(&self.opened.borrow()[file])
     }
-}
-
-/// `a/./b/../c` as `a/c`; what leads out at the front stays.
-pub(crate) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }

@@ -1,10 +1,10 @@
 //! `volumes` and `tmpfs` of a service.
 
 use super::decode::Decoding;
-use super::folder::plain;
 use super::partial::{Mount, MountSource, Said};
 use crate::Code;
 use crate::decode::{Kind, Node};
+use crate::source::plain;
 use std::path::Path;
 
 /// Words behind the last colon that say nothing here: whether it may be written, how SELinux labels it, how caches of

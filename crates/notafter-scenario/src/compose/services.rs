@@ -1,12 +1,13 @@
 //! What is said of a service in all → the service of a scenario.
 
 use super::dotenv::{self, Format};
-use super::folder::{At, Folder, plain};
+use super::folder::{At, Folder};
 use super::partial::{Bounds, Grant, Health, Mount, MountSource, Partial, Said, Variable};
 use super::project::{Definition, Definitions, wrong_line};
 use crate::bounds::{self, Named};
 use crate::resolve::is_user;
 use crate::source::Entry;
+use crate::source::plain;
 use crate::variables::Lookup;
 use crate::{Code, MAX_BYTES};
 use notafter_core::{

@@ -2,11 +2,12 @@
 
 use super::decode::Decoding;
 use super::durations::duration;
-use super::folder::{At, plain};
+use super::folder::At;
 use super::partial::Said;
 use crate::Code;
 use crate::decode::{Key, Kind, Node};
 use crate::diagnostic::Draft;
+use crate::source::plain;
 use crate::variables::Expansion;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub(crate) use credential::{RawCa, RawCredential, RawValidity, RawX509};
 pub(crate) use file::{RawFile, RawFiles, RawMount};
 pub(crate) use image::RawImage;
 pub(crate) use planned::is_planned;
-pub(crate) use policy::{RawCause, RawPolicy, RawReplay, RawWaiver};
+pub(crate) use policy::{RawCause, RawPolicy, RawReplay, RawShared, RawWaiver};
 pub(crate) use probe::{RawGreet, RawHttps, RawProbe, RawSql, RawTls};
 pub(crate) use rotation::{RawReload, RawRotation, RawServed};
 pub(crate) use scenario::RawScenario;

@@ -1,9 +1,22 @@
 //! Policy, waivers, and what a retold incident must come to.
 
-use crate::decode::{Keyword, Located};
+use crate::decode::{Entries, Keyword, Located};
 use notafter_core::{Decision, FindingCode, PresentButUnused};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// The policy that scenarios share; `notafter.toml` beside them or above.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "shared policy", deny_unknown_fields)]
+pub(crate) struct RawShared {
+    /// The version of this format: 1.
+    #[schemars(required)]
+    pub(crate) notafter: Option<Located<i64>>,
+    /// What holds for all of them.
+    pub(crate) policy: Option<Located<RawPolicy>>,
+    /// What holds for single ones, by their names.
+    pub(crate) scenarios: Option<Located<Entries<RawPolicy>>>,
+}
 
 /// How strictly to judge.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,14 +30,20 @@ pub(crate) struct RawPolicy {
     pub(crate) waivers: Option<Located<Vec<Located<RawWaiver>>>>,
 }
 
-/// A finding that somebody answers for; either `code` or `fingerprint` says which.
+/// A finding that somebody answers for; `credential`, `fingerprint` or `code` says which, and the rest narrows it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "waiver", deny_unknown_fields)]
 pub(crate) struct RawWaiver {
-    /// Every finding with this code.
+    /// Findings with this code; alone it is enough for those that are about a service or the whole run.
     pub(crate) code: Option<Located<Keyword<FindingCode>>>,
-    /// Every finding about the certificate with this SHA-256 fingerprint.
+    /// Findings about this credential of the scenario.
+    pub(crate) credential: Option<Located<String>>,
+    /// Findings about the certificate with this SHA-256 fingerprint.
     pub(crate) fingerprint: Option<Located<String>>,
+    /// Those alone in which this service is the first to fall.
+    pub(crate) service: Option<Located<String>>,
+    /// Those alone in which no check falls but these.
+    pub(crate) checks: Option<Located<Vec<Located<String>>>>,
     /// Who answers for it.
     #[schemars(required)]
     pub(crate) owner: Option<Located<String>>,

@@ -14,6 +14,7 @@ mod rotations;
 mod scenario;
 mod scope;
 mod services;
+mod shared;
 mod strangers;
 
 pub use scenario::parse;

@@ -3,28 +3,68 @@
 use super::instants::{Place, Timeline};
 use super::scope::{Scope, Target};
 use crate::Code;
-use crate::decode::Located;
+use crate::decode::{Keyword, Located};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawCause, RawPolicy, RawReplay, RawWaiver};
 use notafter_core::{
-    BuildName, Cause, Decision, Fingerprint, Policy, PresentButUnused, ReplayEntry, Waived, Waiver,
+    BuildName, Cause, Decision, FindingCode, Fingerprint, Narrowing, Policy, PresentButUnused, ReplayEntry,
+    Waived, Waiver, is_waivable,
 };
 use std::collections::HashMap;
 
+/// What one policy says.
+pub(super) struct Said {
+    require_coverage: Option<u8>,
+    present_but_unused: Option<PresentButUnused>,
+    waivers: Vec<Waiver>,
+}
+
+/// Whom a policy is written for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Every scenario that shares it: it may name what one of them does not have.
+    All,
+    /// This scenario.
+    One,
+}
+
+/// What several policies say together: the strictest of each, and all waivers.
+pub(super) fn together(said: Vec<Said>) -> Policy {
+    let strictness = |unused: &PresentButUnused| match unused {
+        PresentButUnused::Ignore => 0,
+        PresentButUnused::Warn => 1,
+        PresentButUnused::Doubt => 2,
+        PresentButUnused::Block => 3,
+    };
+    Policy {
+        require_coverage: said.iter().filter_map(|said| said.require_coverage).max(),
+        present_but_unused: said
+            .iter()
+            .filter_map(|said| said.present_but_unused)
+            .max_by_key(strictness)
+            .unwrap_or_default(),
+        waivers: said.into_iter().flat_map(|said| said.waivers).collect(),
+    }
+}
+
 impl Scope<'_> {
-    pub(super) fn policy(&self, policy: Option<&Located<RawPolicy>>, timeline: &Timeline) -> Policy {
-        let Some(raw) = policy.and_then(|policy| policy.value.as_ref()) else { return Policy::default() };
-        let unused = raw.present_but_unused.as_ref().and_then(|unused| unused.value);
+    pub(super) fn policy(
+        &self,
+        policy: Option<&Located<RawPolicy>>,
+        reach: Reach,
+        timeline: &Timeline,
+    ) -> Option<Said> {
+        let raw = policy.and_then(|policy| policy.value.as_ref())?;
         let waivers = raw.waivers.as_ref().and_then(|waivers| waivers.value.as_ref());
-        Policy {
+        Some(Said {
             require_coverage: raw.require_coverage.as_ref().and_then(|share| self.percentage(share)),
-            present_but_unused: unused.map_or(PresentButUnused::default(), |unused| unused.0),
+            present_but_unused: raw.present_but_unused.as_ref().and_then(|it| it.value).map(|it| it.0),
             waivers: waivers
                 .into_iter()
                 .flatten()
-                .filter_map(|waiver| self.waiver(waiver, timeline))
+                .filter_map(|waiver| self.waiver(waiver, reach, timeline))
                 .collect(),
-        }
+        })
     }
 
     fn percentage(&self, share: &Located<String>) -> Option<u8> {
@@ -39,7 +79,7 @@ impl Scope<'_> {
         }
     }
 
-    fn waiver(&self, waiver: &Located<RawWaiver>, timeline: &Timeline) -> Option<Waiver> {
+    fn waiver(&self, waiver: &Located<RawWaiver>, reach: Reach, timeline: &Timeline) -> Option<Waiver> {
         let (raw, span) = waiver.get()?;
         let owner = match &raw.owner {
             Some(owner) => self.filled(owner, Code::WaiverWithoutOwner),
@@ -50,16 +90,66 @@ impl Scope<'_> {
         };
         let reason = self.filled(&raw.reason, Code::BadText);
         let until = self.instant(&raw.until, Place::Elsewhere, timeline);
-        let given = [raw.code.as_ref().map(|code| code.span), raw.fingerprint.as_ref().map(|text| text.span)];
-        if !self.exactly_one(&given, span, "`code` or `fingerprint`") {
-            return None;
-        }
-        let waives = match (&raw.code, &raw.fingerprint) {
-            (Some(code), _) => Waived::Code(code.value?.0.as_str().to_owned()),
-            (None, Some(text)) => Waived::Fingerprint(self.fingerprint(text)?),
-            (None, None) => return None,
+        let code = raw.code.as_ref().map(|code| self.waivable(code));
+        let waives = match (&raw.credential, &raw.fingerprint, &code) {
+            (Some(name), None, _) if reach == Reach::One => {
+                self.reference(self.kind_of(name), name).map(Waived::Credential)
+            }
+            (Some(name), None, _) => self.known(self.kind_of(name), name).map(Waived::Credential),
+            (None, Some(text), _) => self.fingerprint(text).map(Waived::Fingerprint),
+            (None, None, Some(code)) => code.clone().map(Waived::Code),
+            _ => {
+                let given =
+                    [raw.credential.as_ref().map(|it| it.span), raw.fingerprint.as_ref().map(|it| it.span)];
+                self.exactly_one(&given, span, "`credential`, `fingerprint` or `code`");
+                None
+            }
         };
-        Some(Waiver { waives, owner: owner?, reason: reason?, until: until?, location: self.location(span) })
+        let service = raw.service.as_ref().map(|name| match reach {
+            Reach::All => self.known(Target::Service, name),
+            Reach::One => self.reference(Target::Service, name),
+        });
+        let checks = self.distinct(raw.checks.as_ref(), |name| match reach {
+            Reach::All => self.known(Target::Check, name),
+            Reach::One => self.reference(Target::Check, name),
+        });
+        let is_elsewhere = raw.checks.is_some() && checks.is_empty() || matches!(service, Some(None));
+        let only = Narrowing {
+            code: code.flatten().filter(|_| !matches!(waives, Some(Waived::Code(_)))),
+            service: service.flatten(),
+            checks,
+        };
+        let shared = reach == Reach::All;
+        let location = self.location(span);
+        let waiver =
+            Waiver { waives: waives?, only, owner: owner?, reason: reason?, until: until?, shared, location };
+        // What it is about is not here at all; a narrowing that is lost would widen it.
+        Some(waiver).filter(|_| !is_elsewhere)
+    }
+
+    fn waivable(&self, code: &Located<Keyword<FindingCode>>) -> Option<String> {
+        let (code, span) = code.get()?;
+        match is_waivable(code.0) {
+            true => Some(code.0.as_str().to_owned()),
+            false => self
+                .fail(Draft::new(Code::NotWaivable, span, format!("`{}` cannot be waived", code.0)).help(
+                    "nobody can answer for what the gate did not see; mend what keeps it from looking",
+                )),
+        }
+    }
+
+    /// A name that need not be declared here; nothing is wrong where it is not.
+    fn known<N: TryFrom<String>>(&self, target: Target, text: &Located<String>) -> Option<N> {
+        let (text, _) = text.get()?;
+        self.declared(target).contains(text).then(|| N::try_from(text.clone()).ok()).flatten()
+    }
+
+    /// Whether a credential of this name is a certificate or a revocation list.
+    fn kind_of(&self, name: &Located<String>) -> Target {
+        match name.value.as_deref().is_some_and(|name| self.is_crl(name)) {
+            true => Target::Crl,
+            false => Target::Credential,
+        }
     }
 
     fn filled(&self, text: &Located<String>, otherwise: Code) -> Option<String> {
@@ -138,11 +228,7 @@ impl Scope<'_> {
     fn cause(&self, cause: &Located<RawCause>, timeline: &Timeline) -> Option<Cause> {
         let (raw, _) = cause.get()?;
         match raw {
-            RawCause::Declared(name) => {
-                let is_crl = name.value.as_deref().is_some_and(|name| self.is_crl(name));
-                let target = if is_crl { Target::Crl } else { Target::Credential };
-                self.reference(target, name).map(Cause::Declared)
-            }
+            RawCause::Declared(name) => self.reference(self.kind_of(name), name).map(Cause::Declared),
             RawCause::Embedded(raw) => {
                 let service = self.reference(Target::Service, &raw.service);
                 let subject = self.filled(&raw.subject, Code::BadSubject);

@@ -2,7 +2,9 @@
 
 use super::builds;
 use super::instants::{Place, Timeline};
+use super::policy::{Reach, together};
 use super::scope::{Scope, Target};
+use super::shared::Shared;
 use crate::compose::{self, Project};
 use crate::decode::{Decoder, Located, OneOrMany, read};
 use crate::diagnostic::{Draft, Lines, Sink, Span};
@@ -43,8 +45,11 @@ fn read_and_resolve(
     // What is not there for want of a file must not be missed once more by everything that names it.
     let is_whole = project.as_ref().map_or(raw.compose.is_none(), |project| !project.is_broken);
     let scope = Scope::new(source, lines, sink, &raw, project.as_ref());
-    let scenario = is_whole.then(|| scope.scenario(&raw, whole, context)).flatten();
-    (scenario, project.map(Project::into_diagnostics).unwrap_or_default())
+    let shared = source.policy.as_deref().map(Shared::of);
+    let scenario = is_whole.then(|| scope.scenario(&raw, whole, context, shared.as_ref())).flatten();
+    let mut beside = project.map(Project::into_diagnostics).unwrap_or_default();
+    beside.extend(shared.and_then(Shared::into_diagnostics));
+    (scenario, beside)
 }
 
 /// The services of the Compose files that the scenario names.
@@ -82,7 +87,13 @@ fn raw(source: &Source, context: &Context<'_>, sink: &Sink) -> Option<(RawScenar
 }
 
 impl Scope<'_> {
-    fn scenario(&self, raw: &RawScenario, whole: Span, context: &Context<'_>) -> Option<Scenario> {
+    fn scenario(
+        &self,
+        raw: &RawScenario,
+        whole: Span,
+        context: &Context<'_>,
+        shared: Option<&Shared<'_>>,
+    ) -> Option<Scenario> {
         self.version(raw, whole);
         let name = self.required(raw.name.as_ref(), "name", whole).and_then(|name| self.name(name));
         let (start, mut timeline) = self.window(raw, whole, context.now);
@@ -124,7 +135,9 @@ impl Scope<'_> {
         checks.append(&mut strangers.checks);
         checks.append(&mut rotated.checks);
         let rotations = rotated.rotations;
-        let policy = self.policy(raw.policy.as_ref(), &timeline);
+        let shared = shared.map(|shared| shared.said(self, name.as_ref(), &timeline));
+        let own = self.policy(raw.policy.as_ref(), Reach::One, &timeline);
+        let policy = together(shared.into_iter().flatten().chain(own).collect());
         let replay = self.replay(raw.replay.as_ref(), &timeline);
         let budget = raw.budget.as_ref();
         let budget = budget.and_then(|budget| self.positive_duration(budget, Code::BudgetNotPositive));

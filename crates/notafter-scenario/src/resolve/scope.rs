@@ -15,7 +15,7 @@ use std::time::Duration;
 const MAX_DURATION: Duration = Duration::from_secs(30 * 86_400);
 
 /// Names of one kind, as declared.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Declared<'a> {
     list: Vec<&'a str>,
     set: HashSet<&'a str>,
@@ -59,6 +59,7 @@ pub(crate) enum Target {
 }
 
 /// What every part of the resolution needs.
+#[derive(Clone)]
 pub(crate) struct Scope<'a> {
     source: &'a Source,
     lines: &'a Lines,
@@ -76,6 +77,14 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// The same names, for what stands in another file.
+    pub(crate) fn within<'b>(&self, source: &'b Source, lines: &'b Lines, sink: &'b Sink) -> Scope<'b>
+    where
+        'a: 'b,
+    {
+        Scope { source, lines, sink, ..self.clone() }
+    }
+
     pub(crate) fn new(
         source: &'a Source,
         lines: &'a Lines,

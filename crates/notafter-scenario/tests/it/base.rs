@@ -71,7 +71,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 pub(crate) fn source(text: &str) -> Source {
-    Source { file: "scenario.yaml".to_owned(), text: text.to_owned(), directory: "scenarios/base".into() }
+    Source::new("scenario.yaml".to_owned(), text.to_owned(), "scenarios/base".into())
 }
 
 pub(crate) fn read(text: &str) -> Result<Scenario, Diagnostics> {

@@ -83,11 +83,7 @@ fn with_context<T>(shelf: &Shelf, candidate: Option<&str>, then: impl FnOnce(&Co
 }
 
 fn read(shelf: &Shelf, text: &str, candidate: Option<&str>) -> Result<Scenario, Diagnostics> {
-    let source = Source {
-        file: "scenario.yaml".to_owned(),
-        text: text.to_owned(),
-        directory: "scenarios/shop".into(),
-    };
+    let source = Source::new("scenario.yaml".to_owned(), text.to_owned(), "scenarios/shop".into());
     with_context(shelf, candidate, |context| parse(&source, context))
 }
 

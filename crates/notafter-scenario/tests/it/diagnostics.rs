@@ -10,6 +10,7 @@ const MISTAKES: &[(Code, &str, &str)] = &[
     (Code::BadDuration, "budget: 60s", "budget: 60sec"),
     (Code::BadFileName, "/etc/node/tls.pem: { chain: site }", "/etc/node/: { a/tls.pem: { chain: site } }"),
     (Code::BadFingerprint, "code: flaky", "fingerprint: 00ff"),
+    (Code::NotWaivable, "code: flaky", "code: unshifted"),
     (Code::BadInstant, "start: 2018-11-01T00:00:00Z", "start: 2018-11-01"),
     (Code::BadLimit, "needs: [db]", "needs: [db]\n    mem_limit: 512 megabytes"),
     (Code::BadName, "name: base", "name: \"the base\""),
@@ -160,6 +161,7 @@ fn every_code_is_produced_by_a_test() {
     let mut produced: BTreeSet<Code> = MISTAKES.iter().map(|mistake| mistake.0).collect();
     produced.extend(larger_mistakes().into_iter().map(|mistake| mistake.0));
     produced.extend(crate::compose::codes());
+    produced.extend(crate::policy::codes());
     let missing: Vec<&Code> = Code::ALL.iter().filter(|code| !produced.contains(code)).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

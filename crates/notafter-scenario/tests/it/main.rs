@@ -13,4 +13,6 @@ mod hostile;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod schema;

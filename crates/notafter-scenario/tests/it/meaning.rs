@@ -2,8 +2,7 @@
 
 use crate::base::{BASE, NOW, at, edited, read, read_with};
 use notafter_core::{
-    EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario, Start, Verify, Waived,
-    X509Issuer,
+    EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario, Start, Verify, X509Issuer,
 };
 use notafter_scenario::{Error, MAX_BYTES, Palette, load};
 use std::path::PathBuf;
@@ -299,15 +298,6 @@ fn limits_have_defaults() {
         (scenario.checks[0].within, scenario.checks[0].settle),
         (Duration::from_secs(10), Duration::ZERO)
     );
-}
-
-#[test]
-fn waivers() {
-    let digits = "AB:".repeat(31) + "AB";
-    let text = edited("code: flaky", &format!("fingerprint: \"{digits}\""));
-    let waiver = right(&text).policy.waivers.remove(0);
-    assert!(matches!(waiver.waives, Waived::Fingerprint(print) if print.short() == "abababab"));
-    assert_eq!(waiver.until, at("2020-11-01T00:00:00Z"));
 }
 
 #[test]

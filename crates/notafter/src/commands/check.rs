@@ -26,7 +26,7 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     let directory = args.save.as_deref().map_or_else(|| PathBuf::from("."), directory_of);
     let draft = begun(args, &directory)?;
     // The first reading finds the image; what it says of itself then completes the draft.
-    let first = loading::scenario(&source(args, &directory, &draft), None)?;
+    let first = loading::scenario(&source(args, &directory, &draft)?, None)?;
     let images = loading::images(&[&first], args.run.volume, printer)?;
     let venue = backends::choose(args.run.backend, first.backend, args.run.isolation)?;
     if !args.run.volume.quiet {
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     let completed = venue.complete(draft, &first, &images, &args.ports, &options);
     printer.status("");
     let draft = completed?;
-    let source = source(args, &directory, &draft);
+    let source = source(args, &directory, &draft)?;
     let scenario = loading::scenario(&source, None)?;
     if let Some(path) = &args.save {
         save(path, &source.text)?;
@@ -81,9 +81,9 @@ fn begun(args: &CheckArgs, directory: &Path) -> Result<Draft, Error> {
     Ok(draft)
 }
 
-fn source(args: &CheckArgs, directory: &Path, draft: &Draft) -> Source {
+fn source(args: &CheckArgs, directory: &Path, draft: &Draft) -> Result<Source, Error> {
     let file = args.save.as_ref().map_or_else(|| UNSAVED.to_owned(), |path| path.display().to_string());
-    Source { file, text: notafter_report::scenario_text(draft), directory: directory.to_owned() }
+    Ok(Source::new(file, notafter_report::scenario_text(draft), directory.to_owned()).sharing()?)
 }
 
 fn directory_of(file: &Path) -> PathBuf {

@@ -50,7 +50,7 @@ fn of_compose(args: &GateArgs, printer: &mut Printer) -> Result<(Source, Option<
         printer.note(&notafter_report::drafted(&draft));
     }
     let text = notafter_report::scenario_text(&draft);
-    Ok((Source { file: UNSAVED.to_owned(), text, directory: here.to_owned() }, choice))
+    Ok((Source::new(UNSAVED.to_owned(), text, here.to_owned()).sharing()?, choice))
 }
 
 /// A scenario that is ready to be gated.

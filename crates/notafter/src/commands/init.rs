@@ -30,7 +30,7 @@ pub(crate) fn run(directory: &Path, printer: &mut Printer) -> Result<Exit, Error
         None => found?,
     };
     let text = notafter_report::scenario_text(&draft);
-    let source = Source { file: path.display().to_string(), text, directory: directory.to_owned() };
+    let source = Source::new(path.display().to_string(), text, directory.to_owned()).sharing()?;
     // What is written must be read again.
     let unbuilt = draft.service.image.is_none();
     let stand_in = CandidateChoice { service: draft.service.name.to_string(), build: "host".to_owned() };

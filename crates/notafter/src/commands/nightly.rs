@@ -95,8 +95,8 @@ fn builds(path: &Path, folder: &Path) -> Vec<Build> {
     let below = path.strip_prefix(folder).unwrap_or(path).display().to_string();
     let scenario = if below.is_empty() { ".".to_owned() } else { below };
     let source = loading::source(path);
-    let hex = |text: &str| Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-    let text_sha256: String = source.as_ref().map(|source| hex(&source.text)).unwrap_or_default();
+    let hex = |bytes: Vec<u8>| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let text_sha256: String = source.as_ref().map(|source| hex(source.bytes())).unwrap_or_default();
     // What is wrong with it shows when it is judged.
     let named = source.and_then(|source| loading::scenario(&source, None)).map(|scenario| match scenario {
         Scenario { candidate: Candidate { build: None, .. }, builds, .. } => builds,

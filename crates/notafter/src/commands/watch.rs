@@ -17,9 +17,10 @@ pub(crate) fn run(args: &WatchArgs, printer: &mut Printer) -> Result<Exit, Error
     let mut last: Option<Earlier> = None;
     for round in 1.. {
         // Looked at before anything is read: what changes from here on is another round.
-        let file = Watched::of(&args.scenario, None).stamps();
+        let policy = notafter_scenario::policy_file(&args.scenario);
+        let file = Watched::of(&args.scenario, None).and(policy.clone()).stamps();
         let scenario = scenario(args);
-        let watched = Watched::of(&args.scenario, scenario.as_ref().ok());
+        let watched = Watched::of(&args.scenario, scenario.as_ref().ok()).and(policy);
         let stamps = watched.stamps().or_earlier(file);
         let entry = match scenario.and_then(|scenario| gate(args, &scenario, &interrupt, printer)) {
             Ok(entry) => entry,

@@ -9,11 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn sound(scene: &Scene) -> Scenario {
-    let source = Source {
-        file: "scenario.yaml".to_owned(),
-        text: SOUND.to_owned(),
-        directory: scene.path().to_owned(),
-    };
+    let source = Source::new("scenario.yaml".to_owned(), SOUND.to_owned(), scene.path().to_owned());
     let now = notafter_core::UnixTime::parse("2030-01-01T00:00:00Z").unwrap();
     notafter_scenario::parse(
         &source,

@@ -94,12 +94,12 @@ fn waivers_let_pass_what_they_name_and_no_more() {
     let own = Waived::Fingerprint(embedded().fingerprint);
     let other = Waived::Fingerprint(Fingerprint::from_bytes([9; 32]));
     let table: [(Waived, i64, Decision, Option<FindingCode>); 6] = [
-        (code("breaks-in-window"), 30, Decision::Allow, None),
-        (code("breaks-in-window"), 0, Decision::Allow, None),
-        (own, 30, Decision::Allow, None),
+        (code("breaks-in-window"), 30, Decision::Block, Some(FindingCode::BreaksInWindow)),
+        (own.clone(), 0, Decision::Allow, None),
+        (own.clone(), 30, Decision::Allow, None),
         (other, 30, Decision::Block, Some(FindingCode::BreaksInWindow)),
         (code("flaky"), 30, Decision::Block, Some(FindingCode::BreaksInWindow)),
-        (code("breaks-in-window"), -1, Decision::Block, Some(FindingCode::BreaksInWindow)),
+        (own, -1, Decision::Block, Some(FindingCode::BreaksInWindow)),
     ];
     for (waives, days, decision, expected) in table {
         let (_, verdict) = outage().with(|scenario| waive(scenario, waives.clone(), days)).gate();
@@ -111,6 +111,73 @@ fn waivers_let_pass_what_they_name_and_no_more() {
     let (_, verdict) = World::new().with(|scenario| waive(scenario, code("flaky"), -1)).gate();
     assert_eq!((verdict.decision, worst(&verdict)), (Decision::Block, Some(FindingCode::WaiverExpired)));
     assert_eq!(verdict.findings[0].location, Some(location(90)));
+}
+
+#[test]
+fn a_waiver_is_narrowed_by_all_that_it_says() {
+    let own = || Waived::Fingerprint(embedded().fingerprint);
+    let all: Vec<CheckName> = outage().scenario.checks.iter().map(|check| check.name.clone()).collect();
+    let only = |code: Option<&str>, service: Option<&str>, checks: &[CheckName]| Narrowing {
+        code: code.map(str::to_owned),
+        service: service.map(name),
+        checks: checks.to_vec(),
+    };
+    for (only, decision) in [
+        (only(Some("breaks-in-window"), Some(CANDIDATE), &all), Decision::Allow),
+        (only(Some("flaky"), None, &[]), Decision::Block),
+        (only(None, Some("portal"), &[]), Decision::Block),
+        (only(None, None, &all[..1]), Decision::Block),
+    ] {
+        let (_, verdict) = outage().with(|scenario| waive_only(scenario, own(), only.clone(), 30)).gate();
+        assert_eq!(verdict.decision, decision, "{only:?}");
+    }
+}
+
+#[test]
+fn a_credential_made_anew_in_each_run_is_waived_by_its_name() {
+    let named = |text: &str| {
+        let waived = Waived::Credential(CredentialName::new(text).unwrap());
+        mounted(None).with(|scenario| waive(scenario, waived, 30)).gate().1.decision
+    };
+    assert_eq!((named("site"), named("other")), (Decision::Allow, Decision::Inconclusive));
+}
+
+#[test]
+fn a_waiver_that_names_no_credential_lets_no_break_pass_and_is_told() {
+    let waived = || Waived::Code("breaks-in-window".to_owned());
+    let (_, verdict) = outage().with(|scenario| waive(scenario, waived(), 30)).gate();
+    let told = (FindingCode::WaiverTooBroad, Severity::Note);
+    assert_eq!(codes(&verdict), [(FindingCode::BreaksInWindow, Severity::Block), told]);
+    assert_eq!(verdict.findings[1].location, Some(location(90)));
+    insta::assert_snapshot!(verdict.findings[1].summary, @"the waiver of ops for breaks-in-window does not say for which credential");
+
+    // Checks name it where no credential is behind it, and there alone.
+    let checks: Vec<CheckName> = outage().scenario.checks.iter().map(|check| check.name.clone()).collect();
+    let only = Narrowing { checks, ..Narrowing::default() };
+    let with_checks = |world: World| {
+        codes(&world.with(|scenario| waive_only(scenario, waived(), only.clone(), 30)).gate().1)
+    };
+    assert_eq!(with_checks(outage()), [(FindingCode::BreaksInWindow, Severity::Block), told]);
+    let bomb = || World::new().ill(Ill::RefusesNew { from: at(BROKEN), culprit: None });
+    assert_eq!(bomb().gate().1.decision, Decision::Block);
+    assert_eq!(with_checks(bomb()), [(FindingCode::BreaksInWindow, Severity::Note)]);
+}
+
+#[test]
+fn a_waiver_that_covers_nothing_is_told_unless_other_scenarios_share_it() {
+    let told = vec![(FindingCode::WaiverUnmatched, Severity::Note)];
+    let flaky = || Waived::Code("flaky".to_owned());
+    let (_, verdict) = World::new().with(|scenario| waive(scenario, flaky(), 30)).gate();
+    assert_eq!((verdict.decision, codes(&verdict)), (Decision::Allow, told));
+    insta::assert_snapshot!(verdict.findings[0].summary, @"the waiver of ops for flaky covers nothing that was found");
+    let shared = |scenario: &mut Scenario| {
+        waive(scenario, flaky(), 30);
+        scenario.policy.waivers[0].shared = true;
+    };
+    assert_eq!(codes(&World::new().with(shared).gate().1), []);
+    // What was not looked at may be what it is for.
+    let (_, unseen) = mounted(None).with(|scenario| waive(scenario, flaky(), 30)).gate();
+    assert_eq!(codes(&unseen), [(FindingCode::CredentialNotCrossed, Severity::Inconclusive)]);
 }
 
 #[test]

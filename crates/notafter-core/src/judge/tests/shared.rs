@@ -93,8 +93,14 @@ pub(super) fn mounted(service: Option<&str>) -> World {
 }
 
 pub(super) fn waive(scenario: &mut Scenario, waives: Waived, days: i64) {
+    waive_only(scenario, waives, Narrowing::default(), days);
+}
+
+pub(super) fn waive_only(scenario: &mut Scenario, waives: Waived, only: Narrowing, days: i64) {
     scenario.policy.waivers.push(Waiver {
         waives,
+        only,
+        shared: false,
         owner: "ops".to_owned(),
         reason: "known".to_owned(),
         until: start().plus_secs(days * DAY),

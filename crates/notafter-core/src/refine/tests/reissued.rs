@@ -177,7 +177,9 @@ fn a_record_without_the_control_blocks_all_the_same() {
     ");
     let waived = world.with(|scenario| {
         scenario.policy.waivers.push(Waiver {
-            waives: Waived::Code("breaks-in-window".to_owned()),
+            waives: Waived::Credential(CredentialName::new("shop").unwrap()),
+            only: Narrowing::default(),
+            shared: false,
             owner: "ops".to_owned(),
             reason: "known".to_owned(),
             until: start().plus_secs(900 * DAY),

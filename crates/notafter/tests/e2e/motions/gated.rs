@@ -28,7 +28,16 @@ pub(super) fn gate(scenario: &str, more: &[&str], variables: &[(&str, &Path)]) -
 
 /// Gates a scenario that a test wrote.
 pub(super) fn gate_text(scenario: &str) -> Gated {
-    gate_in(&Scene::with("scenario.yaml", scenario), "scenario.yaml", &[], &[])
+    gate_under(scenario, None)
+}
+
+/// Gates a scenario that a test wrote, with a policy beside it.
+pub(super) fn gate_under(scenario: &str, policy: Option<&str>) -> Gated {
+    let scene = Scene::with("scenario.yaml", scenario);
+    if let Some(policy) = policy {
+        std::fs::write(scene.path().join("notafter.toml"), policy).unwrap();
+    }
+    gate_in(&scene, "scenario.yaml", &[], &[])
 }
 
 fn gate_in(scene: &Scene, path: &str, more: &[&str], variables: &[(&str, &Path)]) -> Gated {
