@@ -114,7 +114,9 @@ pub struct Pacer {
     /// Jumps of this motion, and how far they went.
     jumps: u32,
     gone: Duration,
-    /// Whether a motion ever took more jumps than it may.
+    /// Whether this motion has been told to hurry.
+    late: bool,
+    /// Whether a motion ever had to.
     hurried: bool,
 }
 
@@ -122,8 +124,13 @@ impl Pacer {
     /// A motion begins, or services were spoken to in between: what is pending was not woken by a jump.
     pub fn begin(&mut self) {
         self.pending.clear();
-        (self.jumps, self.gone) = (0, Duration::ZERO);
+        (self.jumps, self.gone, self.late) = (0, Duration::ZERO, false);
         self.be_exact();
+    }
+
+    /// This motion has taken so much real time that from now on every short wait keeps house.
+    pub fn hurry(&mut self) {
+        self.late = true;
     }
 
     /// How far time may jump at once.
@@ -169,7 +176,7 @@ impl Pacer {
         by
     }
 
-    /// Whether time ever went on over short waits because there were more of them than a motion can stop for. A limit that
+    /// Whether time ever went on over short waits because a motion could not stop for them all. A limit that
     /// was pending then may have run out though its request was under way.
     #[must_use]
     pub fn has_hurried(&self) -> bool {
@@ -186,10 +193,10 @@ impl Pacer {
             && (self.is_overdue() || self.kind_of(wait).is_some_and(|kind| kind.seen_through >= HABIT.0))
     }
 
-    /// Whether the motion has taken more jumps than it may.
+    /// Whether the motion has taken more jumps or more time than it may.
     fn is_overdue(&self) -> bool {
         let most = u64::from(MOST_JUMPS);
-        u64::from(self.jumps) > most + self.gone.as_secs().saturating_mul(most) / DAY_SECS
+        self.late || u64::from(self.jumps) > most + self.gone.as_secs().saturating_mul(most) / DAY_SECS
     }
 
     fn kind_of(&self, wait: &Pending) -> Option<&Kind> {
@@ -382,6 +389,22 @@ mod tests {
         assert!(pacer.has_hurried(), "{jumps}");
         pacer.begin();
         assert!(pacer.has_hurried(), "another motion does not take it back");
+    }
+
+    #[test]
+    fn a_motion_that_must_hurry_is_there_soon_and_the_next_one_takes_its_time_again() {
+        let waits = |jumps: u64| surveys(&[(2, 200, 200 + jumps * 7_919 % 60_000)]);
+        let (mut pacer, mut gone, mut jumps) = (Pacer::default(), Duration::ZERO, 0);
+        pacer.begin();
+        assert_eq!(pacer.next_jump(&waits(0), DAY), Duration::from_millis(200));
+        pacer.hurry();
+        while gone < DAY {
+            jumps += 1;
+            gone += pacer.next_jump(&waits(jumps), DAY - gone);
+        }
+        assert!(jumps < 50 && pacer.has_hurried(), "{jumps}");
+        pacer.begin();
+        assert_eq!(pacer.next_jump(&waits(0), DAY), Duration::from_millis(200));
     }
 
     #[test]

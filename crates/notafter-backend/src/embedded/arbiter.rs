@@ -28,6 +28,10 @@ const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
 const DELIVERY_PATIENCE: Duration = Duration::from_millis(500);
 /// More processes than this need not be named to show that a service does not rest.
 const MAX_NAMED: usize = 8;
+/// Real time that a motion takes before it hurries, and for each day that it has to go as much more, but never more than
+/// half of what it is given.
+const UNHURRIED: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3));
+const DAY_SECS: u64 = 86_400;
 
 /// One motion under way.
 pub(super) struct Arbiter<'sandbox> {
@@ -57,13 +61,15 @@ impl<'sandbox> Arbiter<'sandbox> {
     pub(super) fn travel(mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
         let timer = |source| Error::Sandbox { action: "make a timer".to_owned(), source };
         let deadline = Deadline::after(within).map_err(timer)?;
+        let haste =
+            Deadline::after(unhurried(self.timepiece.page.left_until(to)).min(within / 2)).map_err(timer)?;
         self.settle()?;
         self.pacer.begin();
         self.timepiece.page.begin_elapse();
         match motion {
             Motion::Step => self.timepiece.page.step_to(to).map_err(broken("set the clock"))?,
-            Motion::Elapse(Pace::Leap) => self.leap(to, &deadline)?,
-            Motion::Elapse(Pace::Walk) => self.walk(to, &deadline)?,
+            Motion::Elapse(Pace::Leap) => self.leap(to, &deadline, &haste)?,
+            Motion::Elapse(Pace::Walk) => self.walk(to, &deadline, &haste)?,
         }
         self.wake()?;
         self.settle()?;
@@ -71,14 +77,14 @@ impl<'sandbox> Arbiter<'sandbox> {
     }
 
     /// One jump, or as many as it takes where it is far; the last stretch of a long leap is walked.
-    fn leap(&mut self, to: UnixTime, deadline: &Deadline) -> Result<(), Error> {
+    fn leap(&mut self, to: UnixTime, deadline: &Deadline, haste: &Deadline) -> Result<(), Error> {
         if self.timepiece.page.left_until(to) < SHORTEST_LANDED {
             return self.arrive(to);
         }
         loop {
             let ahead = self.timepiece.page.left_until(to).saturating_sub(LANDING);
             if ahead.is_zero() {
-                return self.walk(to, deadline);
+                return self.walk(to, deadline, haste);
             }
             self.timepiece.page.elapse(ahead.min(FARTHEST_JUMP), to).map_err(broken("let time elapse"))?;
             self.wake()?;
@@ -90,8 +96,11 @@ impl<'sandbox> Arbiter<'sandbox> {
         self.timepiece.page.elapse_to(to).map_err(broken("let time elapse"))
     }
 
-    fn walk(&mut self, to: UnixTime, deadline: &Deadline) -> Result<(), Error> {
+    fn walk(&mut self, to: UnixTime, deadline: &Deadline, haste: &Deadline) -> Result<(), Error> {
         loop {
+            if haste.is_over() {
+                self.pacer.hurry();
+            }
             let surveys = self.settle()?;
             let to_go = self.timepiece.page.left_until(to);
             let by = self.pacer.next_jump(&surveys, to_go);
@@ -184,6 +193,12 @@ impl<'sandbox> Arbiter<'sandbox> {
             self.moved.restless.push(Restless { service, pid, process: busy.name, at });
         }
     }
+}
+
+/// How long a motion that has so far to go may take before it hurries.
+fn unhurried(to_go: Duration) -> Duration {
+    let days = u32::try_from(to_go.as_secs() / DAY_SECS).unwrap_or(u32::MAX);
+    UNHURRIED.0.saturating_add(UNHURRIED.1.saturating_mul(days))
 }
 
 /// Whether packets wait for a processor of this machine to deliver them, between two services maybe: on a loaded one
