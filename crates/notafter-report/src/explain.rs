@@ -72,8 +72,8 @@ explanations! {
         meaning: "A declared or served credential ends inside the window, and no check ran on both sides of that end \
                   against the service that holds it.",
         why: "Nobody has looked at what happens when it ends.",
-        mend: "Add a check that verifies this credential, such as a `tls` probe with `trust`, or waive it by its \
-               fingerprint with an owner and a date. That a service is alive, a port is open or an unverified \
+        mend: "Add a check that verifies this credential, such as a `tls` probe with `trust`, or waive it by its name \
+               or fingerprint with an owner and a date. That a service is alive, a port is open or an unverified \
                handshake succeeds counts for nothing here.",
     }
     ExpiredEmbeddedCredential {

@@ -26,10 +26,12 @@ pub(super) fn finding(code: FindingCode, severity: Severity, summary: String) ->
     }
 }
 
-/// Worst first, then by instant, then by code; equal ones keep their order.
+/// Worst first, then what explains why others are there, then by instant, then by code; equal ones keep their order.
 pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| {
         let at = finding.bracket.map(|bracket| bracket.first_fail).or(finding.seen_at);
-        (std::cmp::Reverse(finding.severity), at.is_none(), at, finding.code)
+        // What a run that was cut short has not looked at is no news.
+        let cuts_short = matches!(finding.code, FindingCode::BudgetExceeded | FindingCode::Interrupted);
+        (std::cmp::Reverse(finding.severity), !cuts_short, at.is_none(), at, finding.code)
     });
 }

@@ -323,3 +323,11 @@ fn an_allow_names_the_nearest_edge_beyond_the_horizon() {
         assert_eq!(verdict.next_edge.map(|edge| edge.at), next);
     }
 }
+
+#[test]
+fn a_run_that_was_cut_short_says_so_before_what_it_has_not_looked_at() {
+    let stopped = mounted(Some("hss")).tampered(|events| fail_with(events, "walk", CaseError::Interrupted));
+    let verdict = stopped.gate().1;
+    let found: Vec<FindingCode> = codes(&verdict).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(found, [FindingCode::Interrupted, FindingCode::CredentialNotCrossed]);
+}
