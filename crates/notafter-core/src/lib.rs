@@ -12,6 +12,7 @@ mod attribute;
 mod case;
 mod check;
 mod checkpoint;
+mod comparison;
 mod credential;
 mod credential_verdict;
 mod draft;
@@ -45,6 +46,9 @@ pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
 pub use check::{
     Check, Connection, Expectation, ExpectedSpan, Greeting, HttpMethod, Probe, SqlServer, SqlTerms, StartTls,
     TlsTerms, TlsTrust, Verify, Works,
+};
+pub use comparison::{
+    Comparison, Difference, Gated, Incomparable, Production, Side, Unjudged, compare, is_comparable,
 };
 pub use credential::{
     Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,

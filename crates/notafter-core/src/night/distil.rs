@@ -1,11 +1,23 @@
 //! From a record and its verdict to what a night remembers of them.
 
+use super::identity::key;
 use super::{End, Judged, NightEntry, NightFinding, Outlook, Standing};
 use crate::holder::{Holders, is_anchor, is_in_use};
-use crate::{
-    Credential, Decision, Finding, Inventory, Origin, RunRecord, ServiceName, Severity, UnixTime, Verdict,
-};
+use crate::{Decision, Finding, Inventory, RunRecord, ServiceName, Severity, UnixTime, Verdict};
 use std::time::Duration;
+
+impl NightFinding {
+    /// What is compared of `finding`, whose culprit stands in `inventory`.
+    pub(crate) fn of(finding: &Finding, inventory: &Inventory) -> Self {
+        Self {
+            key: key(finding, inventory),
+            code: finding.code.as_str().to_owned(),
+            severity: finding.severity,
+            summary: finding.summary.clone(),
+            breaks_at: finding.bracket.map(|bracket| bracket.first_fail),
+        }
+    }
+}
 
 impl NightEntry {
     /// What a night remembers of a gate that ran. The text of the scenario is that of `text_sha256`.
@@ -20,15 +32,9 @@ impl NightEntry {
         let scenario = &record.scenario;
         let mut findings: Vec<NightFinding> = Vec::new();
         for finding in &verdict.findings {
-            let key = key(finding, &record.inventory);
-            if !findings.iter().any(|known| known.key == key) {
-                findings.push(NightFinding {
-                    key,
-                    code: finding.code.as_str().to_owned(),
-                    severity: finding.severity,
-                    summary: finding.summary.clone(),
-                    breaks_at: finding.bracket.map(|bracket| bracket.first_fail),
-                });
+            let finding = NightFinding::of(finding, &record.inventory);
+            if !findings.iter().any(|known| known.key == finding.key) {
+                findings.push(finding);
             }
         }
         let holders = Holders::new(record);
@@ -82,33 +88,14 @@ impl NightEntry {
     }
 }
 
-fn headline(record: &RunRecord, verdict: &Verdict) -> String {
+/// What a verdict comes to, as one sentence without a final period.
+pub(crate) fn headline(record: &RunRecord, verdict: &Verdict) -> String {
     let horizon = record.scenario.horizon;
     match (verdict.decision, verdict.findings.first()) {
         (Decision::Allow, _) => format!("nothing breaks through {horizon}"),
         (Decision::Block | Decision::Inconclusive, Some(worst)) => worst.summary.clone(),
         (Decision::Block | Decision::Inconclusive, None) => "no finding says why".to_owned(),
     }
-}
-
-/// What a finding is known by from night to night. A declared credential is made anew in every run, and so may be what a
-/// service serves: the first goes by its name, the second by its subject. What lies in files goes by its fingerprint.
-fn key(finding: &Finding, inventory: &Inventory) -> String {
-    let mut parts = vec![finding.code.as_str().to_owned()];
-    match finding.culprit {
-        Some(culprit) => parts.push(match inventory.find(culprit) {
-            Some(Credential { origin: Origin::Declared(name), .. }) => format!("declared {name}"),
-            Some(Credential { origin: Origin::Served | Origin::Memory, subject, issuer, .. }) => {
-                format!("served {subject} by {issuer}")
-            }
-            Some(Credential { origin: Origin::Embedded, .. }) | None => culprit.to_string(),
-        }),
-        None => {
-            parts.extend(finding.checks.iter().map(|(check, _)| check.to_string()));
-            parts.extend(finding.services.iter().map(ToString::to_string));
-        }
-    }
-    parts.join("\n")
 }
 
 /// The next end of what `service` holds and what is then in use.

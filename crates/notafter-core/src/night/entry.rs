@@ -1,6 +1,7 @@
 //! What a night remembers.
 
 use crate::{Decision, ServiceName, Severity, UnixTime};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -75,10 +76,10 @@ impl fmt::Display for Judged {
     }
 }
 
-/// A finding, as far as nights compare it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A finding, as far as nights and comparisons of builds look at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NightFinding {
-    /// What it is known by in every night that finds it: its code with the credential behind it or, where none is known, the
+    /// What it is known by in every run that finds it: its code with the credential behind it or, where none is known, the
     /// checks and services that fall. Instants, and what is made anew in each run, are no part of it.
     pub key: String,
     /// Its code, such as `breaks-in-window`.

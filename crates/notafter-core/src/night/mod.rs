@@ -3,8 +3,12 @@
 mod change;
 mod distil;
 mod entry;
+mod identity;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use distil::headline;
+pub(crate) use identity::cause;
 
 pub use change::{Change, Earlier, Forecast, Movement, Told, Turn, changes};
 pub use entry::{End, Judged, NightEntry, NightFinding, NightHead, Outlook, Standing};
