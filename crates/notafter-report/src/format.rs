@@ -3,7 +3,7 @@
 use crate::{
     Detail, Error, StyleSheet, calendar, cbom, github, gitlab, html, json, junit, markdown, sarif, terminal,
 };
-use notafter_core::{RunRecord, Verdict};
+use notafter_core::{Comparison, Gated, RunRecord, Verdict};
 use std::fmt;
 use std::str::FromStr;
 
@@ -69,22 +69,32 @@ impl Format {
     /// # Errors
     /// [`Error::Unwritable`] or [`Error::Xml`].
     pub fn render(self, record: &RunRecord, verdict: &Verdict) -> Result<String, Error> {
+        self.render_beside(Gated { record, verdict }, None)
+    }
+
+    /// The report in this form with a comparison, where there is one. Forms for people and the record tell of it; those
+    /// for machines are about the candidate alone.
+    ///
+    /// # Errors
+    /// As for [`Self::render`].
+    pub fn render_beside(self, gated: Gated<'_>, comparison: Option<&Comparison>) -> Result<String, Error> {
+        let Gated { record, verdict } = gated;
         match self {
             Self::Cyclonedx => cbom::cbom(record, verdict),
             Self::Github => Ok(github::annotations(record, verdict)),
             Self::Gitlab => gitlab::code_quality(record, verdict),
-            Self::Html => html::html(record, verdict),
+            Self::Html => html::html(gated, comparison),
             Self::Ical => Ok(calendar::calendar(record, verdict)),
             Self::Json => {
                 let mut text = String::new();
-                json::write(&mut text, record, verdict).map(|()| text)
+                json::write_beside(&mut text, gated, comparison).map(|()| text)
             }
             Self::Junit => junit::junit(record, verdict),
-            Self::Markdown => Ok(markdown::summary(record, verdict)),
+            Self::Markdown => Ok(markdown::summary(gated, comparison)),
             Self::Sarif => sarif::sarif(record, verdict),
             Self::Text => {
                 let mut text = String::new();
-                terminal::write(&mut text, record, verdict, Detail::Full, &StyleSheet::plain())
+                terminal::write_beside(&mut text, gated, comparison, Detail::Full, &StyleSheet::plain())
                     .map_err(Error::Sink)?;
                 Ok(text)
             }

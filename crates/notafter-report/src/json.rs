@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::page::is_hostile;
-use notafter_core::{RECORD_VERSION, RunRecord, Verdict};
+use notafter_core::{Comparison, Gated, RECORD_VERSION, RunRecord, Verdict};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,10 @@ struct Written<'a> {
     notafter_record: u32,
     record: &'a RunRecord,
     verdict: &'a Verdict,
+    /// What the build in production came to, where the candidate was held against one. It follows from two records, and
+    /// readers of one pass over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<&'a Comparison>,
 }
 
 #[derive(Deserialize)]
@@ -37,7 +41,20 @@ struct Envelope {
 /// # Errors
 /// [`Error::Unwritable`], and [`Error::Sink`] where the sink fails.
 pub fn write(sink: &mut impl fmt::Write, record: &RunRecord, verdict: &Verdict) -> Result<(), Error> {
-    let written = Written { notafter_record: RECORD_VERSION, record, verdict };
+    write_beside(sink, Gated { record, verdict }, None)
+}
+
+/// The same with a comparison, where there is one.
+///
+/// # Errors
+/// As for [`write()`].
+pub fn write_beside(
+    sink: &mut impl fmt::Write,
+    gated: Gated<'_>,
+    against: Option<&Comparison>,
+) -> Result<(), Error> {
+    let Gated { record, verdict } = gated;
+    let written = Written { notafter_record: RECORD_VERSION, record, verdict, against };
     sink.write_str(&safe(&written)?).map_err(Error::Sink)
 }
 

@@ -9,6 +9,7 @@
 //! sequence that does not come from the [`StyleSheet`].
 #![forbid(unsafe_code)]
 
+mod against;
 pub mod calendar;
 mod cbom;
 mod detail;

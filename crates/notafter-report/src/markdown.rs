@@ -1,8 +1,9 @@
 //! A summary in GitHub-flavoured Markdown, for a pull request or the summary of a CI step.
 
+use crate::against;
 use crate::page::{clip, escape, log_line};
 use crate::words::{boundaries, candidate, count, credential, distance, place, stands_for, subject};
-use notafter_core::{Decision, Finding, RunRecord, Severity, Touch, Verdict};
+use notafter_core::{Comparison, Decision, Finding, Gated, RunRecord, Severity, Touch, Verdict};
 use std::fmt::Write as _;
 
 /// Lines of a log that a summary shows.
@@ -10,16 +11,22 @@ const LOG_LINES: usize = 12;
 /// Rows of long lists.
 const ROWS: usize = 20;
 
-/// The summary: the answer, then each finding, then what was looked at.
+/// The summary: the answer, then each finding, then the build in production where there is a comparison with it, then what
+/// was looked at.
 #[must_use]
-pub fn summary(record: &RunRecord, verdict: &Verdict) -> String {
+pub fn summary(gated: Gated<'_>, comparison: Option<&Comparison>) -> String {
     let mut page = String::new();
     // A String takes everything that is written to it.
-    _ = write(&mut page, record, verdict);
+    _ = write(&mut page, gated.record, gated.verdict, comparison);
     page
 }
 
-fn write(page: &mut String, record: &RunRecord, verdict: &Verdict) -> std::fmt::Result {
+fn write(
+    page: &mut String,
+    record: &RunRecord,
+    verdict: &Verdict,
+    comparison: Option<&Comparison>,
+) -> std::fmt::Result {
     let scenario = &record.scenario;
     let who = candidate(scenario);
     writeln!(page, "## notafter: {}", verdict.decision)?;
@@ -42,6 +49,9 @@ fn write(page: &mut String, record: &RunRecord, verdict: &Verdict) -> std::fmt::
     for found in of(Severity::Block).chain(of(Severity::Inconclusive)) {
         finding(page, record, found)?;
     }
+    if let Some(comparison) = comparison {
+        beside(page, record, comparison)?;
+    }
     let notes: Vec<&Finding> = of(Severity::Note).collect();
     if !notes.is_empty() {
         writeln!(page, "\n### Notes, none of which blocks\n")?;
@@ -61,6 +71,16 @@ fn write(page: &mut String, record: &RunRecord, verdict: &Verdict) -> std::fmt::
         count(record.cases.len(), "case"),
         code(scenario.name.as_str())
     )
+}
+
+fn beside(page: &mut String, record: &RunRecord, comparison: &Comparison) -> std::fmt::Result {
+    let (who, came_to) = (against::production(comparison), against::verdict(comparison));
+    writeln!(page, "\n### Against {}, in production: {}\n", plain(&who), plain(&came_to))?;
+    let lines = against::lines(record, comparison);
+    for line in lines.iter().take(ROWS) {
+        writeln!(page, "- **{}** {}", line.label, plain(&line.text))?;
+    }
+    more(page, lines.len())
 }
 
 fn finding(page: &mut String, record: &RunRecord, finding: &Finding) -> std::fmt::Result {
@@ -194,7 +214,7 @@ mod tests {
     fn summaries_say_the_answer_first() {
         let mut text = String::new();
         for (record, verdict) in [sample::block(), sample::allow(), sample::unshifted()] {
-            text += &summary(&record, &verdict);
+            text += &summary(Gated { record: &record, verdict: &verdict }, None);
             text += "\n----\n\n";
         }
         insta::assert_snapshot!(text);

@@ -3,6 +3,7 @@
 
 use super::graph::Graph;
 use super::timeline::Timeline;
+use crate::against;
 use crate::explain::explain;
 use crate::page::{clip, escape, log_line};
 use crate::terminal::{repeating, told};
@@ -11,8 +12,8 @@ use crate::words::{
     place, purpose, seen, stands_for, subject,
 };
 use notafter_core::{
-    CaseRecord, CoverageEntry, Credential, Decision, Finding, Outcome, RunRecord, Severity, Span, Touch,
-    Verdict,
+    CaseRecord, Comparison, CoverageEntry, Credential, Decision, Finding, Gated, Outcome, RunRecord,
+    Severity, Span, Touch, Verdict,
 };
 use serde::Serialize;
 
@@ -35,6 +36,7 @@ pub(super) struct HtmlPage {
     headline: String,
     facts: Vec<Fact>,
     findings: Vec<FindingView>,
+    against: Option<AgainstView>,
     notes: Vec<Note>,
     timeline: Timeline,
     graph: Graph,
@@ -62,6 +64,14 @@ struct FindingView {
     meaning: &'static str,
     why: &'static str,
     mend: &'static str,
+}
+
+/// The build that is in production.
+#[derive(Serialize)]
+struct AgainstView {
+    who: String,
+    verdict: String,
+    lines: Vec<Fact>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +119,8 @@ struct EndView {
 }
 
 impl HtmlPage {
-    pub(super) fn new(record: &RunRecord, verdict: &Verdict) -> Self {
+    pub(super) fn new(gated: Gated<'_>, comparison: Option<&Comparison>) -> Self {
+        let Gated { record, verdict } = gated;
         let scenario = &record.scenario;
         let who = candidate(scenario);
         let of = |severity| verdict.findings.iter().filter(move |finding| finding.severity == severity);
@@ -123,6 +134,7 @@ impl HtmlPage {
                 .chain(of(Severity::Inconclusive))
                 .map(|finding| FindingView::new(record, finding))
                 .collect(),
+            against: comparison.map(|comparison| beside(record, comparison)),
             notes: of(Severity::Note).map(note).collect(),
             timeline: Timeline::new(record, verdict),
             graph: Graph::new(record, verdict),
@@ -154,6 +166,19 @@ impl HtmlPage {
             remarks: record.remarks.iter().take(ROWS).map(|remark| safe(&clip(remark, 400))).collect(),
             version: env!("CARGO_PKG_VERSION"),
         }
+    }
+}
+
+fn beside(record: &RunRecord, comparison: &Comparison) -> AgainstView {
+    let lines = against::lines(record, comparison);
+    AgainstView {
+        who: safe(&against::production(comparison)),
+        verdict: safe(&against::verdict(comparison)),
+        lines: lines
+            .iter()
+            .take(ROWS)
+            .map(|line| Fact { name: line.label, value: safe(&line.text) })
+            .collect(),
     }
 }
 

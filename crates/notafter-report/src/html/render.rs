@@ -5,7 +5,7 @@ use crate::Error;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
-use notafter_core::{RunRecord, Verdict};
+use notafter_core::{Comparison, Gated};
 
 /// Escaped as HTML because of the ending of its name.
 const NAME: &str = "report.html";
@@ -15,7 +15,7 @@ const TEMPLATE: &str = include_str!("report.html");
 ///
 /// # Errors
 /// [`Error::Template`].
-pub fn html(record: &RunRecord, verdict: &Verdict) -> Result<String, Error> {
+pub fn html(gated: Gated<'_>, comparison: Option<&Comparison>) -> Result<String, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let broken = |error| Error::Template(Box::new(error));
@@ -28,18 +28,22 @@ pub fn html(record: &RunRecord, verdict: &Verdict) -> Result<String, Error> {
     environment.set_syntax(syntax);
     environment.add_template(NAME, TEMPLATE).map_err(broken)?;
     let template = environment.get_template(NAME).map_err(broken)?;
-    template.render(Serde(HtmlPage::new(record, verdict))).map_err(broken)
+    template.render(Serde(HtmlPage::new(gated, comparison))).map_err(broken)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
+    use notafter_core::{RunRecord, Verdict};
+
+    fn alone((record, verdict): &(RunRecord, Verdict)) -> String {
+        html(Gated { record, verdict }, None).unwrap()
+    }
 
     #[test]
     fn the_answer_and_what_it_rests_on_are_in_the_file() {
-        let (record, verdict) = sample::block();
-        let text = html(&record, &verdict).unwrap();
+        let text = alone(&sample::block());
         for part in [
             "<title>block: sgsn-mme 1.14</title>",
             "CN=sgsn-mme software",
@@ -51,7 +55,7 @@ mod tests {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
         for sample in [sample::allow(), sample::unshifted(), sample::held_works()] {
-            assert!(html(&sample.0, &sample.1).unwrap().ends_with("</html>\n"));
+            assert!(alone(&sample).ends_with("</html>\n"));
         }
     }
 
@@ -69,7 +73,7 @@ mod tests {
         verdict.findings[0].seen = Some(script.to_owned());
         record.remarks.push(script.to_owned());
         record.cases[1].ends[0].log_tail = script.to_owned();
-        let text = html(&record, &verdict).unwrap();
+        let text = alone(&(record, verdict));
         assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
         assert!(text.contains("&lt;script&gt;"), "{text}");
         let text = text.replace("url(#head)", "");

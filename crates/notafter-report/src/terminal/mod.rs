@@ -1,5 +1,6 @@
 //! The report that a release engineer reads: the headline first, then what it rests on, then everything else.
 
+mod against;
 mod allow;
 mod block;
 mod cases;
@@ -13,4 +14,4 @@ mod tests;
 
 pub(crate) use block::told;
 pub(crate) use command::repeating;
-pub use report::write;
+pub use report::{write, write_beside};

@@ -1,9 +1,9 @@
 //! The order of the report.
 
-use super::{allow, block, inconclusive, tail};
+use super::{against, allow, block, inconclusive, tail};
 use crate::page::Page;
 use crate::{Detail, StyleSheet};
-use notafter_core::{Decision, Finding, RunRecord, Severity, Verdict};
+use notafter_core::{Comparison, Decision, Finding, Gated, RunRecord, Severity, Verdict};
 use std::fmt;
 
 /// Writes the report for people: 80 columns, readable without colour, safe to show whatever the record holds.
@@ -17,6 +17,21 @@ pub fn write(
     detail: Detail,
     styles: &StyleSheet,
 ) -> fmt::Result {
+    write_beside(sink, Gated { record, verdict }, None, detail, styles)
+}
+
+/// The same with what there is to say of the build in production, where the candidate was held against one.
+///
+/// # Errors
+/// Where the sink fails.
+pub fn write_beside(
+    sink: &mut impl fmt::Write,
+    gated: Gated<'_>,
+    comparison: Option<&Comparison>,
+    detail: Detail,
+    styles: &StyleSheet,
+) -> fmt::Result {
+    let Gated { record, verdict } = gated;
     let report = Report { record, verdict, detail };
     let page = &mut Page::new(sink, styles);
     match verdict.decision {
@@ -24,6 +39,7 @@ pub fn write(
         Decision::Block => block::write(page, &report)?,
         Decision::Inconclusive => inconclusive::write(page, &report)?,
     }
+    comparison.map_or(Ok(()), |comparison| against::write(page, record, comparison))?;
     tail::write(page, &report)
 }
 
