@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::against::Against;
 use crate::printer::Colour;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use notafter_core::{CaseId, Depth, Scenario};
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     Judge {
         /// What `gate --report json=FILE` wrote
         record: PathBuf,
+        /// Hold it against this record of the build that is in production
+        #[arg(long, value_name = "RECORD")]
+        against: Option<PathBuf>,
         #[command(flatten)]
         reports: Reports,
         /// List every case
@@ -180,6 +184,10 @@ pub(crate) struct GateArgs {
     /// The build under release: one of the scenario's builds, or an image; with --compose the name of a service is enough
     #[arg(long, value_name = "NAME=BUILD_OR_IMAGE")]
     pub(crate) candidate: Option<String>,
+    /// Hold it against the build that is in production, which is gated after it: one of the scenario's builds, an image, or its
+    /// saved record (a name that ends in .json). The verdict stays that of the candidate
+    #[arg(long, value_name = "BUILD_OR_IMAGE_OR_RECORD", conflicts_with = "case")]
+    pub(crate) against: Option<Against>,
     /// Gate the services of a Compose file, without a scenario; of several files the later say over the earlier
     #[arg(long, value_name = "FILE", conflicts_with = "scenario", requires = "candidate")]
     pub(crate) compose: Vec<PathBuf>,

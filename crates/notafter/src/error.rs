@@ -60,6 +60,14 @@ pub(crate) enum Error {
         /// As it was given.
         text: String,
     },
+    /// A record says nothing about the scenario at hand.
+    #[error("{} cannot be held against", path.display())]
+    Incomparable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: notafter_core::Incomparable,
+    },
     /// An option's value is no instant.
     #[error("{option}: {reason}")]
     Instant {
@@ -207,6 +215,7 @@ impl Error {
             },
             Self::AlreadyThere { .. }
             | Self::ImageUnreadable { .. }
+            | Self::Incomparable { .. }
             | Self::Instant { .. }
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }
@@ -249,6 +258,11 @@ impl Error {
             Self::History(notafter_runner::history::HistoryError::Missing { .. }) => {
                 Some("`notafter nightly` makes one; --history says where it lies".to_owned())
             }
+            Self::Incomparable { source: notafter_core::Incomparable::Start { .. }, .. } => Some(
+                "simulated time begins at the moment of each run where the scenario names no `start:`; name one, or give the \
+                 build in place of its record"
+                    .to_owned(),
+            ),
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),
             Self::UnknownCode { .. } => Some("codes stand in reports, as in `breaks-in-window`".to_owned()),
             Self::Key { source: notafter_attest::Error::NoPassword, .. } => {
@@ -260,6 +274,7 @@ impl Error {
             | Self::Folder { .. }
             | Self::History(_)
             | Self::ImageUnreadable { .. }
+            | Self::Incomparable { .. }
             | Self::Instant { .. }
             | Self::Key { .. }
             | Self::KeyUnreadable { .. }

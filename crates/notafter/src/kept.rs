@@ -1,8 +1,8 @@
 //! The part of `--keep` that is rendered: the runner wrote logs and chains there already.
 
 use crate::error::Error;
-use notafter_core::{RunRecord, Verdict};
-use notafter_report::{Detail, Format, StyleSheet};
+use notafter_core::{Comparison, Gated};
+use notafter_report::{Detail, Format, StyleSheet, terminal};
 use std::fs;
 use std::path::Path;
 
@@ -10,14 +10,19 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::ReportUnwritable`], or [`Error::Render`].
-pub(crate) fn write(directory: &Path, record: &RunRecord, verdict: &Verdict) -> Result<(), Error> {
+pub(crate) fn write(
+    directory: &Path,
+    gated: Gated<'_>,
+    comparison: Option<&Comparison>,
+) -> Result<(), Error> {
+    let Gated { record, verdict } = gated;
     let styles = StyleSheet::plain();
     let cases: Vec<_> = record.cases.iter().map(|case| case.case.clone()).collect();
     let (mut plan, mut report) = (String::new(), String::new());
     // A String takes everything that is written to it.
     _ = notafter_report::plan::write(&mut plan, record, &cases, &styles);
-    _ = notafter_report::terminal::write(&mut report, record, verdict, Detail::Full, &styles);
-    let json = Format::Json.render(record, verdict).map_err(Error::Render)?;
+    _ = terminal::write_beside(&mut report, gated, comparison, Detail::Full, &styles);
+    let json = Format::Json.render_beside(gated, comparison).map_err(Error::Render)?;
     let mut verdict = serde_json::to_string_pretty(verdict)
         .map_err(|error| Error::Render(notafter_report::Error::Unwritable(error)))?;
     verdict.push('\n');

@@ -3,7 +3,7 @@
 use crate::args::Volume;
 use crate::error::Error;
 use crate::printer::Printer;
-use notafter_core::{Draft, Scenario};
+use notafter_core::{Draft, Scenario, UnixTime};
 use notafter_runner::Images;
 use notafter_scenario::{CandidateChoice, Context, Disk, Source};
 use std::path::{Path, PathBuf};
@@ -21,9 +21,20 @@ pub(crate) fn source(path: &Path) -> Result<Source, Error> {
 /// # Errors
 /// [`Error::Scenario`].
 pub(crate) fn scenario(source: &Source, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
+    scenario_at(source, candidate, notafter_runner::unix_now())
+}
+
+/// The same for a `now` of the host's clock: two builds that are compared begin in the same second.
+///
+/// # Errors
+/// [`Error::Scenario`].
+pub(crate) fn scenario_at(
+    source: &Source,
+    candidate: Option<CandidateChoice>,
+    now: UnixTime,
+) -> Result<Scenario, Error> {
     let variables = |name: &str| std::env::var(name).ok();
-    let context =
-        Context { now: notafter_runner::unix_now(), variables: &variables, candidate, files: &Disk };
+    let context = Context { now, variables: &variables, candidate, files: &Disk };
     Ok(notafter_scenario::parse(source, &context).map_err(notafter_scenario::Error::Invalid)?)
 }
 
@@ -49,15 +60,19 @@ pub(crate) fn compose(
 /// # Errors
 /// [`Error::Scenario`], or [`Error::NoBuildChosen`].
 pub(crate) fn runnable(path: &Path, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
-    chosen(&source(path)?, candidate)
+    chosen(&source(path)?, candidate, notafter_runner::unix_now())
 }
 
-/// The same for a text that was read before.
+/// The same for a text that was read before, and a `now` of the host's clock.
 ///
 /// # Errors
 /// [`Error::Scenario`], or [`Error::NoBuildChosen`].
-pub(crate) fn chosen(source: &Source, candidate: Option<CandidateChoice>) -> Result<Scenario, Error> {
-    let scenario = scenario(source, candidate)?;
+pub(crate) fn chosen(
+    source: &Source,
+    candidate: Option<CandidateChoice>,
+    now: UnixTime,
+) -> Result<Scenario, Error> {
+    let scenario = scenario_at(source, candidate, now)?;
     if scenario.candidate.build.is_none() && !scenario.builds.is_empty() {
         return Err(Error::NoBuildChosen {
             service: scenario.candidate.service.to_string(),

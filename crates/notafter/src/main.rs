@@ -5,6 +5,7 @@
 //! What must never happen here: an exit code of 0 without a verdict of *allow*, whatever fails and however.
 #![forbid(unsafe_code)]
 
+mod against;
 mod args;
 mod at;
 mod attesting;
@@ -18,6 +19,7 @@ mod live;
 mod loading;
 mod pointed;
 mod printer;
+mod records;
 mod reports;
 
 use clap::Parser;

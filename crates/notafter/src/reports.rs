@@ -3,7 +3,7 @@
 use crate::args::Reports;
 use crate::error::Error;
 use crate::printer::Printer;
-use notafter_core::{RunRecord, Verdict};
+use notafter_core::{Comparison, Gated};
 use std::fs;
 
 /// Where the report for people goes.
@@ -21,13 +21,13 @@ pub(crate) enum Page {
 /// [`Error::Render`], [`Error::ReportUnwritable`] or [`Error::Output`].
 pub(crate) fn write(
     reports: &Reports,
-    record: &RunRecord,
-    verdict: &Verdict,
+    gated: Gated<'_>,
+    comparison: Option<&Comparison>,
     printer: &mut Printer,
 ) -> Result<Page, Error> {
     let mut page = Page::Data;
     for target in &reports.targets {
-        let text = target.format.render(record, verdict).map_err(Error::Render)?;
+        let text = target.format.render_beside(gated, comparison).map_err(Error::Render)?;
         match &target.path {
             Some(path) => fs::write(path, text)
                 .map_err(|source| Error::ReportUnwritable { path: path.clone(), source })?,

@@ -44,8 +44,15 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
     if !args.run.volume.quiet {
         printer.note(&notafter_report::drafted(&draft));
     }
-    let gate =
-        Gate { source: &source, scenario: &scenario, images: &images, venue: &venue, only: None, interrupt };
+    let gate = Gate {
+        source: &source,
+        scenario: &scenario,
+        images: &images,
+        venue: &venue,
+        only: None,
+        production: None,
+        interrupt,
+    };
     gate.run(&args.run, printer)
 }
 

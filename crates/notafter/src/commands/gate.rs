@@ -1,5 +1,6 @@
 //! `notafter gate`: one build, one verdict.
 
+use crate::against::{Beside, Production};
 use crate::args::{DepthChoice, GateArgs, RunArgs, Volume};
 use crate::attesting::Attesting;
 use crate::backends;
@@ -9,9 +10,9 @@ use crate::live::Live;
 use crate::printer::Printer;
 use crate::reports::{self, Page};
 use crate::{kept, loading};
-use notafter_core::{CaseId, CaseRecord, Outcome, RunRecord, Scenario, Verdict, judge};
-use notafter_report::UNSAVED;
-use notafter_runner::{Images, Interrupt, Options, Venue};
+use notafter_core::{CaseId, CaseRecord, Gated, Outcome, RunRecord, Scenario, judge};
+use notafter_report::{UNSAVED, terminal};
+use notafter_runner::{Images, Interrupt, Options, Venue, unix_now};
 use notafter_scenario::{CandidateChoice, Source};
 use std::path::Path;
 
@@ -22,8 +23,16 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
         Some(path) => (loading::source(path)?, args.candidate.as_deref().map(str::parse).transpose()?),
         None => of_compose(args, printer)?,
     };
-    let scenario = loading::chosen(&source, choice)?;
-    let images = loading::images(&[&scenario], args.run.volume, printer)?;
+    // Taken once: whatever else is different between two builds that are compared, their time is not.
+    let now = unix_now();
+    let scenario = DepthChoice::of(args.run.depth, loading::chosen(&source, choice, now)?);
+    let production = match &args.against {
+        Some(against) => Some(Production::prepare(against, &source, &scenario, now, printer)?),
+        None => None,
+    };
+    let wanted: Vec<&Scenario> =
+        [&scenario].into_iter().chain(production.as_ref().and_then(Production::scenario)).collect();
+    let images = loading::images(&wanted, args.run.volume, printer)?;
     let venue = backends::choose(args.run.backend, scenario.backend, args.run.isolation)?;
     let gate = Gate {
         source: &source,
@@ -31,6 +40,7 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
         images: &images,
         venue: &venue,
         only: args.case.as_ref(),
+        production,
         interrupt,
     };
     gate.run(&args.run, printer)
@@ -61,13 +71,15 @@ pub(super) struct Gate<'a> {
     pub(super) venue: &'a Venue,
     /// The only case to run.
     pub(super) only: Option<&'a CaseId>,
+    /// What the candidate is held against.
+    pub(super) production: Option<Production>,
     pub(super) interrupt: Interrupt,
 }
 
 impl Gate<'_> {
     /// Runs, judges and tells.
     pub(super) fn run(self, args: &RunArgs, printer: &mut Printer) -> Result<Exit, Error> {
-        let Self { source, scenario, images, venue, only, interrupt } = self;
+        let Self { source, scenario, images, venue, only, production, interrupt } = self;
         let scenario = &DepthChoice::of(args.depth, scenario.clone());
         let attesting = Attesting::prepare(args, source, scenario, images)?;
         let options = Options {
@@ -87,8 +99,11 @@ impl Gate<'_> {
             None => verdict.decision.into(),
             Some(_) => exit_of_one_case(&record),
         };
+        let gated = Gated { record: &record, verdict: &verdict };
+        let place = (venue, images, &interrupt);
+        let beside = production.map(|production| production.beside(gated, place, args, printer));
         // Whatever fails from here on must not turn the verdict around.
-        let told = tell(args, only, &record, &verdict, printer);
+        let told = tell(args, only, gated, beside.as_ref(), printer);
         let told =
             told.and_then(|()| attesting.map_or(Ok(()), |attesting| attesting.write(&record, &verdict)));
         if let Err(error) = told {
@@ -107,22 +122,25 @@ impl Gate<'_> {
 fn tell(
     args: &RunArgs,
     only: Option<&CaseId>,
-    record: &RunRecord,
-    verdict: &Verdict,
+    gated: Gated<'_>,
+    beside: Option<&Beside>,
     printer: &mut Printer,
 ) -> Result<(), Error> {
+    let record = gated.record;
+    let comparison = beside.map(|beside| &beside.comparison);
     let mut page = String::new();
     match record.cases.as_slice() {
         [case] if only.is_some() && case.error.is_none() => page.push_str(&one_case(case, record)),
         _ => {
             let styles = printer.out_styles();
             // A String takes everything that is written to it.
-            _ = notafter_report::terminal::write(&mut page, record, verdict, args.volume.detail(), &styles);
+            _ = terminal::write_beside(&mut page, gated, comparison, args.volume.detail(), &styles);
         }
     }
-    let place = reports::write(&args.reports, record, verdict, printer)?;
+    let place = reports::write(&args.reports, gated, comparison, printer)?;
     if let Some(directory) = &args.keep {
-        kept::write(directory, record, verdict)?;
+        kept::write(directory, gated, comparison)?;
+        beside.map_or(Ok(()), |beside| beside.keep(directory))?;
     }
     match place {
         Page::Data => printer.data(&page),

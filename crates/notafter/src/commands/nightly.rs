@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
 use crate::{backends, folder, guarded, kept, loading};
-use notafter_core::{Candidate, Judged, NightEntry, Scenario, Standing, UnixTime, changes, judge};
+use notafter_core::{Candidate, Gated, Judged, NightEntry, Scenario, Standing, UnixTime, changes, judge};
 use notafter_report::night;
 use notafter_runner::history::{Begin, History, Lock};
 use notafter_runner::{Interrupt, Options, Stopwatch, unix_now};
@@ -159,7 +159,7 @@ impl Build {
         let record = record?;
         let verdict = judge(&record);
         if let Some(directory) = keep {
-            kept::write(&directory, &record, &verdict)?;
+            kept::write(&directory, Gated { record: &record, verdict: &verdict }, None)?;
         }
         let (judged, text_sha256) = (self.judged.clone(), self.text_sha256.clone());
         Ok(NightEntry::of_run(judged, text_sha256, &record, &verdict, watch.elapsed()))

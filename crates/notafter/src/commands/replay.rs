@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::live::Live;
 use crate::printer::Printer;
 use crate::{backends, folder, kept, loading};
-use notafter_core::{Decision, ReplayEntry, Scenario, judge};
+use notafter_core::{Decision, Gated, ReplayEntry, Scenario, judge};
 use notafter_report::replay::{self, Columns};
 use notafter_runner::{Images, Interrupt, Options, Venue};
 use notafter_scenario::CandidateChoice;
@@ -173,7 +173,7 @@ impl Build<'_> {
         record: &notafter_core::RunRecord,
         verdict: &notafter_core::Verdict,
     ) -> Result<(), Error> {
-        kept::write(&directory, record, verdict)
+        kept::write(&directory, Gated { record, verdict }, None)
     }
 }
 

@@ -22,8 +22,9 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
         Command::Gate(args) => gate::run(&args, printer),
         Command::History(args) => history::run(&args, printer),
         Command::Init { directory } => init::run(&directory, printer),
-        Command::Judge { record, reports, verbose } => {
-            judge::run(&record, &reports, Volume { verbose, ..Volume::default() }.detail(), printer)
+        Command::Judge { record, against, reports, verbose } => {
+            let detail = Volume { verbose, ..Volume::default() }.detail();
+            judge::run(&record, against.as_deref(), &reports, detail, printer)
         }
         Command::Nightly(args) => nightly::run(&args, printer),
         Command::Plan(args) => plan::run(args, printer),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy does not see that what helps tests is a test")]
 
+mod against;
 mod answers;
 mod at;
 mod attest;

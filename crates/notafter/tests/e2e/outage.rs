@@ -4,7 +4,7 @@ use super::runs::can_run;
 use super::scene::{Scene, shown};
 use insta::assert_snapshot;
 
-const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/o2-ericsson-2018");
+pub(super) const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/o2-ericsson-2018");
 
 /// One build's exit code and report.
 fn gate(build: &str) -> (Option<i32>, String) {
@@ -15,7 +15,7 @@ fn gate(build: &str) -> (Option<i32>, String) {
 }
 
 /// Where the linker puts the certificate is its own affair.
-fn without_offsets(text: &str) -> String {
+pub(super) fn without_offsets(text: &str) -> String {
     let mut parts = text.split("+0x");
     let mut redacted = parts.next().unwrap_or_default().to_owned();
     for part in parts {

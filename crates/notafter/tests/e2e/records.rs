@@ -19,7 +19,7 @@ fn sound(scene: &Scene) -> Scenario {
 }
 
 /// A record in which nothing ran, saved with the verdict that it does not deserve.
-fn forged(scene: &Scene) -> String {
+pub(super) fn forged(scene: &Scene) -> String {
     let scenario = sound(scene);
     let start = scenario.start.instant();
     let record = RunRecord::new(scenario, start);
