@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, corpus, fuzz, jumps, printer, servers, soak, tidy};
+use xtask::{bench, chaos, ci, corpus, dist, fuzz, jumps, printer, servers, soak, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -56,6 +56,15 @@ enum Chore {
         /// Writes the table to `docs/inventory.md`.
         #[arg(long)]
         record: bool,
+    },
+    /// Makes what is shipped: a static binary with manual pages and completions, as an archive and as a package for Debian.
+    Dist {
+        /// Where it is written.
+        #[arg(long, value_name = "DIR", default_value = "target/shipped")]
+        out: PathBuf,
+        /// Packs this program in place of building one, which takes some minutes.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
     },
     /// Feeds broken input to every parser of untrusted bytes: none may panic, none may take long.
     Fuzz {
@@ -168,6 +177,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
         Chore::Ci { list: false } => ci::run(&root),
         Chore::Corpus { names, record } => corpus::chore(&root, names, *record),
+        Chore::Dist { out, binary } => dist::chore(&root, out, binary.as_deref()),
         Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
         Chore::Jumps { count, seed } => jumps::chore(&root, *count, *seed),
         Chore::Servers { names, record } => servers::chore(&root, names, *record),

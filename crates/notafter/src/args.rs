@@ -2,7 +2,8 @@
 
 use crate::against::Against;
 use crate::printer::Colour;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
 use notafter_core::{CaseId, Depth, Scenario};
 use notafter_report::{Detail, Format};
 use notafter_scenario::CandidateChoice;
@@ -43,13 +44,20 @@ pub(crate) enum Command {
         #[arg(allow_hyphen_values = true)]
         instant: String,
         /// The command and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_hint = ValueHint::CommandWithArguments)]
         command: Vec<OsString>,
     },
     /// Judges an image, a root tree or a program that nobody has written a scenario for
     ///
     /// Looks at what it says of itself and at what answers on its ports, drafts checks from it, and gates with them.
     Check(CheckArgs),
+    /// Prints completions for a shell
+    ///
+    /// What it prints is a script that the shell reads: in ~/.bashrc for one, `source <(notafter completions bash)`.
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// Tells what works on this machine, and the way out where something does not
     Doctor,
     /// Explains a code that stands in reports or messages, or lists all of them
@@ -81,6 +89,12 @@ pub(crate) enum Command {
         /// List every case
         #[arg(long, short)]
         verbose: bool,
+    },
+    /// Writes manual pages into a folder: one for notafter and one for each of its commands
+    Man {
+        /// The folder; made where it is not there. Pages of the same names in it are replaced
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
     },
     /// Judges every build of every scenario in a folder at full depth, and says what is new, healed and closer
     ///

@@ -1,12 +1,14 @@
 //! One module per command.
 
 mod check;
+mod completions;
 mod doctor;
 mod explain;
 mod gate;
 mod history;
 mod init;
 mod judge;
+mod man;
 mod nightly;
 mod plan;
 mod replay;

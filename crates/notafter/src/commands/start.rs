@@ -1,8 +1,8 @@
 //! Which command runs.
 
 use super::{
-    check, doctor, explain, gate, history, init, judge, nightly, plan, replay, scan, schema, sweep, verify,
-    watch,
+    check, completions, doctor, explain, gate, history, init, judge, man, nightly, plan, replay, scan,
+    schema, sweep, verify, watch,
 };
 use crate::args::{Command, Volume};
 use crate::error::Error;
@@ -17,6 +17,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
     match command {
         Command::At { .. } => Ok(Exit::Usage), // it never comes here: it ends as its command ends
         Command::Check(args) => check::run(&args, printer),
+        Command::Completions { shell } => completions::run(shell, printer),
         Command::Doctor => doctor::run(printer),
         Command::Explain { code } => explain::run(code.as_deref(), printer),
         Command::Gate(args) => gate::run(&args, printer),
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, printer: &mut Printer) -> Result<Exit, Error
             let detail = Volume { verbose, ..Volume::default() }.detail();
             judge::run(&record, against.as_deref(), &reports, detail, printer)
         }
+        Command::Man { directory } => man::run(&directory, printer),
         Command::Nightly(args) => nightly::run(&args, printer),
         Command::Plan(args) => plan::run(args, printer),
         Command::Replay(args) => replay::run(&args, printer),

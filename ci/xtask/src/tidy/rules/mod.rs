@@ -3,6 +3,7 @@
 mod clocks;
 mod dependencies;
 mod descriptions;
+mod documents;
 mod leftovers;
 mod lock;
 mod paths;

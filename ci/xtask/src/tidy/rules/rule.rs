@@ -1,7 +1,9 @@
 //! The list of rules, and what they find.
 
 use super::super::Workspace;
-use super::{clocks, dependencies, descriptions, leftovers, lock, paths, ranks, sizes, unsafe_code};
+use super::{
+    clocks, dependencies, descriptions, documents, leftovers, lock, paths, ranks, sizes, unsafe_code,
+};
 use std::fmt;
 
 /// One thing that breaks a rule.
@@ -41,6 +43,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: clocks::NAME, check: clocks::check },
     Rule { name: dependencies::NAME, check: dependencies::check },
     Rule { name: descriptions::NAME, check: descriptions::check },
+    Rule { name: documents::NAME, check: documents::check },
     Rule { name: leftovers::NAME, check: leftovers::check },
     Rule { name: lock::NAME, check: lock::check },
     Rule { name: paths::NAME, check: paths::check },

@@ -55,6 +55,12 @@ fn clean() -> Workspace {
     let registry = "registry+https://github.com/rust-lang/crates.io-index";
     write(&mut workspace, "Cargo.lock", &format!("[[package]]\nsource = \"{registry}\"\n"));
     write(&mut workspace, "docs/dependencies.md", "| `serde` | data |\n| `saphyr` | text |\n");
+    write(&mut workspace, "docs/SUMMARY.md", "- [Dependencies](dependencies.md)\n");
+    write(
+        &mut workspace,
+        "README.md",
+        "## It's here\n[a `b`](docs/dependencies.md) [c](#its-here) [d](crates/)\n",
+    );
     depend(&mut workspace, "notafter-clock", "notafter-core", DependencyKind::Normal, Source::Path);
     depend(&mut workspace, "notafter-clock", "o2-fixtures", DependencyKind::Development, Source::Path);
     depend(&mut workspace, "notafter-core", "serde", DependencyKind::Normal, Source::Outside);
@@ -96,12 +102,36 @@ const SABOTAGES: &[Sabotage] = &[
     }),
     ("dependencies", "no reasons at all", |workspace| {
         workspace.files.retain(|file| file.path != "docs/dependencies.md");
+        write(workspace, "docs/SUMMARY.md", "");
+        write(workspace, "README.md", "");
     }),
     ("descriptions", "a crate that does not say what it is for", |workspace| {
         workspace.members[4].description = None;
     }),
     ("descriptions", "an empty description", |workspace| {
         workspace.members[0].description = Some(" ".to_owned());
+    }),
+    ("documents", "a link that leads nowhere", |workspace| {
+        write(workspace, "crates/notafter-core/README.md", "[a](../notafter-core/src/a.rs)\n");
+    }),
+    ("documents", "a link out of the repository", |workspace| {
+        write(workspace, "CHANGELOG.md", "[a](../README.md)\n");
+    }),
+    ("documents", "a heading that is gone", |workspace| {
+        write(workspace, "CHANGELOG.md", "[a](README.md#there)\n");
+    }),
+    ("documents", "a page that the book does not list", |workspace| {
+        write(workspace, "docs/more.md", "# More\n");
+    }),
+    ("documents", "a page that the book lists twice", |workspace| {
+        write(workspace, "docs/SUMMARY.md", "- [a](dependencies.md)\n- [b](./dependencies.md)\n");
+    }),
+    ("documents", "a page that links out of the book", |workspace| {
+        write(
+            workspace,
+            "docs/dependencies.md",
+            "| `serde` | data |\n| `saphyr` | text |\n[a](../README.md)\n",
+        );
     }),
     ("leftovers", "a note in a script", |workspace| {
         write(workspace, "ci/run", &format!("# {}: later\n", NOTES[0]));
@@ -201,6 +231,11 @@ fn what_only_looks_like_a_violation_passes() {
     let tested = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{\n{}}}\n", "    fn f() {}\n".repeat(501));
     write(&mut workspace, "crates/notafter-core/src/c.rs", &tested);
     write(&mut workspace, "crates/notafter-clock/src/a.rs", "fn f() { clock_gettime(id); }\n");
+    write(
+        &mut workspace,
+        "CHANGELOG.md",
+        "`[a](b.md)`\n```md\n[a](b.md)\n```\n[c](https://example.org/d.md)\n",
+    );
     write(&mut workspace, "ci/run", "mktemp -d tmp.XXXXXX\ncd \"$1/work/here\" && ls ./root/a\n");
     assert_eq!(check(&workspace), []);
 }
