@@ -2,7 +2,7 @@
 
 use crate::embedded::refusal;
 use crate::{Backend, ExecOutcome, LaunchSpec, RootTree, Sandbox, SandboxSpec};
-use notafter_core::{ServiceName, UnixTime};
+use notafter_core::{ServiceName, UnixTime, WitnessBasis};
 use std::error::Error as _;
 use std::fs;
 use std::path::Path;
@@ -27,6 +27,9 @@ pub struct Ability {
 pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 14);
 /// Longest that the trial command may take, on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a trial command runs in.
+const SHELL: &str = "/bin/sh";
 
 /// The name of the ability that `--isolation none` needs.
 pub const WITHOUT_NAMESPACES: &str = "without namespaces";
@@ -156,7 +159,7 @@ fn shifted_clock(backend: &dyn Backend, shifted: UnixTime) -> Ability {
     ability(
         "shifted clock",
         match try_clock(backend, shifted) {
-            Ok(witnesses) => Ok(format!("a command saw {shifted}, with {witnesses} proofs")),
+            Ok(seen) => Ok(seen),
             Err(detail) => Err((detail, way_out())),
         },
     )
@@ -171,25 +174,34 @@ fn without_namespaces(bare: &dyn Backend, shifted: UnixTime) -> Ability {
     Ability { required: false, ..ability(WITHOUT_NAMESPACES, outcome) }
 }
 
-fn try_clock(backend: &dyn Backend, shifted: UnixTime) -> Result<usize, String> {
+/// Who saw the time, with how many proofs.
+fn try_clock(backend: &dyn Backend, shifted: UnixTime) -> Result<String, String> {
     let spec = SandboxSpec { hosts: trial_host(), aliases: Vec::new(), clock: Some(shifted), scratch: None };
     let mut sandbox = backend.open(&spec).map_err(|error| chain(&error))?;
     launch(&mut *sandbox)?;
-    let command = ["/bin/sh", "-c", "date +%s"].map(str::to_owned);
-    let service = trial_service().ok_or("no name for the trial")?;
-    let outcome = sandbox.exec(&service, &command, PATIENCE).map_err(|error| chain(&error))?;
-    let seen = match &outcome {
-        ExecOutcome::Exited { code: 0, output } => output.trim().parse::<i64>().ok(),
-        _ => None,
-    };
-    if seen != Some(shifted.as_secs()) {
-        return Err(format!("`date` did not show {shifted}: {outcome:?}"));
+    // The tool's own image has no shell; there the canary looks alone.
+    let has_shell = Path::new(SHELL).exists();
+    if has_shell {
+        let command = [SHELL, "-c", "date +%s"].map(str::to_owned);
+        let service = trial_service().ok_or("no name for the trial")?;
+        let outcome = sandbox.exec(&service, &command, PATIENCE).map_err(|error| chain(&error))?;
+        let seen = match &outcome {
+            ExecOutcome::Exited { code: 0, output } => output.trim().parse::<i64>().ok(),
+            _ => None,
+        };
+        if seen != Some(shifted.as_secs()) {
+            return Err(format!("`date` did not show {shifted}: {outcome:?}"));
+        }
     }
     let report = sandbox.witnesses().map_err(|error| chain(&error))?;
-    match report.unproven.first() {
-        Some(gap) => Err(gap.reason.clone()),
-        None => Ok(report.witnesses.len()),
+    if let Some(gap) = report.unproven.first() {
+        return Err(gap.reason.clone());
     }
+    if !report.witnesses.iter().any(|witness| witness.basis == WitnessBasis::Canary) {
+        return Err(format!("no canary read {shifted}"));
+    }
+    let who = if has_shell { "a command" } else { "a canary" };
+    Ok(format!("{who} saw {shifted}, with {} proofs", report.witnesses.len()))
 }
 
 fn docker() -> Ability {

@@ -44,15 +44,66 @@ fn the_rollout_comes_after_the_gate() {
         ("github/release.yml", "./.github/actions/notafter", "needs: [gate]"),
         ("gitlab/.gitlab-ci.yml", "notafter gate", "needs: [gate]"),
         ("jenkins/Jenkinsfile", "notafter gate", "stage('Rollout')"),
+        ("tekton/pipeline.yaml", "taskRef: { name: notafter-gate }", "runAfter: [gate]"),
+        ("argo/workflow.yaml", "template: gate", "depends: gate.Succeeded"),
     ] {
         let text = recipe(file);
         assert!(text.find(gate).unwrap() < text.find(rollout).unwrap(), "{file}");
+        let text = text.replace("[./deploy, production]", "./deploy production");
         assert!(text.find(rollout).unwrap() < text.find("./deploy production").unwrap(), "{file}");
-        for way_out in
-            ["continue-on-error: true", "allow_failure: true", "|| true", "catchError", "returnStatus"]
-        {
-            assert!(!text.contains(way_out), "{file}: {way_out}");
-        }
+        goes_on_after_nothing(file);
+    }
+    for file in ["tekton/task.yaml", "argo/analysis.yaml"] {
+        goes_on_after_nothing(file);
+    }
+}
+
+fn goes_on_after_nothing(file: &str) {
+    let text = recipe(file);
+    for way_out in [
+        "continue-on-error: true",
+        "allow_failure: true",
+        "|| true",
+        "catchError",
+        "returnStatus",
+        "onError",
+        "continueOn",
+        "retryStrategy",
+        "retries:",
+    ] {
+        assert!(!text.contains(way_out), "{file}: {way_out}");
+    }
+}
+
+/// Tekton and Argo start the tool itself, without a shell in between: its exit code is the container's, and these are read by
+/// what a parser makes of them.
+#[test]
+fn containers_run_the_tool_itself_and_their_one_failure_is_final() {
+    let read = |file: &str| -> serde_json::Value { serde_yaml::from_str(&recipe(file)).unwrap() };
+    let task = read("tekton/task.yaml");
+    let steps = task["spec"]["steps"].as_array().unwrap();
+    assert_eq!(steps.iter().map(|step| &step["args"][0]).collect::<Vec<_>>(), ["doctor", "gate"]);
+    let workflow = read("argo/workflow.yaml");
+    let gate = &workflow["spec"]["templates"][1];
+    assert_eq!((&gate["name"], &gate["container"]["args"][0]), (&"gate".into(), &"gate".into()));
+    let analysis = read("argo/analysis.yaml");
+    let metric = &analysis["spec"]["metrics"][0];
+    let job = &metric["provider"]["job"]["spec"];
+    for number in [&metric["failureLimit"], &metric["inconclusiveLimit"], &job["backoffLimit"]] {
+        assert_eq!(number, 0, "{metric}");
+    }
+    let pod = &job["template"]["spec"];
+    assert_eq!((&metric["count"], &pod["restartPolicy"]), (&1.into(), &"Never".into()));
+    for started in steps.iter().chain([&gate["container"], &pod["containers"][0]]) {
+        assert_eq!(started["command"], serde_json::json!(["/usr/bin/notafter"]), "{started}");
+    }
+    // What they say to it is a command line of this very tool.
+    for started in [&steps[1], &gate["container"], &pod["containers"][0]] {
+        let words: Vec<&str> =
+            started["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+        let scene = super::scene::Scene::new();
+        let text = scene.run(&words);
+        assert!(text.starts_with("exit 2\n") && text.contains("cannot read"), "{words:?}: {text}");
     }
 }
 
@@ -64,11 +115,16 @@ fn script(text: &str, marker: &str, indent: usize) -> String {
     lines.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect()
 }
 
-/// Runs a step with a tool that ends with `code`; its exit code.
+/// Runs a step with a tool that gates with `code`; its exit code.
 fn step(script: &str, shell: &[&str], code: i32) -> i32 {
+    run(script, shell, &format!("#!/bin/sh\ncase \"$1\" in gate) exit {code} ;; esac\n"))
+}
+
+/// Runs a script with a tool of this text; its exit code.
+fn run(script: &str, shell: &[&str], text: &str) -> i32 {
     let home = tempfile::tempdir().unwrap();
     let tool = home.path().join("notafter");
-    fs::write(&tool, format!("#!/bin/sh\ncase \"$1\" in gate) exit {code} ;; esac\n")).unwrap();
+    fs::write(&tool, text).unwrap();
     fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
     let file = home.path().join("step");
@@ -84,6 +140,18 @@ fn step(script: &str, shell: &[&str], code: i32) -> i32 {
         .output()
         .unwrap();
     output.status.code().unwrap()
+}
+
+#[test]
+fn a_scenario_that_cannot_be_planned_is_not_committed() {
+    let hooks = fs::read_to_string(repository().join(".pre-commit-hooks.yaml")).unwrap();
+    let hooks: serde_json::Value = serde_yaml::from_str(&hooks).unwrap();
+    let entry = hooks[0]["entry"].as_str().unwrap();
+    // As pre-commit runs it: the files that changed stand behind the entry.
+    let tool = "#!/bin/sh\ntest \"$1\" = plan || exit 9\ncase \"$2\" in bad*) exit 2 ;; esac\n";
+    for (files, code) in [("a/scenario.yaml", 0), ("bad/scenario.yaml a/scenario.yaml", 2), ("a bad", 2)] {
+        assert_eq!(run(&format!("{entry} {files}\n"), &["sh"], tool), code, "{files}");
+    }
 }
 
 #[test]
