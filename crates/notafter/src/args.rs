@@ -101,7 +101,7 @@ pub(crate) enum Command {
     /// Goes on after failures, and takes up an interrupted night. Exit codes, by the worst: 1 where something blocks, else 2
     /// where a scenario is wrong, else 3 where a gate could not look, else 0.
     Nightly(NightlyArgs),
-    /// Shows which cases a gate would begin with, and why
+    /// Shows which cases a gate would begin with, and why; for each build where none is chosen
     Plan(ScenarioArgs),
     /// Gates every build that scenarios retell, and compares with what they tell
     ///

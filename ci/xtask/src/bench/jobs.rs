@@ -16,7 +16,7 @@ const START: &str = "2030-01-01T00:00:00Z";
 /// How long a year may take, on the host's clock.
 const AT_MOST_SECS: f64 = 10.0;
 /// How long anything may take before it counts as stuck, on the host's clock.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(600);
 const PAUSE: Duration = Duration::from_millis(20);
 const JOBS: &str = "/srv/jobs";
 const SLOW: &str = "slow";

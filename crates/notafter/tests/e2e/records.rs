@@ -94,6 +94,22 @@ fn a_plan_says_what_runs_and_why() {
     assert_snapshot!(scene.run(&["plan", "scenario.yaml"]));
 }
 
+#[test]
+fn a_plan_is_made_for_each_build_where_none_is_chosen() {
+    let text = SOUND
+        .replace("services:", "builds:\n  \"1\": host\n  \"2\": host\nservices:")
+        .replace("    image: host\n", "");
+    let scene = Scene::with("scenario.yaml", &text);
+    let plans = |more: &[&str]| {
+        let text = scene.run(&[&["plan", "scenario.yaml"], more].concat());
+        let heads = text.lines().filter(|line| line.starts_with("plan: "));
+        heads.map(|head| head.split_once(';').unwrap().0.to_owned()).collect::<Vec<_>>()
+    };
+    let [first, second] = ["1", "2"].map(|build| format!("plan: 3 cases on 3 instants for sleeper {build}"));
+    assert_eq!(plans(&[]), [first, second.clone()]);
+    assert_eq!(plans(&["--candidate", "sleeper=2"]), [second]);
+}
+
 const VALIDATE: &str = "import json, sys, jsonschema
 schema, record = (json.load(open(path)) for path in sys.argv[1:])
 jsonschema.Draft202012Validator.check_schema(schema)
