@@ -117,8 +117,9 @@ impl Source {
     /// Its bytes and those of the policy that it shares: what a verdict is about beside the image.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        let shared = self.policy.as_ref().map(|policy| policy.text.as_bytes()).unwrap_or_default();
-        [self.text.as_bytes(), shared].concat()
+        // No text of either kind holds a zero byte: none can pass for a part of the other.
+        let shared = self.policy.iter().flat_map(|policy| [b"\0", policy.text.as_bytes()]);
+        std::iter::once(self.text.as_bytes()).chain(shared).collect::<Vec<_>>().concat()
     }
 }
 
@@ -143,9 +144,15 @@ fn directory_of(file: &Path) -> PathBuf {
 fn nearest_policy(directory: &Path) -> Option<PathBuf> {
     // Without a real path there is no telling what lies above, and the scenario cannot be read either.
     let real = directory.canonicalize().ok()?;
-    let depth = real.ancestors().position(|above| above.join(".git").exists()).unwrap_or(0);
+    let depth = real.ancestors().position(|above| is_there(&above.join(".git"))).unwrap_or(0);
     let up = |levels| (0..levels).fold(directory.to_owned(), |path, _| path.join(".."));
-    (0..=depth).map(|levels| plain(&up(levels).join(POLICY_FILE))).find(|path| path.exists())
+    (0..=depth).map(|levels| plain(&up(levels).join(POLICY_FILE))).find(|path| is_there(path))
+}
+
+/// Whether something is there, were it a link that leads nowhere. What cannot be told is: reading it says why, and passing over it
+/// would gate by a laxer policy without a word.
+fn is_there(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 /// `a/./b/../c` as `a/c`; what leads out at the front stays.

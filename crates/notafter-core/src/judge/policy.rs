@@ -106,8 +106,10 @@ pub(super) fn waive(record: &RunRecord, findings: &mut [Finding]) {
 /// What is wrong with waivers: those that have run out, that are too broad for what they are about, and that cover
 /// nothing of `found`, which they were applied to.
 pub(super) fn findings(record: &RunRecord, found: &[Finding]) -> Vec<Finding> {
-    // Where the gate could not look, a waiver may be for what it did not see.
-    let saw_all = found.iter().all(|finding| finding.severity != Severity::Inconclusive);
+    // A waiver may be for what the gate did not see: where it could not look, and behind a break, a waived one too.
+    let saw_all = found
+        .iter()
+        .all(|it| it.severity == Severity::Note && !(it.waived.is_some() && it.bracket.is_some()));
     let about = |waiver: &Waiver| {
         let Waiver { owner, waives, until, .. } = waiver;
         let written = |code, severity, summary| {

@@ -2,7 +2,7 @@
 
 use crate::base::{BASE, NOW, at, edited, read, source, variable};
 use notafter_core::{PresentButUnused, Scenario, Waived};
-use notafter_scenario::{Code, Context, Diagnostics, Disk, Palette, Source, load, parse, policy_file};
+use notafter_scenario::{Code, Context, Diagnostics, Disk, Error, Palette, Source, load, parse, policy_file};
 use std::fs;
 use std::path::Path;
 
@@ -150,6 +150,15 @@ fn a_policy_holds_up_to_the_root_of_its_repository() {
     let source = load(&shop.join("scenario.yaml")).unwrap();
     assert_eq!(source.policy.as_ref().unwrap().text, "notafter = 1 # of some", "the nearest holds");
     assert_ne!(source.bytes(), before, "an attestation is about the policy too");
+    let whole = source.text.clone() + &source.policy.as_ref().unwrap().text;
+    let without = Source::new(source.file.clone(), whole, source.directory.clone());
+    assert_ne!(source.bytes(), without.bytes(), "a policy is no part of the scenario's text");
+    fs::remove_file(root.join("repo/scenarios/notafter.toml")).unwrap();
+    std::os::unix::fs::symlink("gone", root.join("repo/scenarios/notafter.toml")).unwrap();
+    assert!(
+        matches!(load(&shop), Err(Error::Unreadable { .. })),
+        "the laxer one above must not take its place"
+    );
 }
 
 proptest::proptest! {

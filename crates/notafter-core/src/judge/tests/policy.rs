@@ -175,6 +175,13 @@ fn a_waiver_that_covers_nothing_is_told_unless_other_scenarios_share_it() {
         scenario.policy.waivers[0].shared = true;
     };
     assert_eq!(codes(&World::new().with(shared).gate().1), []);
+    // Behind a break, one that is waived too, may lie what it is for.
+    let own = || Waived::Fingerprint(embedded().fingerprint);
+    for also in [None, Some(own())] {
+        let world = outage().with(|scenario| waive(scenario, flaky(), 30));
+        let (_, verdict) = world.with(|s| also.into_iter().for_each(|waived| waive(s, waived, 30))).gate();
+        assert!(codes(&verdict).iter().all(|(code, _)| *code != FindingCode::WaiverUnmatched), "{verdict:?}");
+    }
     // What was not looked at may be what it is for.
     let (_, unseen) = mounted(None).with(|scenario| waive(scenario, flaky(), 30)).gate();
     assert_eq!(codes(&unseen), [(FindingCode::CredentialNotCrossed, Severity::Inconclusive)]);
