@@ -11,6 +11,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_service_sees_the_shifted_clock_and_is_proven_to", a_service_sees_the_shifted_clock_and_is_proven_to),
     ("a_leap_wakes_what_is_due_and_nothing_else", a_leap_wakes_what_is_due_and_nothing_else),
     ("a_limit_at_a_socket_holds_for_every_call_anew", a_limit_at_a_socket_holds_for_every_call_anew),
+    ("a_motion_that_takes_too_long_hurries_and_says_so", a_motion_that_takes_too_long_hurries_and_says_so),
     ("a_step_moves_wall_time_alone", a_step_moves_wall_time_alone),
     ("a_walk_lets_every_timer_fire_for_all_services_at_once", a_walk_lets_every_timer_fire),
     ("a_timerfd_fires_whoever_has_it", a_timerfd_fires_whoever_has_it),
@@ -164,6 +165,26 @@ fn a_limit_at_a_socket_holds_for_every_call_anew() {
     sandbox.move_clock(pace, at("2020-01-01T00:05:00Z"), LONG).unwrap();
     let log = wait_for_log(&mut *sandbox, "a", "\n");
     assert_eq!(log, "silence for 5\n");
+}
+
+/// Each of its waits has a length of its own, so none keeps house, and works for 10 ms behind it: the jumps that a month may take
+/// would last for more than a minute.
+fn a_motion_that_takes_too_long_hurries_and_says_so() {
+    let worker = "import time\n\
+        for wait in range(10**9):\n\
+        \x20time.sleep(0.2 + wait * 7919 % 60000 / 1000)\n\
+        \x20end = time.process_time() + 0.01\n\
+        \x20while time.process_time() < end: pass\n";
+    let mut sandbox = shifted(&["a"], "2020-01-01T00:00:00Z");
+    let command = Some(["/usr/bin/python3", "-c", worker].map(str::to_owned).to_vec());
+    sandbox.launch(&LaunchSpec { command, ..idle("a") }).unwrap();
+    let to = at("2020-01-31T00:00:00Z");
+    sandbox.move_clock(Motion::Elapse(Pace::Walk), to, Duration::from_secs(30)).unwrap();
+    let remarks = sandbox.close().unwrap();
+    assert!(
+        remarks.iter().any(|remark| remark.contains("time went on over some of their waits")),
+        "{remarks:?}"
+    );
 }
 
 /// The program of a C source of `fixtures/guests`.
