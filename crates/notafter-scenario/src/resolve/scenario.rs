@@ -135,6 +135,9 @@ impl Scope<'_> {
         checks.append(&mut strangers.checks);
         checks.append(&mut rotated.checks);
         let rotations = rotated.rotations;
+        let mut remarks = self.compose.map(|project| project.remarks()).unwrap_or_default();
+        // Whoever expects it and does not read this gated without: there is no repository around a copy of the files.
+        remarks.extend(shared.map(|shared| format!("the policy of {} holds here too", shared.file())));
         let shared = shared.map(|shared| shared.said(self, name.as_ref(), &timeline));
         let own = self.policy(raw.policy.as_ref(), Reach::One, &timeline);
         let policy = together(shared.into_iter().flatten().chain(own).collect());
@@ -170,7 +173,7 @@ impl Scope<'_> {
             policy,
             replay,
             backend: raw.backend.as_ref().and_then(|backend| backend.value).map(|backend| backend.0),
-            remarks: self.compose.map(|project| project.remarks()).unwrap_or_default(),
+            remarks,
         })
     }
 

@@ -25,6 +25,11 @@ impl<'a> Shared<'a> {
         Self { source, lines: Lines::of(&source.text), sink: Sink::default() }
     }
 
+    /// Its name, as the user may know it.
+    pub(super) fn file(&self) -> &str {
+        &self.source.file
+    }
+
     /// What it says for all scenarios, and for the one called `name`. Names in it are those of `scope`.
     pub(super) fn said(
         &self,

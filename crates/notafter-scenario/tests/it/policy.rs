@@ -81,13 +81,13 @@ fn of_two_policies_the_stricter_holds() {
 
 #[test]
 fn shared_waivers_say_for_whom_and_where_they_stand() {
-    let waivers = under_base(
+    let shared = under_base(
         "[[policy.waivers]]\ncode = 'never-idle'\nowner = 'ops'\nreason = 'polls'\nuntil = 2027-01-01T00:00:00Z\n\
          [[scenarios.base.waivers]]\ncredential = 'site'\nowner = 'web'\nreason = 'known'\nuntil = '2027-01-01T00:00:00Z'\n\
          [[scenarios.other.waivers]]\ncredential = 'elsewhere'\nowner = 'web'\nreason = 'known'\nuntil = '2027-01-01T00:00:00Z'\n",
-    )
-    .policy
-    .waivers;
+    );
+    assert_eq!(shared.remarks, ["the policy of notafter.toml holds here too"]);
+    let waivers = shared.policy.waivers;
     let told: Vec<(String, bool, String, u32)> = waivers
         .iter()
         .map(|it| (it.waives.to_string(), it.shared, it.location.file.clone(), it.location.line))
