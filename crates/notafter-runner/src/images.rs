@@ -86,10 +86,11 @@ impl Images {
 
 impl Images {
     /// SHA-256 of the candidate's image, as 64 lower-case hex digits: of the executable of a `cargo` image, of the tar or
-    /// the tree of a `rootfs`.
+    /// the tree of a `rootfs`, of the manifest of a stored image or else of its configuration.
     ///
     /// # Errors
-    /// [`Error::NoImage`]; [`Error::NoDigest`] for the machine's own files, or where something cannot be read.
+    /// [`Error::NoImage`]; [`Error::NoDigest`] for the machine's own files and images that go by another algorithm, or where
+    /// something cannot be read.
     pub fn digest(&self, scenario: &Scenario) -> Result<String, Error> {
         let service = &scenario.candidate.service;
         let no_digest = |source: io::Error| Error::NoDigest { service: service.clone(), source };
@@ -101,9 +102,14 @@ impl Images {
             }
             (Some(ImageRef::Rootfs(path)), _) => scenario.directory.join(path),
             _ => {
-                return Err(no_digest(io::Error::other(
-                    "this kind of image, such as the machine's own files, cannot be named by its content",
-                )));
+                let known = image.identity.as_ref();
+                let digest = known.map(|identity| identity.manifest.as_ref().unwrap_or(&identity.id));
+                let sha256 = digest.and_then(|digest| digest.strip_prefix("sha256:"));
+                return sha256.map(str::to_owned).ok_or_else(|| {
+                    no_digest(io::Error::other(
+                        "this kind of image, such as the machine's own files, cannot be named by its content",
+                    ))
+                });
             }
         };
         notafter_image::sha256(&path).map_err(no_digest)

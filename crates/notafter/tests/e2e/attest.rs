@@ -1,7 +1,9 @@
 //! Attested verdicts: made by the gate, refused or accepted before a deployment, and verified by openssl alone.
 
+use super::images::busybox;
 use super::runs::can_run;
-use super::scene::{Scene, shown};
+use super::scene::{SOUND, Scene, shown};
+use notafter_image::{Assembly, ImageConfig, Layer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -148,11 +150,46 @@ fn what_is_wrong_with_a_key_shows_before_anything_runs() {
 }
 
 #[test]
+fn an_image_with_layers_is_known_by_its_manifest_or_else_its_configuration() {
+    if !can_run() {
+        return;
+    }
+    let Some(busybox) = busybox() else { return };
+    let scene = Scene::new();
+    make_key(&scene, "key", &["-algorithm", "ed25519"]);
+    let mut layer = Layer::new().unwrap();
+    layer.file("/busybox", &fs::read(busybox).unwrap(), 0o755, (0, 0)).unwrap();
+    let entrypoint = ["/busybox", "sleep", "1000000000"].map(str::to_owned).to_vec();
+    let assembly = Assembly::new(ImageConfig { entrypoint, ..ImageConfig::default() }).layer(layer);
+    let archive = fs::File::create(scene.path().join("archive.tar")).unwrap();
+    let identity = assembly.write_archive(Some("sleeper:1"), archive).unwrap();
+    let (id, manifest) = (identity.id, identity.manifest.unwrap());
+    // One file that is read in two ways.
+    for (image, name, other) in
+        [("docker-archive:archive.tar", &id, &manifest), ("oci-archive:archive.tar", &manifest, &id)]
+    {
+        let text = SOUND.replace("host", &format!("\"{image}\""));
+        let text = text.replace("    command: [sleep, \"1000000\"]\n", "");
+        fs::write(scene.path().join("scenario.yaml"), text).unwrap();
+        let told =
+            scene.run(&["gate", "scenario.yaml", "--attest", "a.jsonl", "--key", "key.pem", "--quiet"]);
+        assert!(told.starts_with("exit 0\n"), "{told}");
+        let accepted = verify(&scene, "a.jsonl", "key.pub", name, &[]);
+        assert!(accepted.starts_with("exit 0\n--- stdout\naccepted: "), "{accepted}");
+        let refused = verify(&scene, "a.jsonl", "key.pub", other, &[]);
+        assert!(
+            refused.starts_with("exit 1\n--- stdout\nrefused: the attestation is about sha256:"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn the_machine_itself_is_no_image_that_can_be_attested() {
     if !can_run() {
         return;
     }
-    let scene = Scene::with("scenario.yaml", super::scene::SOUND);
+    let scene = Scene::with("scenario.yaml", SOUND);
     make_key(&scene, "key", &["-algorithm", "ed25519"]);
     let told = scene.run(&["gate", "scenario.yaml", "--attest", "a.jsonl", "--key", "key.pem"]);
     assert!(told.starts_with("exit 2\n"), "{told}");
