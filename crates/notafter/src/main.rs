@@ -11,6 +11,8 @@ mod at;
 mod attesting;
 mod backends;
 mod commands;
+#[cfg(test)]
+mod documented;
 mod error;
 mod exit;
 mod folder;
