@@ -46,6 +46,7 @@ mod scene;
 mod servers;
 mod shells;
 mod shifted;
+mod shipped;
 mod soak;
 mod software;
 mod ssh;
