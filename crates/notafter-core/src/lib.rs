@@ -28,6 +28,7 @@ mod observation;
 mod place;
 mod planning;
 mod policy;
+mod probe;
 mod record;
 mod reference;
 mod refine;
@@ -43,10 +44,7 @@ mod verdict;
 pub use assertion::{Assertion, Reading, Subject, Test};
 pub use attribute::attribute;
 pub use case::{Case, CaseClock, Motion, Pace, Purpose, Step};
-pub use check::{
-    Check, Connection, Expectation, ExpectedSpan, Greeting, HttpMethod, Probe, SqlServer, SqlTerms, StartTls,
-    TlsTerms, TlsTrust, Verify, Works,
-};
+pub use check::{Check, Connection, Expectation, ExpectedSpan, Works};
 pub use comparison::{
     Comparison, Difference, Gated, Incomparable, Production, Side, Unjudged, compare, is_comparable,
 };
@@ -77,6 +75,7 @@ pub use observation::{
 pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use planning::{Depth, Planning, RestartOrder};
 pub use policy::{Narrowing, Policy, PresentButUnused, Waived, Waiver};
+pub use probe::{Greeting, HttpMethod, Probe, SqlServer, SqlTerms, StartTls, TlsTerms, TlsTrust, Verify};
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
 pub use refine::{Moment, MomentKind, moments, plan, refine};
