@@ -162,6 +162,18 @@ pub enum Probe {
         /// The TLS side.
         tls: Option<TlsTerms>,
     },
+    /// The health of a gRPC service (`grpc.health.v1.Health/Check`) over HTTP/2, over TLS where `tls` is given.
+    Grpc {
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Which of the services there; none: the whole server.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+        /// The TLS side.
+        tls: Option<TlsTerms>,
+    },
     /// One HTTP/1.1 exchange, over TLS where `tls` is given.
     Http {
         /// Host name inside the scenario's network.
@@ -225,9 +237,11 @@ impl Probe {
         match self {
             Self::Alive { .. }
             | Self::Greet { tls: None, .. }
+            | Self::Grpc { tls: None, .. }
             | Self::Sql { tls: None, .. }
             | Self::Tcp { .. } => false,
             Self::Greet { tls: Some(terms), .. }
+            | Self::Grpc { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
             | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.verify != Verify::Off,
@@ -243,6 +257,7 @@ impl Probe {
             Self::Exec { .. } => "exec",
             Self::Greet { protocol: Greeting::Mqtt, .. } => "mqtt",
             Self::Greet { protocol: Greeting::Redis, .. } => "redis",
+            Self::Grpc { .. } => "grpc",
             Self::Http { tls: None, .. } => "http",
             Self::Http { tls: Some(_), .. } => "https",
             Self::Log { .. } => "log",
@@ -260,6 +275,7 @@ impl Probe {
                 service.as_str()
             }
             Self::Greet { host, .. }
+            | Self::Grpc { host, .. }
             | Self::Http { host, .. }
             | Self::Sql { host, .. }
             | Self::Tcp { host, .. }
@@ -281,12 +297,14 @@ impl Probe {
     pub fn with_identity(mut self, identity: CredentialName) -> Self {
         match &mut self {
             Self::Greet { tls: Some(terms), .. }
+            | Self::Grpc { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
             | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.identity = Some(identity),
             Self::Alive { .. }
             | Self::Exec { .. }
             | Self::Greet { tls: None, .. }
+            | Self::Grpc { tls: None, .. }
             | Self::Http { tls: None, .. }
             | Self::Log { .. }
             | Self::Sql { tls: None, .. }
@@ -306,6 +324,7 @@ impl Probe {
             Self::Alive { .. }
             | Self::Exec { .. }
             | Self::Greet { .. }
+            | Self::Grpc { .. }
             | Self::Http { .. }
             | Self::Log { .. }
             | Self::Tcp { .. }
@@ -317,7 +336,10 @@ impl Probe {
     #[must_use]
     pub fn tls(&self) -> Option<&TlsTerms> {
         match self {
-            Self::Greet { tls, .. } | Self::Http { tls, .. } | Self::Sql { tls, .. } => tls.as_ref(),
+            Self::Greet { tls, .. }
+            | Self::Grpc { tls, .. }
+            | Self::Http { tls, .. }
+            | Self::Sql { tls, .. } => tls.as_ref(),
             Self::Tls { terms, .. } => Some(terms),
             Self::Alive { .. } | Self::Exec { .. } | Self::Log { .. } | Self::Tcp { .. } => None,
         }

@@ -22,6 +22,8 @@ pub(crate) enum Heard {
     Failed(io::Error),
     /// Not what the protocol answers, or no answer to who may.
     Nonsense(String),
+    /// It is there and cannot do it yet, as while it starts.
+    NotYet(String),
     Refused(String),
 }
 
@@ -121,6 +123,7 @@ mod tests {
             Heard::Closed => "closed",
             Heard::Failed(_) => "failed",
             Heard::Nonsense(_) => "nonsense",
+            Heard::NotYet(_) => "not yet",
             Heard::Refused(_) => "refused",
         };
         for (protocol, says, again, expected) in [

@@ -19,7 +19,7 @@ enum State {
 
 /// One connection across many looks.
 ///
-/// `http` and `https` probes send one more request over it. For `tcp` and `tls` probes, which have no question to ask,
+/// `http`, `https` and `grpc` probes send one more request over it. For `tcp` and `tls` probes, which have no question to ask,
 /// a later look tells whether the service has closed it or sent an alert.
 #[derive(Debug)]
 pub struct Held {
@@ -87,7 +87,9 @@ impl Held {
         let (idle, unasked) = match &self.target.question {
             Question::Connect => (line.idle_for_a_moment(deadline), Some(Answer::Connected)),
             Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
-            Question::Greet(_) | Question::Http(_) | Question::Sql(_) => (line.idle_now()?, None),
+            Question::Greet(_) | Question::Grpc(_) | Question::Http(_) | Question::Sql(_) => {
+                (line.idle_now()?, None)
+            }
         };
         let plain = |(seen, state)| Asked { seen, readings: Vec::new(), not_yet: false, role: None, state };
         let Asked { seen, readings, not_yet, role, state } = match (idle, unasked) {

@@ -12,6 +12,7 @@
 mod connector;
 mod error;
 mod greet;
+mod grpc;
 mod held;
 mod http;
 mod line;

@@ -1,12 +1,13 @@
 //! One connection: opened, asked, listened to, closed.
 
 use crate::greet::{self, Heard};
+use crate::grpc::{self, HealthCheck};
 use crate::http::{self, Exchange, Response};
 use crate::look::{absent, answered, closed_by_service, timed_out};
 use crate::reading::Whole;
 use crate::sql;
 use crate::starttls::{self, NoTls};
-use crate::target::{Question, Target};
+use crate::target::{HTTP_2, Question, Target};
 use crate::timing::{Deadline, Timed};
 use crate::tls::{self, TlsClient, Trouble};
 use crate::{ConnectFailure, Connector, Error, Handshake, LineState, Look};
@@ -50,6 +51,8 @@ pub(crate) struct Line {
     greeted: bool,
     /// What the service said before TLS began.
     greeting: Option<Vec<u8>>,
+    /// HTTP/2 over it, once it has begun and while it has not ended.
+    http2: Option<grpc::Session>,
 }
 
 /// What came of a question.
@@ -94,7 +97,7 @@ pub(crate) fn open(
     stream.set_nonblocking(false)?;
     stream.set_nodelay(true)?;
     let Some(client) = client else {
-        let line = Box::new(Line { stream, tls: None, greeted: false, greeting: None });
+        let line = Box::new(Line { stream, tls: None, greeted: false, greeting: None, http2: None });
         return Ok(Opened::Line { line, served: Vec::new(), handshake: None });
     };
     let negotiated = target
@@ -119,7 +122,7 @@ pub(crate) fn open(
     let shown = client.shown();
     let seen = match outcome {
         Ok(handshake) => {
-            let line = Box::new(Line { stream, tls: Some(session), greeted: false, greeting });
+            let line = Box::new(Line { stream, tls: Some(session), greeted: false, greeting, http2: None });
             return Ok(Opened::Line { line, served: shown.chain, handshake: Some(handshake) });
         }
         Err(Trouble::Alert(alert)) => tls::alert_refusal(alert, "within the TLS handshake"),
@@ -148,11 +151,14 @@ impl Line {
         let (seen, state) = match &target.question {
             Question::Connect => (answered(Answer::Connected), LineState::Open),
             Question::Greet(protocol) => {
-                let (seen, state) = self.greet(target, *protocol, deadline)?;
-                if let Seen::Answered(Answer::Greeted { said }) = &seen {
-                    readings = target.reader.read(&Whole::of_text(said));
-                }
-                (seen, state)
+                let heard = self.greet(*protocol, deadline);
+                (readings, not_yet) = (read_of(&heard, target), matches!(heard, Heard::NotYet(_)));
+                self.told(target, heard, deadline)?
+            }
+            Question::Grpc(check) => {
+                let heard = self.check_health(check, deadline);
+                (readings, not_yet) = (read_of(&heard, target), matches!(heard, Heard::NotYet(_)));
+                self.told(target, heard, deadline)?
             }
             Question::Handshake => self.confirm(target, deadline)?,
             Question::Sql(login) => {
@@ -205,7 +211,9 @@ impl Line {
             },
         };
         let state = match keep {
-            KeepOpen::No if matches!(seen, Seen::Answered(_)) => LineState::Closed,
+            KeepOpen::No if state == LineState::Open || matches!(seen, Seen::Answered(_)) => {
+                LineState::Closed
+            }
             KeepOpen::No | KeepOpen::Yes => state,
         };
         if state != LineState::Open {
@@ -214,24 +222,41 @@ impl Line {
         Ok(Asked { seen, readings, not_yet, role, state })
     }
 
-    fn greet(
+    fn greet(&mut self, protocol: Greeting, deadline: Deadline<'_>) -> Heard {
+        let again = std::mem::replace(&mut self.greeted, true);
+        greet::greet(protocol, &mut self.wire(deadline), again)
+    }
+
+    fn check_health(&mut self, check: &HealthCheck, deadline: Deadline<'_>) -> Heard {
+        if self.tls.as_ref().is_some_and(|session| session.alpn_protocol() != Some(HTTP_2)) {
+            return Heard::Nonsense("it does not agree on HTTP/2 within the TLS handshake (ALPN)".to_owned());
+        }
+        let mut session = self.http2.take();
+        let heard = check.ask(&mut session, &mut self.wire(deadline));
+        self.http2 = session;
+        heard
+    }
+
+    /// What was heard, as it is seen, and what becomes of the connection.
+    fn told(
         &mut self,
         target: &Target,
-        protocol: Greeting,
+        heard: Heard,
         deadline: Deadline<'_>,
     ) -> Result<(Seen, LineState), Error> {
-        let again = std::mem::replace(&mut self.greeted, true);
-        Ok(match greet::greet(protocol, &mut self.wire(deadline), again) {
+        // Over HTTP/2 an answer that says no ends nothing but its stream.
+        let after_no = if self.http2.is_some() { LineState::Open } else { LineState::Closed };
+        Ok(match heard {
             Heard::Answered(said) => (answered(Answer::Greeted { said }), LineState::Open),
             Heard::Refused(reason) => {
                 let layer = RefusalLayer::Application;
                 let refusal = Refusal { layer, alert: None, reason, culprit: None };
-                (Seen::Refused(refusal), LineState::Closed)
+                (Seen::Refused(refusal), after_no)
             }
             Heard::Closed => self.closed_instead(target),
-            Heard::Nonsense(reason) => {
+            Heard::Nonsense(reason) | Heard::NotYet(reason) => {
                 let reason = format!("no {} from {}: {reason}", target.kind, target.place());
-                (absent(reason), LineState::Closed)
+                (absent(reason), after_no)
             }
             Heard::Failed(error) => self.trouble(target, &error, deadline)?,
         })
@@ -289,7 +314,11 @@ impl Line {
     /// Listens without waiting.
     pub(crate) fn idle_now(&mut self) -> Result<Idle, Error> {
         self.stream.set_nonblocking(true)?;
-        let idle = listen(self.tls.as_mut(), &mut &self.stream);
+        let idle = match (&mut self.http2, &mut self.tls) {
+            (None, tls) => listen(tls.as_mut(), &mut &self.stream),
+            (Some(session), None) => overhear(session, &mut &self.stream),
+            (Some(session), Some(tls)) => overhear(session, &mut rustls::Stream::new(tls, &mut &self.stream)),
+        };
         self.stream.set_nonblocking(false)?;
         Ok(idle)
     }
@@ -339,6 +368,28 @@ fn listen(session: Option<&mut ClientConnection>, wire: &mut dyn Read) -> Idle {
     match session {
         Some(session) => listen_tls(session, wire),
         None => listen_plain(wire),
+    }
+}
+
+/// The service may say on an idle HTTP/2 connection what it likes, as long as it takes further requests.
+fn overhear(session: &mut grpc::Session, wire: &mut impl Read) -> Idle {
+    match session.overhear(wire) {
+        Ok(true) => Idle::Open,
+        Ok(false) | Err(grpc::Trouble::Closed | grpc::Trouble::Protocol(_)) => Idle::Closed,
+        Err(grpc::Trouble::Io(error)) => match Trouble::from_io(&error) {
+            Trouble::Alert(alert) => Idle::Alert(alert),
+            _ => Idle::Closed,
+        },
+    }
+}
+
+/// What the assertions of `target` are about in what was heard.
+fn read_of(heard: &Heard, target: &Target) -> Vec<Reading> {
+    match heard {
+        Heard::Answered(said) => target.reader.read(&Whole::of_text(said)),
+        Heard::Closed | Heard::Failed(_) | Heard::Nonsense(_) | Heard::NotYet(_) | Heard::Refused(_) => {
+            Vec::new()
+        }
     }
 }
 

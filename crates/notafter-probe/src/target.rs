@@ -1,11 +1,15 @@
 //! What a probe asks of whom: a core [`Probe`], checked and made concrete.
 
+use crate::grpc::HealthCheck;
 use crate::http::Request;
 use crate::reading::Reader;
 use crate::sql::Login;
 use crate::tls::TlsSetup;
 use crate::{Error, Supplies};
 use notafter_core::{Greeting, Probe, ServiceName, StartTls};
+
+/// HTTP/2 over TLS (RFC 9113 §3.2).
+pub(crate) const HTTP_2: &[u8] = b"h2";
 
 /// What is asked once the connection stands.
 #[derive(Debug)]
@@ -14,12 +18,25 @@ pub(crate) enum Question {
     Connect,
     /// The first question of a protocol.
     Greet(Greeting),
+    /// Whether a gRPC service is healthy.
+    Grpc(Box<HealthCheck>),
     /// Whether the handshake comes about.
     Handshake,
     /// One exchange.
     Http(Request),
     /// A login and a query.
     Sql(Box<Login>),
+}
+
+impl Question {
+    /// The protocol that is asked for within the TLS handshake (RFC 7301).
+    fn alpn(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::Grpc(_) => Some(HTTP_2),
+            Self::Http(_) => Some(b"http/1.1"),
+            Self::Connect | Self::Greet(_) | Self::Handshake | Self::Sql(_) => None,
+        }
+    }
 }
 
 /// Everything that does not change between two looks.
@@ -47,6 +64,11 @@ impl Target {
                 return Err(Error::NotOverNetwork { kind });
             }
             Probe::Greet { protocol, host, port, .. } => (host, port, Question::Greet(*protocol)),
+            Probe::Grpc { host, port, service, tls } => {
+                let scheme = if tls.is_some() { "https" } else { "http" };
+                let (authority, service) = (format!("{host}:{port}"), service.as_deref().unwrap_or_default());
+                (host, port, Question::Grpc(Box::new(HealthCheck::new(scheme, &authority, service)?)))
+            }
             Probe::Http { host, port, path, method, tls } => {
                 let default_port = if tls.is_some() { 443 } else { 80 };
                 let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
@@ -61,8 +83,8 @@ impl Target {
         };
         let tls = match probe.tls() {
             Some(terms) => {
-                let http = matches!(question, Question::Http(_));
-                Some(TlsSetup::new(terms, host, material, http)?)
+                let setup = TlsSetup::new(terms, host, material)?;
+                Some(question.alpn().into_iter().fold(setup, TlsSetup::speaking))
             }
             None => None,
         };

@@ -32,6 +32,7 @@ fn has(probe: &Probe, connection: Connection) -> bool {
         Connection::Fresh => true,
         Connection::Held => match probe {
             Probe::Greet { .. }
+            | Probe::Grpc { .. }
             | Probe::Http { .. }
             | Probe::Sql { .. }
             | Probe::Tcp { .. }

@@ -45,16 +45,11 @@ pub(crate) struct TlsSetup {
     server_name: ServerName<'static>,
     rule: Rule,
     identity: Option<Arc<SingleCertAndKey>>,
-    http: bool,
+    alpn: Option<&'static [u8]>,
 }
 
 impl TlsSetup {
-    pub(crate) fn new(
-        terms: &TlsTerms,
-        host: &str,
-        material: TlsMaterial,
-        http: bool,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(terms: &TlsTerms, host: &str, material: TlsMaterial) -> Result<Self, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let name = terms.server_name.as_deref().unwrap_or(host);
         let server_name =
@@ -75,7 +70,12 @@ impl TlsSetup {
             }
             None => None,
         };
-        Ok(Self { provider, server_name, rule, identity, http })
+        Ok(Self { provider, server_name, rule, identity, alpn: None })
+    }
+
+    /// Asks for `protocol` within the handshake (ALPN).
+    pub(crate) fn speaking(self, protocol: &'static [u8]) -> Self {
+        Self { alpn: Some(protocol), ..self }
     }
 
     /// A client of its own, with a clock, a memory of what was shown, and sessions of its own.
@@ -96,9 +96,7 @@ impl TlsSetup {
             Sessions::Forgotten => Resumption::disabled(),
             Sessions::Kept => Resumption::store(Arc::new(ClientSessionMemoryCache::new(KEPT_SESSIONS))),
         };
-        if self.http {
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        }
+        config.alpn_protocols = self.alpn.iter().map(|protocol| protocol.to_vec()).collect();
         Ok(TlsClient::new(Arc::new(config), self.server_name.clone(), clock, judge))
     }
 }

@@ -127,6 +127,7 @@ impl CaseRun<'_> {
                     seen.into()
                 }
                 Probe::Greet { .. }
+                | Probe::Grpc { .. }
                 | Probe::Http { .. }
                 | Probe::Sql { .. }
                 | Probe::Tcp { .. }

@@ -14,6 +14,8 @@ pub(crate) enum RawProbe {
     Alive(RawAlive),
     /// A command inside a service.
     Exec(RawExec),
+    /// The health of a gRPC service.
+    Grpc(RawGrpc),
     /// An HTTP exchange.
     Http(RawHttp),
     /// An HTTP exchange over TLS.
@@ -96,6 +98,25 @@ pub(crate) struct RawTls {
 pub(crate) struct RawGreet {
     /// `SERVICE:PORT`.
     pub(crate) address: Located<String>,
+    /// The CA to start from.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+}
+
+/// The health of a gRPC service (`grpc.health.v1.Health/Check`), which must be SERVING; over TLS where `trust`, `identity`,
+/// `verify` or `server_name` is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "grpc probe", deny_unknown_fields)]
+pub(crate) struct RawGrpc {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+    /// The full name of the gRPC service, as in `shop.v1.Orders`; where none is given the whole server is asked about.
+    pub(crate) service: Option<Located<String>>,
     /// The CA to start from.
     pub(crate) trust: Option<Located<String>>,
     /// The client certificate to show.

@@ -241,6 +241,7 @@ pub(super) fn answers_in_words(probe: &Probe) -> bool {
     match probe {
         Probe::Exec { .. }
         | Probe::Greet { .. }
+        | Probe::Grpc { .. }
         | Probe::Http { .. }
         | Probe::Log { .. }
         | Probe::Sql { .. } => true,

@@ -4,13 +4,13 @@ use super::scope::{Scope, Target};
 use crate::Code;
 use crate::decode::{Keyword, Located};
 use crate::diagnostic::{Draft, Span};
-use crate::raw::{RawGreet, RawHttps, RawProbe, RawSql, RawTls};
+use crate::raw::{RawGreet, RawGrpc, RawHttps, RawProbe, RawSql, RawTls};
 use notafter_core::{
     CredentialName, EnvValue, Greeting, Hidden, HttpMethod, Probe, ServiceName, SqlServer, SqlTerms,
     StartTls, TlsTerms, TlsTrust, Verify,
 };
 
-/// The keys of the TLS side, which two kinds of probe share.
+/// The keys of the TLS side, which several kinds of probe share.
 struct RawTerms<'r> {
     trust: Option<&'r Located<String>>,
     identity: Option<&'r Located<String>>,
@@ -55,6 +55,18 @@ impl<'r> From<&'r RawGreet> for RawTerms<'r> {
     }
 }
 
+impl<'r> From<&'r RawGrpc> for RawTerms<'r> {
+    fn from(raw: &'r RawGrpc) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+            starttls: None,
+        }
+    }
+}
+
 impl<'r> From<&'r RawSql> for RawTerms<'r> {
     fn from(raw: &'r RawSql) -> Self {
         Self {
@@ -75,21 +87,24 @@ impl RawTerms<'_> {
 
 impl Scope<'_> {
     fn greet(&self, raw: &RawGreet, protocol: Greeting, span: Span) -> Option<Probe> {
-        let terms = RawTerms::from(raw);
-        let tls = match terms.is_given() {
-            true => Some(self.terms(&terms, span)?),
-            false => None,
-        };
+        let tls = self.terms_if_given(&raw.into(), span)?;
         let (host, port) = self.address(&raw.address)?;
         Some(Probe::Greet { protocol, host, port, tls })
     }
 
-    fn sql(&self, raw: &RawSql, (server, starttls): (SqlServer, StartTls), span: Span) -> Option<Probe> {
-        let terms = RawTerms::from(raw);
-        let tls = match terms.is_given() {
-            true => Some(TlsTerms { starttls: Some(starttls), ..self.terms(&terms, span)? }),
-            false => None,
+    fn grpc(&self, raw: &RawGrpc, span: Span) -> Option<Probe> {
+        let tls = self.terms_if_given(&raw.into(), span)?;
+        let (host, port) = self.address(&raw.address)?;
+        let service = match &raw.service {
+            Some(service) => Some(self.said(service)?),
+            None => None,
         };
+        Some(Probe::Grpc { host, port, service, tls })
+    }
+
+    fn sql(&self, raw: &RawSql, (server, starttls): (SqlServer, StartTls), span: Span) -> Option<Probe> {
+        let tls = self.terms_if_given(&raw.into(), span)?;
+        let tls = tls.map(|terms| TlsTerms { starttls: Some(starttls), ..terms });
         let (host, port) = self.address(&raw.address)?;
         let user = self.said(&raw.user)?;
         let password = match &raw.password {
@@ -131,6 +146,7 @@ impl Scope<'_> {
                 let (service, command) = (inside(&raw.service), self.command(&raw.command));
                 Probe::Exec { service: service?, command: command? }
             }
+            RawProbe::Grpc(raw) => self.grpc(raw, span)?,
             RawProbe::Http(raw) => {
                 let (host, port, path) = self.url(&raw.url, "http", 80)?;
                 Probe::Http { host, port, path, method: method(raw.method.as_ref()), tls: None }
@@ -180,6 +196,14 @@ impl Scope<'_> {
                 Draft::new(Code::MissingKey, probe, "nothing says which service to look into")
                     .help("give the check a `from`, or the probe a `service`"),
             ),
+        }
+    }
+
+    /// The TLS side of what speaks TLS only where one of its keys is there.
+    fn terms_if_given(&self, raw: &RawTerms<'_>, probe: Span) -> Option<Option<TlsTerms>> {
+        match raw.is_given() {
+            true => self.terms(raw, probe).map(Some),
+            false => Some(None),
         }
     }
 

@@ -276,6 +276,24 @@ fn probes() {
     assert_eq!((terms.verify, terms.server_name.as_deref()), (Verify::Off, Some("example.org")));
 }
 
+/// Its health in plain where nothing is said of TLS, and over TLS where something is.
+#[test]
+fn grpc_probes() {
+    let probe = |terms: &str| {
+        let probe = format!("grpc: {{ address: \"node:8443\"{terms} }}");
+        let check = format!("  other: {{ probe: {{ {probe} }}, expect: {{ works: {{}} }} }}\n\npolicy:\n");
+        right(&edited("\npolicy:\n", &check)).checks.pop().unwrap().probe
+    };
+    let plain = probe(", service: shop.v1.Orders");
+    assert!(matches!(&plain, Probe::Grpc { service: Some(name), tls: None, .. } if name == "shop.v1.Orders"));
+    assert!(!plain.exercises());
+    let secure = probe(", trust: root");
+    assert!(
+        matches!(&secure, Probe::Grpc { host, port: 8443, service: None, tls: Some(_) } if host == "node")
+    );
+    assert_eq!((secure.kind(), secure.target(), secure.exercises()), ("grpc", "node", true));
+}
+
 #[test]
 fn expectations_in_any_order_cover_all_time() {
     let text = edited(

@@ -73,6 +73,14 @@ const REDIS: Software = Software {
     candidate: "cache",
     refuses: Refuses::AfterIt,
 };
+const ETCD: Software = Software {
+    scenario: "etcd-grpc",
+    programs: &["etcd"],
+    life: "KV_LIFE",
+    credential: "kv",
+    candidate: "kv",
+    refuses: Refuses::AfterIt,
+};
 const MOSQUITTO: Software = Software {
     scenario: "mosquitto-mtls",
     programs: &["mosquitto"],
@@ -341,6 +349,26 @@ fn redis_blocks_on_new_connections_alone() {
 #[test]
 fn redis_allows() {
     allows(&REDIS);
+}
+
+/// SERVING goes on being said over a connection from before.
+#[test]
+fn etcd_blocks_grpc_on_new_connections_alone() {
+    let Some(gated) = blocks(&ETCD) else { return };
+    assert_eq!(gated.worst().checks, [(check("is-healthy"), vec![Connection::Fresh])], "{}", gated.text);
+    assert_eq!(gated.worst().still_working, [(check("is-healthy"), Connection::Held)], "{}", gated.text);
+}
+
+/// Clients that etcd must not let in are refused by its TLS, before gRPC.
+#[test]
+fn etcd_allows_grpc_and_turns_strangers_away() {
+    let Some(gated) = allows(&ETCD) else { return };
+    let looks = gated.record.cases.iter().flat_map(|case| &case.observations);
+    let strangers: Vec<&Seen> =
+        looks.filter(|look| look.check.as_str().contains("-refuses-")).map(|look| &look.seen).collect();
+    assert!(strangers.len() >= 9, "{}", gated.text);
+    let by_tls = |seen: &&&Seen| matches!(seen, Seen::Refused(refusal) if refusal.alert.is_some());
+    assert_eq!(strangers.iter().filter(by_tls).count(), strangers.len(), "{strangers:?}");
 }
 
 /// The broker lets the device in to the end, and strangers at no time.
