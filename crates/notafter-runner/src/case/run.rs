@@ -1,5 +1,6 @@
 //! A case from its first launch to the end of its sandbox.
 
+use super::failing::Failing;
 use super::looks::Rate;
 use super::network::Sessions;
 use super::services::Standing;
@@ -35,6 +36,7 @@ pub(super) struct CaseRun<'a> {
     /// How much of each service's log earlier checkpoints have seen, in bytes written since its last launch.
     pub(super) log_marks: BTreeMap<ServiceName, u64>,
     pub(super) sessions: Sessions,
+    pub(super) failing: Failing,
     /// Index of the step that runs.
     pub(super) step: usize,
     /// Where wall time is meant to stand, on the candidate's clock.
@@ -89,6 +91,7 @@ pub(crate) fn run(
         ran: BTreeSet::new(),
         log_marks: BTreeMap::new(),
         sessions: Sessions::default(),
+        failing: Failing::default(),
         step: 0,
         planned,
         keep,
@@ -126,11 +129,15 @@ impl CaseRun<'_> {
                     self.read_unread(index)?;
                     self.shift(*motion, *to)?;
                 }
-                Step::Rotate { rotation } => self.rotate(rotation)?,
+                Step::Rotate { rotation } => {
+                    self.rotate(rotation)?;
+                    self.failing.forget();
+                }
                 Step::Restart { services } => {
                     self.linger()?;
                     self.read_memory(index, services)?;
                     self.restart(services)?;
+                    self.failing.forget();
                 }
             }
             self.note_ends()?;

@@ -1,6 +1,8 @@
 //! What looks see, how often they are repeated, and what they must not show.
 
-use super::scene::{at, check, edge, elapse, exec, look, name, run_case, scenario, script, start, with_node};
+use super::scene::{
+    at, check, edge, elapse, exec, look, name, restart, run_case, scenario, script, start, with_node,
+};
 use notafter_backend::ExecOutcome;
 use notafter_backend::scripted::{Script, ScriptedService};
 use notafter_core::{Outcome, Probe};
@@ -34,6 +36,21 @@ fn without_settle_the_first_look_counts() {
     let ran = run_case(&scenario(vec![attaches]), blips(1), vec![look(&["attaches"])]);
     assert_eq!(ran.outcome("walk"), Outcome::Fail);
     assert_eq!(ran.case("walk").observations[0].tries, 1);
+}
+
+#[test]
+fn a_check_that_keeps_failing_is_waited_for_less_until_something_is_done_about_it() {
+    let mut attaches = check("attaches", exec("phone", &["/phone"]));
+    attaches.settle = Duration::from_secs(1);
+    let days = |count: i64| elapse(start().plus_secs(count * 86_400));
+    let ask = || look(&["attaches"]);
+    let steps = vec![ask(), days(1), ask(), days(2), ask(), days(3), ask(), restart(&["phone"]), ask()];
+    let ran = run_case(&scenario(vec![attaches]), blips(u32::MAX), steps);
+    let tries: Vec<u32> = ran.case("walk").observations.iter().map(|look| look.tries).collect();
+    let [first, second, third, fourth, anew] = tries[..] else { panic!("{tries:?}") };
+    // Pauses of 10 ms and more, each half as long again as the one before.
+    assert!(first.min(second).min(anew) > third.max(fourth), "{tries:?}");
+    assert!(third.min(fourth) > 1, "{tries:?}");
 }
 
 #[test]

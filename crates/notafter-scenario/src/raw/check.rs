@@ -18,7 +18,8 @@ pub(crate) struct RawCheck {
     pub(crate) connections: Option<Located<Vec<Located<Keyword<Connection>>>>>,
     /// How long one look may take; `10s` where nothing is said.
     pub(crate) within: Option<Located<String>>,
-    /// How long a failure may last before it counts; `0s` where nothing is said.
+    /// How long a failure may last before it counts; `0s` where nothing is said. An eighth of it is left once the check
+    /// has failed at two checkpoints in a row, until a restart or a rotation.
     pub(crate) settle: Option<Located<String>>,
     /// Peers that must be turned away whenever this check's own `identity` is let in, each with a check of its own.
     pub(crate) refuses: Option<Located<Vec<Located<Stranger>>>>,
