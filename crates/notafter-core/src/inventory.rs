@@ -45,6 +45,18 @@ impl Inventory {
         }
     }
 
+    /// The same finds in the tree of another service that has the same files.
+    #[must_use]
+    pub fn of_service(mut self, service: &ServiceName) -> Self {
+        for place in self.credentials.iter_mut().flat_map(|credential| &mut credential.places) {
+            place.service = service.clone();
+        }
+        for opaque in &mut self.opaque {
+            opaque.service = service.clone();
+        }
+        self
+    }
+
     /// Every edge in (`after`, `through`], in time order.
     #[must_use]
     pub fn edges_between(&self, after: UnixTime, through: UnixTime) -> Vec<Edge> {

@@ -4,9 +4,10 @@
 use crate::images::{Images, ServiceImage};
 use crate::{Error, stage};
 use notafter_backend::RootTree;
-use notafter_core::{EnvValue, ImageRef, Inventory, MountedSource, RunImage, Scenario, Service};
+use notafter_core::{EnvValue, ImageRef, Inventory, MountedSource, RunImage, Scenario, Service, ServiceName};
 use notafter_inventory::{ScanOptions, SourceFile, scan_bytes, scan_files, scan_paths, scan_tree};
 use notafter_pki::Pki;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -31,16 +32,15 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     for crl in pki.crls() {
         stock.inventory.add(crl.credential().clone());
     }
+    let mut trees = Trees::default();
     for service in &scenario.services {
         let image = images.of(scenario, service)?;
         if let Some(reference) = scenario.image_of(service) {
             stock.images.push(run_image(service, reference, image));
         }
         stock.remarks.extend(image.remarks.iter().map(|remark| format!("{}: {remark}", service.name)));
-        let found = scan_image(service, image, &mut stock.remarks).map_err(|source| Error::Inventory {
-            service: service.name.clone(),
-            location: service.location.clone(),
-            source,
+        let found = scan_image(service, image, &mut trees, &mut stock.remarks).map_err(|source| {
+            Error::Inventory { service: service.name.clone(), location: service.location.clone(), source }
         })?;
         stock.add(found);
         for file in &service.files {
@@ -76,9 +76,32 @@ impl Stock {
     }
 }
 
+/// What lies in trees of which several services may run, each looked through once.
+#[derive(Default)]
+struct Trees {
+    scanned: BTreeMap<PathBuf, Inventory>,
+}
+
+impl Trees {
+    fn scan(
+        &mut self,
+        root: &Path,
+        service: &ServiceName,
+        options: &ScanOptions,
+    ) -> Result<Inventory, notafter_inventory::Error> {
+        if let Some(known) = self.scanned.get(root) {
+            return Ok(known.clone().of_service(service));
+        }
+        let found = scan_tree(root, service, options)?;
+        self.scanned.insert(root.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
 fn scan_image(
     service: &Service,
     image: &ServiceImage,
+    trees: &mut Trees,
     remarks: &mut Vec<String>,
 ) -> Result<Inventory, notafter_inventory::Error> {
     let options = ScanOptions::default();
@@ -89,7 +112,7 @@ fn scan_image(
         .collect();
     let mut found = match &image.root {
         RootTree::Empty => Inventory::default(),
-        RootTree::Tree(root) => scan_tree(root, &service.name, &options)?,
+        RootTree::Tree(root) => trees.scan(root, &service.name, &options)?,
         RootTree::Host => {
             let executable = host_executable(service);
             let named = executable.iter().map(|path| path.to_string_lossy().into_owned());
@@ -129,4 +152,39 @@ fn host_executable(service: &Service) -> Option<PathBuf> {
         std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
     search.split(':').map(|directory| Path::new(directory).join(program)).find(is_executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_tree_is_looked_through_once_for_all_services_that_run_of_it() {
+        let tree = tempfile::tempdir().unwrap();
+        let file = tree.path().join("etc/licence.jwt");
+        fs::create_dir(tree.path().join("etc")).unwrap();
+        // {"alg":"HS256"}, {"exp":1900000000}, and what has the length of a signature.
+        let signature = "a".repeat(43);
+        fs::write(&file, format!("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE5MDAwMDAwMDB9.{signature}\n")).unwrap();
+        // A gzip member (RFC 1952) of which only the beginning is there.
+        fs::write(tree.path().join("etc/cut.gz"), [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x4b]).unwrap();
+        let mut trees = Trees::default();
+        let mut scan = |name: &str| {
+            let service = ServiceName::new(name).unwrap();
+            trees.scan(tree.path(), &service, &ScanOptions::default()).unwrap()
+        };
+        let first = scan("first");
+        fs::remove_file(&file).unwrap();
+        for (name, found) in [("second", scan("second")), ("first", first)] {
+            let [credential] = &found.credentials[..] else { panic!("{found:?}") };
+            assert_eq!(credential.not_after.as_secs(), 1_899_999_999);
+            let places: Vec<_> =
+                credential.places.iter().map(|place| (place.service.as_str(), &*place.path)).collect();
+            assert_eq!(places, [(name, "/etc/licence.jwt")]);
+            let opaque: Vec<_> =
+                found.opaque.iter().map(|file| (file.service.as_str(), &*file.path)).collect();
+            assert_eq!(opaque, [(name, "/etc/cut.gz")]);
+        }
+    }
 }
