@@ -135,6 +135,17 @@ pub struct SqlTerms {
     pub query: String,
 }
 
+/// Who logs in to an AMQP broker, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AmqpTerms {
+    /// Who logs in by PLAIN; none: whom the client certificate names, by EXTERNAL.
+    pub user: Option<String>,
+    /// Its password, where it has one; never [`EnvValue::Plain`].
+    pub password: Option<EnvValue>,
+    /// The virtual host.
+    pub vhost: String,
+}
+
 /// One way to look at a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -143,6 +154,17 @@ pub enum Probe {
     Alive {
         /// The service.
         service: ServiceName,
+    },
+    /// A login to a virtual host of an AMQP 0-9-1 broker, over TLS where `tls` is given.
+    Amqp {
+        /// Host name inside the scenario's network.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Who logs in where.
+        terms: AmqpTerms,
+        /// The TLS side.
+        tls: Option<TlsTerms>,
     },
     /// A command inside a service.
     Exec {
@@ -236,11 +258,13 @@ impl Probe {
     pub fn exercises(&self) -> bool {
         match self {
             Self::Alive { .. }
+            | Self::Amqp { tls: None, .. }
             | Self::Greet { tls: None, .. }
             | Self::Grpc { tls: None, .. }
             | Self::Sql { tls: None, .. }
             | Self::Tcp { .. } => false,
-            Self::Greet { tls: Some(terms), .. }
+            Self::Amqp { tls: Some(terms), .. }
+            | Self::Greet { tls: Some(terms), .. }
             | Self::Grpc { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
             | Self::Sql { tls: Some(terms), .. }
@@ -254,6 +278,7 @@ impl Probe {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Alive { .. } => "alive",
+            Self::Amqp { .. } => "amqp",
             Self::Exec { .. } => "exec",
             Self::Greet { protocol: Greeting::Mqtt, .. } => "mqtt",
             Self::Greet { protocol: Greeting::Redis, .. } => "redis",
@@ -274,7 +299,8 @@ impl Probe {
             Self::Alive { service } | Self::Exec { service, .. } | Self::Log { service, .. } => {
                 service.as_str()
             }
-            Self::Greet { host, .. }
+            Self::Amqp { host, .. }
+            | Self::Greet { host, .. }
             | Self::Grpc { host, .. }
             | Self::Http { host, .. }
             | Self::Sql { host, .. }
@@ -296,12 +322,14 @@ impl Probe {
     #[must_use]
     pub fn with_identity(mut self, identity: CredentialName) -> Self {
         match &mut self {
-            Self::Greet { tls: Some(terms), .. }
+            Self::Amqp { tls: Some(terms), .. }
+            | Self::Greet { tls: Some(terms), .. }
             | Self::Grpc { tls: Some(terms), .. }
             | Self::Http { tls: Some(terms), .. }
             | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.identity = Some(identity),
             Self::Alive { .. }
+            | Self::Amqp { tls: None, .. }
             | Self::Exec { .. }
             | Self::Greet { tls: None, .. }
             | Self::Grpc { tls: None, .. }
@@ -322,6 +350,7 @@ impl Probe {
                     && credential.subject == Credential::role_subject(&terms.user, host, *port)
             }
             Self::Alive { .. }
+            | Self::Amqp { .. }
             | Self::Exec { .. }
             | Self::Greet { .. }
             | Self::Grpc { .. }
@@ -332,11 +361,45 @@ impl Probe {
         }
     }
 
+    /// The password that it logs in with, where it does.
+    #[must_use]
+    pub fn password(&self) -> Option<&EnvValue> {
+        match self {
+            Self::Amqp { terms, .. } => terms.password.as_ref(),
+            Self::Sql { terms, .. } => terms.password.as_ref(),
+            Self::Alive { .. }
+            | Self::Exec { .. }
+            | Self::Greet { .. }
+            | Self::Grpc { .. }
+            | Self::Http { .. }
+            | Self::Log { .. }
+            | Self::Tcp { .. }
+            | Self::Tls { .. } => None,
+        }
+    }
+
+    /// The same, to be put in its place.
+    pub fn password_mut(&mut self) -> Option<&mut EnvValue> {
+        match self {
+            Self::Amqp { terms, .. } => terms.password.as_mut(),
+            Self::Sql { terms, .. } => terms.password.as_mut(),
+            Self::Alive { .. }
+            | Self::Exec { .. }
+            | Self::Greet { .. }
+            | Self::Grpc { .. }
+            | Self::Http { .. }
+            | Self::Log { .. }
+            | Self::Tcp { .. }
+            | Self::Tls { .. } => None,
+        }
+    }
+
     /// The TLS side, where there is one.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsTerms> {
         match self {
-            Self::Greet { tls, .. }
+            Self::Amqp { tls, .. }
+            | Self::Greet { tls, .. }
             | Self::Grpc { tls, .. }
             | Self::Http { tls, .. }
             | Self::Sql { tls, .. } => tls.as_ref(),

@@ -87,9 +87,11 @@ impl Held {
         let (idle, unasked) = match &self.target.question {
             Question::Connect => (line.idle_for_a_moment(deadline), Some(Answer::Connected)),
             Question::Handshake => (line.idle_for_a_moment(deadline), Some(Answer::Handshake)),
-            Question::Greet(_) | Question::Grpc(_) | Question::Http(_) | Question::Sql(_) => {
-                (line.idle_now()?, None)
-            }
+            Question::Amqp(_)
+            | Question::Greet(_)
+            | Question::Grpc(_)
+            | Question::Http(_)
+            | Question::Sql(_) => (line.idle_now()?, None),
         };
         let plain = |(seen, state)| Asked { seen, readings: Vec::new(), not_yet: false, role: None, state };
         let Asked { seen, readings, not_yet, role, state } = match (idle, unasked) {

@@ -9,6 +9,7 @@
 //! less than it was asked: where it cannot look, it returns an [`Error`].
 #![forbid(unsafe_code)]
 
+mod amqp;
 mod connector;
 mod error;
 mod greet;
@@ -17,6 +18,7 @@ mod held;
 mod http;
 mod line;
 mod look;
+mod password;
 mod prober;
 mod reading;
 mod sql;

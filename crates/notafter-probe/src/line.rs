@@ -1,5 +1,6 @@
 //! One connection: opened, asked, listened to, closed.
 
+use crate::amqp;
 use crate::greet::{self, Heard};
 use crate::grpc::{self, HealthCheck};
 use crate::http::{self, Exchange, Response};
@@ -149,6 +150,11 @@ impl Line {
     ) -> Result<Asked, Error> {
         let (mut readings, mut role, mut not_yet) = (Vec::new(), None, false);
         let (seen, state) = match &target.question {
+            Question::Amqp(login) => {
+                let heard = self.log_in(login, keep, deadline);
+                (readings, not_yet) = (read_of(&heard, target), matches!(heard, Heard::NotYet(_)));
+                self.told(target, heard, deadline)?
+            }
             Question::Connect => (answered(Answer::Connected), LineState::Open),
             Question::Greet(protocol) => {
                 let heard = self.greet(*protocol, deadline);
@@ -225,6 +231,11 @@ impl Line {
     fn greet(&mut self, protocol: Greeting, deadline: Deadline<'_>) -> Heard {
         let again = std::mem::replace(&mut self.greeted, true);
         greet::greet(protocol, &mut self.wire(deadline), again)
+    }
+
+    fn log_in(&mut self, login: &amqp::Login, keep: KeepOpen, deadline: Deadline<'_>) -> Heard {
+        let again = std::mem::replace(&mut self.greeted, true);
+        login.ask(&mut self.wire(deadline), again, keep)
     }
 
     fn check_health(&mut self, check: &HealthCheck, deadline: Deadline<'_>) -> Heard {

@@ -4,6 +4,9 @@ use crate::timing::Deadline;
 use notafter_core::{Answer, Reading, Refusal, RefusalLayer, Seen, ServedCertificate};
 use std::time::Duration;
 
+/// How much of what a service says is told.
+const MOST_SAID_CHARS: usize = 200;
+
 /// How a TLS connection came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake {
@@ -64,6 +67,13 @@ pub(crate) fn closed_by_service(reason: impl Into<String>) -> Seen {
 
 pub(crate) fn timed_out(place: &str, deadline: &Deadline<'_>) -> Seen {
     absent(format!("no answer from {place} within {}", in_words(deadline.within())))
+}
+
+/// What a service says, on one line, not too long.
+pub(crate) fn said(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let visible = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    visible.take(MOST_SAID_CHARS).collect::<String>().trim().to_owned()
 }
 
 fn in_words(span: Duration) -> String {

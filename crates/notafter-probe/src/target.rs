@@ -1,5 +1,6 @@
 //! What a probe asks of whom: a core [`Probe`], checked and made concrete.
 
+use crate::amqp;
 use crate::grpc::HealthCheck;
 use crate::http::Request;
 use crate::reading::Reader;
@@ -14,6 +15,8 @@ pub(crate) const HTTP_2: &[u8] = b"h2";
 /// What is asked once the connection stands.
 #[derive(Debug)]
 pub(crate) enum Question {
+    /// A login to a broker.
+    Amqp(Box<amqp::Login>),
     /// Nothing: that it stands is the answer.
     Connect,
     /// The first question of a protocol.
@@ -34,7 +37,7 @@ impl Question {
         match self {
             Self::Grpc(_) => Some(HTTP_2),
             Self::Http(_) => Some(b"http/1.1"),
-            Self::Connect | Self::Greet(_) | Self::Handshake | Self::Sql(_) => None,
+            Self::Amqp(_) | Self::Connect | Self::Greet(_) | Self::Handshake | Self::Sql(_) => None,
         }
     }
 }
@@ -62,6 +65,9 @@ impl Target {
         let (host, port, question) = match probe {
             Probe::Alive { .. } | Probe::Exec { .. } | Probe::Log { .. } => {
                 return Err(Error::NotOverNetwork { kind });
+            }
+            Probe::Amqp { host, port, terms, .. } => {
+                (host, port, Question::Amqp(Box::new(amqp::Login::new(terms, password))))
             }
             Probe::Greet { protocol, host, port, .. } => (host, port, Question::Greet(*protocol)),
             Probe::Grpc { host, port, service, tls } => {

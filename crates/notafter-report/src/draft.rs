@@ -147,6 +147,13 @@ fn probe(probe: &Probe) -> String {
     };
     match probe {
         Probe::Alive { service } => format!("alive: {{ service: {} }}", quoted(service.as_str())),
+        // No draft holds one: nobody has told it who may log in.
+        Probe::Amqp { host, port, terms, tls } => {
+            let address = quoted(&format!("{host}:{port}"));
+            let user = terms.user.as_ref().map(|user| format!(", user: {}", quoted(user)));
+            let (user, tls) = (user.unwrap_or_default(), tls.as_ref().map(self::terms).unwrap_or_default());
+            format!("amqp: {{ address: {address}{user}, vhost: {}{tls} }}", quoted(&terms.vhost))
+        }
         Probe::Exec { service, command } => {
             format!("exec: {{ service: {}, command: {} }}", quoted(service.as_str()), list(command))
         }
@@ -173,7 +180,7 @@ fn probe(probe: &Probe) -> String {
             let every = every.map(|every| format!(", every: {}", span(every))).unwrap_or_default();
             format!("log: {{ service: {}, contains: {}{every} }}", quoted(service.as_str()), quoted(contains))
         }
-        // No draft holds one: nobody has told it who may log in.
+        // Likewise.
         Probe::Sql { server, host, port, terms, tls } => {
             let address = quoted(&format!("{host}:{port}"));
             let (user, database) = (quoted(&terms.user), quoted(&terms.database));

@@ -1,7 +1,7 @@
 //! Secrets: where they come from, and how they are kept out of everything that is recorded.
 
 use crate::Error;
-use notafter_core::{EnvValue, Probe, Scenario};
+use notafter_core::{EnvValue, Scenario};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -55,9 +55,8 @@ impl Secrets {
             }
         }
         for check in &scenario.checks {
-            let Probe::Sql { terms, .. } = &check.probe else { continue };
             let location = || check.location.clone();
-            match &terms.password {
+            match check.probe.password() {
                 Some(EnvValue::Hidden(text)) => {
                     hidden.insert(format!("password of {}", check.name), text.reveal().to_owned());
                 }

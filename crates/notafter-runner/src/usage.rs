@@ -31,7 +31,8 @@ fn has(probe: &Probe, connection: Connection) -> bool {
     match connection {
         Connection::Fresh => true,
         Connection::Held => match probe {
-            Probe::Greet { .. }
+            Probe::Amqp { .. }
+            | Probe::Greet { .. }
             | Probe::Grpc { .. }
             | Probe::Http { .. }
             | Probe::Sql { .. }

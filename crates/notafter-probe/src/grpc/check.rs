@@ -7,6 +7,7 @@ use super::session::{Session, Trouble};
 use super::status;
 use crate::Error;
 use crate::greet::Heard;
+use crate::look::said;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
@@ -15,8 +16,6 @@ use std::io::{Read, Write};
 
 /// How much of a body is read; a health message takes seven bytes.
 const MOST_BODY_BYTES: usize = 4096;
-/// How much of what a service says is told.
-const MOST_SAID_CHARS: usize = 200;
 
 /// One question, ready to be sent.
 #[derive(Debug)]
@@ -154,13 +153,6 @@ fn http_status(reply: &Reply) -> Heard {
         }
         _ => Heard::Nonsense(reason),
     }
-}
-
-/// `text` on one line, not too long.
-fn said(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let visible = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    visible.take(MOST_SAID_CHARS).collect::<String>().trim().to_owned()
 }
 
 /// `grpc-message` without the percent signs in which it is sent; what is badly encoded stays.

@@ -8,6 +8,7 @@ mod postgres;
 
 use crate::Error;
 use crate::line::KeepOpen;
+use crate::password::Password;
 use notafter_core::{
     Credential, CredentialKind, Fingerprint, Origin, Refusal, RefusalLayer, Seen, ServedCertificate,
     SqlServer, SqlTerms, UnixTime,
@@ -31,15 +32,6 @@ pub(crate) struct Login {
     role: Mutex<Option<Credential>>,
     /// What the role is known by.
     subject: String,
-}
-
-/// What is said to a server and nobody else.
-struct Password(zeroize::Zeroizing<String>);
-
-impl std::fmt::Debug for Password {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Password")
-    }
 }
 
 /// How the connection began.
@@ -95,7 +87,7 @@ impl Login {
         Ok(Self {
             server,
             user: terms.user.clone(),
-            password: password.map(|password| Password(password.into())),
+            password: password.map(Password::from),
             database: terms.database.clone(),
             query: terms.query.clone(),
             role: Mutex::new(None),
@@ -207,7 +199,7 @@ mod tests {
             query: "select 1".to_owned(),
         };
         Login {
-            password: Some(Password("secret".to_owned().into())),
+            password: Some("secret".to_owned().into()),
             ..Login::new(SqlServer::Postgres, ("db", 5432), &terms, None).unwrap()
         }
     }

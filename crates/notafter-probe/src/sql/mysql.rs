@@ -110,7 +110,7 @@ impl<W: Read + Write> Session<'_, W> {
             None => self.next()?,
         };
         let scramble = scramble(&greeting)?;
-        let password = login.password.as_ref().map_or(&[][..], |password| password.0.as_bytes());
+        let password = login.password.as_ref().map_or(&[][..], |password| password.as_bytes());
         // With TLS it is what was said before it: servers take the first word.
         let capabilities = match opening.greeting {
             Some(_) => MYSQL_CAPABILITIES,

@@ -104,7 +104,7 @@ impl<W: Read + Write> Session<'_, W> {
         let mut scram: Option<ScramSha256> = None;
         loop {
             let password = || {
-                let password = login.password.as_ref().map(|password| password.0.as_bytes());
+                let password = login.password.as_ref().map(|password| password.as_bytes());
                 password.ok_or_else(|| {
                     Trouble::Garbage("it asks for a password, and the probe has none".to_owned())
                 })

@@ -293,3 +293,21 @@ fn an_address_that_cannot_stand_in_a_request_is_an_error() {
     let made = Prober::new(&probe, None, TlsMaterial::default());
     assert!(matches!(made, Err(Error::Request { .. })));
 }
+
+#[test]
+fn a_service_that_hangs_up_in_the_middle_is_not_healthy() {
+    let says = [frame(4, 0, 0, &[]), healthy(1)].concat();
+    for len in 0..=says.len() {
+        let said = says[..len].to_vec();
+        let server = Server::start(move |mut stream| {
+            let mut preface = [0; 24];
+            let _ = stream.read_exact(&mut preface);
+            let _ = request(&mut stream);
+            let _ = stream.write_all(&said);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+        });
+        let seen = look(&plain(server.port), TlsMaterial::default(), day(1)).seen;
+        assert_eq!(seen == serving(), len == says.len(), "after {len} bytes: {seen:?}");
+    }
+}

@@ -130,7 +130,8 @@ impl CaseRun<'_> {
                     }
                     seen.into()
                 }
-                Probe::Greet { .. }
+                Probe::Amqp { .. }
+                | Probe::Greet { .. }
                 | Probe::Grpc { .. }
                 | Probe::Http { .. }
                 | Probe::Sql { .. }

@@ -6,8 +6,8 @@ use crate::host_clock::{Patience, Stopwatch};
 use crate::stage::Stage;
 use notafter_backend::Sandbox;
 use notafter_core::{
-    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue, Probe, Rotation,
-    Scenario, ServiceName, TlsTerms, TlsTrust, UnixTime,
+    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue, Rotation, Scenario,
+    ServiceName, TlsTerms, TlsTrust, UnixTime,
 };
 use notafter_pki::Pki;
 use notafter_probe::{
@@ -162,8 +162,7 @@ impl Session {
 
 /// The password of a probe that logs in.
 fn password(check: &Check, stage: &Stage<'_>) -> Option<String> {
-    let Probe::Sql { terms, .. } = &check.probe else { return None };
-    match terms.password.as_ref()? {
+    match check.probe.password()? {
         EnvValue::Hidden(text) => Some(text.reveal().to_owned()),
         EnvValue::Plain(text) => Some(text.clone()),
         EnvValue::Secret(variable) => stage.secrets.value(variable).map(str::to_owned),

@@ -21,7 +21,7 @@ pub(crate) use file::{RawFile, RawFiles, RawMount};
 pub(crate) use image::RawImage;
 pub(crate) use planned::is_planned;
 pub(crate) use policy::{RawCause, RawPolicy, RawReplay, RawShared, RawWaiver};
-pub(crate) use probe::{RawGreet, RawGrpc, RawHttps, RawProbe, RawSql, RawTls};
+pub(crate) use probe::{RawAmqp, RawGreet, RawGrpc, RawHttps, RawProbe, RawSql, RawTls};
 pub(crate) use rotation::{RawReload, RawRotation, RawServed};
 pub(crate) use scenario::RawScenario;
 pub(crate) use service::{RawReady, RawSecret, RawService, RawVolume};

@@ -12,6 +12,8 @@ use serde::Deserialize;
 pub(crate) enum RawProbe {
     /// The main process of a service runs.
     Alive(RawAlive),
+    /// A login to an AMQP 0-9-1 broker.
+    Amqp(RawAmqp),
     /// A command inside a service.
     Exec(RawExec),
     /// The health of a gRPC service.
@@ -98,6 +100,29 @@ pub(crate) struct RawTls {
 pub(crate) struct RawGreet {
     /// `SERVICE:PORT`.
     pub(crate) address: Located<String>,
+    /// The CA to start from.
+    pub(crate) trust: Option<Located<String>>,
+    /// The client certificate to show.
+    pub(crate) identity: Option<Located<String>>,
+    /// How strictly to look; `strict` where nothing is said.
+    pub(crate) verify: Option<Located<Keyword<Verify>>>,
+    /// Name to verify and to send as SNI, where it is not the host.
+    pub(crate) server_name: Option<Located<String>>,
+}
+
+/// A login to a virtual host of an AMQP 0-9-1 broker, as RabbitMQ; over TLS where `trust`, `identity`, `verify` or
+/// `server_name` is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "amqp probe", deny_unknown_fields)]
+pub(crate) struct RawAmqp {
+    /// `SERVICE:PORT`.
+    pub(crate) address: Located<String>,
+    /// Who logs in by PLAIN; where none is given, whom the certificate of `identity` names, by EXTERNAL.
+    pub(crate) user: Option<Located<String>>,
+    /// Its password, or `{ secret: NAME }` for a variable of the gate's environment; neither is ever recorded.
+    pub(crate) password: Option<Located<TextOr<RawSecret>>>,
+    /// The virtual host; `/` where none is given.
+    pub(crate) vhost: Option<Located<String>>,
     /// The CA to start from.
     pub(crate) trust: Option<Located<String>>,
     /// The client certificate to show.

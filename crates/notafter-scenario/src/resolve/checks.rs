@@ -239,7 +239,8 @@ impl Scope<'_> {
 /// Whether what comes back has a text.
 pub(super) fn answers_in_words(probe: &Probe) -> bool {
     match probe {
-        Probe::Exec { .. }
+        Probe::Amqp { .. }
+        | Probe::Exec { .. }
         | Probe::Greet { .. }
         | Probe::Grpc { .. }
         | Probe::Http { .. }

@@ -2,12 +2,12 @@
 
 use super::scope::{Scope, Target};
 use crate::Code;
-use crate::decode::{Keyword, Located};
+use crate::decode::{Keyword, Located, TextOr};
 use crate::diagnostic::{Draft, Span};
-use crate::raw::{RawGreet, RawGrpc, RawHttps, RawProbe, RawSql, RawTls};
+use crate::raw::{RawAmqp, RawGreet, RawGrpc, RawHttps, RawProbe, RawSecret, RawSql, RawTls};
 use notafter_core::{
-    CredentialName, EnvValue, Greeting, Hidden, HttpMethod, Probe, ServiceName, SqlServer, SqlTerms,
-    StartTls, TlsTerms, TlsTrust, Verify,
+    AmqpTerms, CredentialName, EnvValue, Greeting, Hidden, HttpMethod, Probe, ServiceName, SqlServer,
+    SqlTerms, StartTls, TlsTerms, TlsTrust, Verify,
 };
 
 /// The keys of the TLS side, which several kinds of probe share.
@@ -45,6 +45,18 @@ impl<'r> From<&'r RawHttps> for RawTerms<'r> {
 
 impl<'r> From<&'r RawGreet> for RawTerms<'r> {
     fn from(raw: &'r RawGreet) -> Self {
+        Self {
+            trust: raw.trust.as_ref(),
+            identity: raw.identity.as_ref(),
+            verify: raw.verify.as_ref(),
+            server_name: raw.server_name.as_ref(),
+            starttls: None,
+        }
+    }
+}
+
+impl<'r> From<&'r RawAmqp> for RawTerms<'r> {
+    fn from(raw: &'r RawAmqp) -> Self {
         Self {
             trust: raw.trust.as_ref(),
             identity: raw.identity.as_ref(),
@@ -102,19 +114,51 @@ impl Scope<'_> {
         Some(Probe::Grpc { host, port, service, tls })
     }
 
+    fn amqp(&self, raw: &RawAmqp, span: Span) -> Option<Probe> {
+        if raw.user.is_none() && (raw.password.is_some() || raw.identity.is_none()) {
+            let message = "nothing says who logs in";
+            let help = "give `user` and `password` for PLAIN, or an `identity` alone for EXTERNAL";
+            return self.fail(Draft::new(Code::MissingKey, span, message).help(help));
+        }
+        let tls = self.terms_if_given(&raw.into(), span)?;
+        let (host, port) = self.address(&raw.address)?;
+        let user = match &raw.user {
+            Some(user) => Some(self.said(user)?),
+            None => None,
+        };
+        let password = self.password(raw.password.as_ref())?;
+        let vhost = match &raw.vhost {
+            Some(vhost) => self.vhost(vhost)?,
+            None => "/".to_owned(),
+        };
+        Some(Probe::Amqp { host, port, terms: AmqpTerms { user, password, vhost }, tls })
+    }
+
+    /// The protocol has one byte for its length.
+    fn vhost(&self, vhost: &Located<String>) -> Option<String> {
+        let text = self.said(vhost)?;
+        if text.len() > usize::from(u8::MAX) {
+            let message = "no virtual host has a name of more than 255 bytes";
+            return self.fail(Draft::new(Code::BadText, vhost.span, message));
+        }
+        Some(text)
+    }
+
+    /// In the file it is no secret, and in a record it would be nearer to becoming one.
+    fn password(&self, password: Option<&Located<TextOr<RawSecret>>>) -> Option<Option<EnvValue>> {
+        let Some(password) = password else { return Some(None) };
+        Some(Some(match self.value_or_secret(password)? {
+            EnvValue::Plain(text) => EnvValue::Hidden(Hidden::new(text)),
+            value @ (EnvValue::Hidden(_) | EnvValue::Secret(_)) => value,
+        }))
+    }
+
     fn sql(&self, raw: &RawSql, (server, starttls): (SqlServer, StartTls), span: Span) -> Option<Probe> {
         let tls = self.terms_if_given(&raw.into(), span)?;
         let tls = tls.map(|terms| TlsTerms { starttls: Some(starttls), ..terms });
         let (host, port) = self.address(&raw.address)?;
         let user = self.said(&raw.user)?;
-        let password = match &raw.password {
-            // In the file it is no secret, and in a record it would be nearer to becoming one.
-            Some(password) => Some(match self.value_or_secret(password)? {
-                EnvValue::Plain(text) => EnvValue::Hidden(Hidden::new(text)),
-                value @ (EnvValue::Hidden(_) | EnvValue::Secret(_)) => value,
-            }),
-            None => None,
-        };
+        let password = self.password(raw.password.as_ref())?;
         let database = match &raw.database {
             Some(database) => self.said(database)?,
             None if server == SqlServer::Postgres => user.clone(),
@@ -142,6 +186,7 @@ impl Scope<'_> {
         let inside = |service: &Option<Located<String>>| self.inside(service.as_ref(), from, span);
         Some(match raw {
             RawProbe::Alive(raw) => Probe::Alive { service: inside(&raw.service)? },
+            RawProbe::Amqp(raw) => self.amqp(raw, span)?,
             RawProbe::Exec(raw) => {
                 let (service, command) = (inside(&raw.service), self.command(&raw.command));
                 Probe::Exec { service: service?, command: command? }

@@ -4,7 +4,7 @@ use crate::base::{BASE, NOW, at, edited, read, read_with};
 use notafter_core::{
     EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario, Start, Verify, X509Issuer,
 };
-use notafter_scenario::{Error, MAX_BYTES, Palette, load};
+use notafter_scenario::{Code, Error, MAX_BYTES, Palette, load};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -292,6 +292,35 @@ fn grpc_probes() {
         matches!(&secure, Probe::Grpc { host, port: 8443, service: None, tls: Some(_) } if host == "node")
     );
     assert_eq!((secure.kind(), secure.target(), secure.exercises()), ("grpc", "node", true));
+}
+
+/// By password or by certificate, and never by neither.
+#[test]
+fn amqp_probes() {
+    let text = |keys: &str| {
+        let probe = format!("amqp: {{ address: \"node:8443\", {keys} }}");
+        let check = format!("  other: {{ probe: {{ {probe} }}, expect: {{ works: {{}} }} }}\n\npolicy:\n");
+        edited("\npolicy:\n", &check)
+    };
+    let terms = |keys: &str| match right(&text(keys)).checks.pop().unwrap().probe {
+        Probe::Amqp { terms, tls, .. } => (terms, tls),
+        other => panic!("{other:?}"),
+    };
+    let (plain, tls) = terms("user: worker, password: worker-password, vhost: jobs");
+    assert_eq!((plain.user.as_deref(), plain.vhost.as_str(), tls), (Some("worker"), "jobs", None));
+    assert!(matches!(plain.password, Some(EnvValue::Hidden(_))));
+    let (external, tls) = terms("trust: root, identity: site");
+    assert_eq!((external.user, external.vhost.as_str(), tls.is_some()), (None, "/", true));
+    let long = format!("user: worker, vhost: {}", "x".repeat(256));
+    for (keys, code) in [
+        ("trust: root", Code::MissingKey),
+        ("password: worker-password, trust: root, identity: site", Code::MissingKey),
+        (long.as_str(), Code::BadText),
+    ] {
+        let codes: Vec<Code> =
+            read(&text(keys)).unwrap_err().iter().map(|diagnostic| diagnostic.code).collect();
+        assert_eq!(codes, [code], "{keys}");
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ checks:
 ";
 
 /// Every block of YAML in a document that is no whole scenario.
-const PIECES: [Piece; 10] = [
+const PIECES: [Piece; 11] = [
     Piece {
         page: "docs/checks.md",
         begins: "expect:",
@@ -67,6 +67,13 @@ const PIECES: [Piece; 10] = [
             "checks:\n  page:\n    probe: { http: { url: \"http://web:80/\" } }\n",
         ],
         indentation: 4,
+        after: "",
+    },
+    Piece {
+        page: "docs/checks.md",
+        begins: "checks:\n  jobs:",
+        before: &[HEAD, CREDENTIALS, SERVICES, "  mq: { image: host, command: [mq] }\n"],
+        indentation: 0,
         after: "",
     },
     Piece {

@@ -4,8 +4,8 @@
 use super::needs::{can_run_with, repository};
 use super::scene::{Scene, shown};
 use notafter_core::{
-    Answer, CheckName, Connection, Decision, Finding, FindingCode, Origin, Outcome, RunRecord, Seen, Touch,
-    Verdict,
+    Answer, CheckName, Connection, Decision, Finding, FindingCode, Origin, Outcome, RefusalLayer, RunRecord,
+    Seen, Touch, Verdict,
 };
 use std::process::Command;
 
@@ -88,6 +88,14 @@ const MOSQUITTO: Software = Software {
     credential: "device",
     candidate: "broker",
     refuses: Refuses::AtIt,
+};
+const RABBITMQ: Software = Software {
+    scenario: "rabbitmq-amqp",
+    programs: &["/usr/lib/rabbitmq/bin/rabbitmq-server", "erl"],
+    life: "MQ_LIFE",
+    credential: "mq",
+    candidate: "mq",
+    refuses: Refuses::AfterIt,
 };
 const JVM: Software = shop("jvm-tls", &["nginx", "java", "javac"], Refuses::AfterIt);
 const NODE: Software = shop("node-tls", &["nginx", "node"], Refuses::AtIt);
@@ -369,6 +377,36 @@ fn etcd_allows_grpc_and_turns_strangers_away() {
     assert!(strangers.len() >= 9, "{}", gated.text);
     let by_tls = |seen: &&&Seen| matches!(seen, Seen::Refused(refusal) if refusal.alert.is_some());
     assert_eq!(strangers.iter().filter(by_tls).count(), strangers.len(), "{strangers:?}");
+}
+
+/// Who is logged in opens channels for ever; nobody logs in anew, by certificate or by password.
+#[test]
+fn rabbitmq_blocks_new_logins_alone() {
+    let Some(gated) = blocks(&RABBITMQ) else { return };
+    let fresh = vec![Connection::Fresh];
+    let logins = ["by-certificate", "by-password"].map(|name| (check(name), fresh.clone()));
+    assert_eq!(gated.worst().checks, logins, "{}", gated.text);
+    assert_eq!(gated.worst().still_working, [(check("by-certificate"), Connection::Held)], "{}", gated.text);
+}
+
+/// Certificates are refused within TLS, a wrong password by the broker.
+#[test]
+fn rabbitmq_allows_and_turns_strangers_away() {
+    let Some(gated) = allows(&RABBITMQ) else { return };
+    let looks = || gated.record.cases.iter().flat_map(|case| &case.observations);
+    let refusals = |name: &'static str| {
+        looks().filter(move |look| look.check.as_str().contains(name)).map(|look| match &look.seen {
+            Seen::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        })
+    };
+    assert!(refusals("-refuses-").count() >= 6, "{}", gated.text);
+    assert!(refusals("-refuses-").all(|refusal| refusal.alert.is_some()), "{}", gated.text);
+    assert!(refusals("stranger").count() >= 3, "{}", gated.text);
+    for refusal in refusals("stranger") {
+        assert_eq!(refusal.layer, RefusalLayer::Application);
+        assert!(refusal.reason.starts_with("403 ACCESS_REFUSED - Login was refused"), "{}", refusal.reason);
+    }
 }
 
 /// The broker lets the device in to the end, and strangers at no time.
