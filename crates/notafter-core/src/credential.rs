@@ -107,6 +107,8 @@ impl Edge {
 pub enum CredentialKind {
     /// A certificate revocation list (RFC 5280 §5); it ends with its nextUpdate.
     Crl,
+    /// The signatures of a DNS zone (RFC 4034 §3); they end with the first of them that does.
+    DnssecSignatures,
     /// A JSON Web Token (RFC 7519).
     Jwt,
     /// A leap-second list, as the IERS and tzdata publish it.
@@ -133,6 +135,7 @@ impl CredentialKind {
     pub const fn end_word(self) -> &'static str {
         match self {
             Self::Crl | Self::Ocsp => "nextUpdate",
+            Self::DnssecSignatures => "expiration",
             Self::Jwt => "exp",
             Self::LeapSeconds | Self::OpenPgpKey | Self::TufMetadata => "expires",
             Self::SqlRole => "VALID UNTIL",
@@ -146,7 +149,12 @@ impl CredentialKind {
     #[must_use]
     pub const fn end_lag_secs(self) -> i64 {
         match self {
-            Self::Crl | Self::LeapSeconds | Self::Ocsp | Self::SqlRole | Self::X509 => 0,
+            Self::Crl
+            | Self::DnssecSignatures
+            | Self::LeapSeconds
+            | Self::Ocsp
+            | Self::SqlRole
+            | Self::X509 => 0,
             Self::Jwt | Self::OpenPgpKey | Self::SshCertificate | Self::TufMetadata => 1,
         }
     }
@@ -156,6 +164,7 @@ impl CredentialKind {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Crl => "CRL",
+            Self::DnssecSignatures => "DNSSEC signatures",
             Self::Jwt => "JWT",
             Self::LeapSeconds => "leap-second list",
             Self::Ocsp => "OCSP response",

@@ -18,6 +18,7 @@ pub fn is_anchor(credential: &Credential) -> bool {
         CredentialKind::OpenPgpKey => true,
         CredentialKind::X509 => credential.ca && credential.self_issued,
         CredentialKind::Crl
+        | CredentialKind::DnssecSignatures
         | CredentialKind::Jwt
         | CredentialKind::LeapSeconds
         | CredentialKind::Ocsp

@@ -141,6 +141,7 @@ fn material_kind(component: &Value) -> CredentialKind {
     let told = property(component, "notafter:kind");
     let kinds = [
         CredentialKind::Crl,
+        CredentialKind::DnssecSignatures,
         CredentialKind::Jwt,
         CredentialKind::LeapSeconds,
         CredentialKind::Ocsp,

@@ -189,6 +189,21 @@ fn certificates_inside_other_structures_are_carved() {
     assert_eq!(found(&scan(&pkcs7)), one("signer", offset, inner.len(), Container::DerInFile));
 }
 
+/// As Knot writes one: the signatures stand behind all records, far from the SOA record.
+#[test]
+fn a_signed_zone_is_a_credential_as_a_whole() {
+    let addresses: String = (0..200).map(|host| format!("h{host}.demo. 300 A 192.0.2.{host}\n")).collect();
+    let zone = format!(
+        "demo. 300 SOA ns.demo. h.demo. 1 300 300 300 300\n{addresses};; DNSSEC signatures\n\
+         demo. 300 RRSIG SOA 13 1 300 20300101000000 20260101000000 32153 demo. w9aIBS==\n"
+    );
+    let inventory = scan(zone.as_bytes());
+    assert_eq!(found(&inventory), [("zone demo.".to_owned(), 0, zone.len(), Container::Text)]);
+    assert_eq!(inventory.credentials[0].not_after.to_string(), "2030-01-01T00:00:00Z");
+    let unsigned = zone.replace("RRSIG", "TXT");
+    assert_eq!(found(&scan(unsigned.as_bytes())), []);
+}
+
 fn write(root: &TempDir, path: &str, contents: impl AsRef<[u8]>) {
     let path = root.path().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -68,10 +68,11 @@ pub(super) fn shape(head: &[u8]) -> Shape {
     }
 }
 
-/// By the first bytes: JSON, a list of leap seconds, DER, a packet of a key, a Java key store.
+/// By the first bytes: JSON, a list of leap seconds, DER, a packet of a key, a Java key store, a zone of the DNS.
 fn may_be_whole(head: &[u8]) -> bool {
     matches!(head.first(), Some(b'{' | b'#' | 0x30 | 0x94 | 0x95 | 0x98 | 0x99 | 0xc5 | 0xc6))
         || read::JKS_MAGICS.iter().any(|magic| head.starts_with(magic))
+        || read::may_be_zone(head)
 }
 
 /// Carves what `reader` yields, which begins `begin` bytes behind the beginning of its file. Returns how

@@ -1,6 +1,7 @@
-//! Documents that end as a whole: metadata of The Update Framework, lists of leap seconds.
+//! Documents that end as a whole: metadata of The Update Framework, lists of leap seconds, signed zones.
 
 use super::certificate::fingerprint;
+use super::zone::zone;
 use notafter_core::{Credential, CredentialKind, UnixTime};
 use serde::Deserialize;
 
@@ -13,7 +14,7 @@ pub fn document(bytes: &[u8]) -> Option<Credential> {
     match bytes.first()? {
         b'{' => tuf(bytes),
         b'#' => leap_seconds(bytes),
-        _ => None,
+        _ => zone(bytes),
     }
 }
 

@@ -19,6 +19,7 @@ mod revocation;
 mod ssh;
 #[cfg(test)]
 mod tests;
+mod zone;
 
 pub use certificate::{
     MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, certificate_body_at, dns_names,
@@ -35,3 +36,4 @@ pub use pem::{MAX_PEM_LEN, PEM_BEGIN, PemBlock, pem_block_at, pem_blocks};
 pub use pkcs12::{Pkcs12Contents, open_pkcs12};
 pub use revocation::{crl, crl_at, ocsp_at};
 pub use ssh::{SSH_CERTIFICATE_MARK, ssh_certificate_after};
+pub use zone::may_be_zone;

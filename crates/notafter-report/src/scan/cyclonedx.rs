@@ -134,6 +134,7 @@ fn asset(credential: &Credential) -> Value {
         CredentialKind::X509 => "X.509",
         CredentialKind::SshCertificate => "OpenSSH",
         CredentialKind::Crl
+        | CredentialKind::DnssecSignatures
         | CredentialKind::Jwt
         | CredentialKind::LeapSeconds
         | CredentialKind::Ocsp
