@@ -251,6 +251,13 @@ fn every_block_of_toml_is_a_policy() {
     }
 }
 
+#[test]
+fn the_reference_is_what_the_schema_says() {
+    let page = xtask::reference::page(&notafter_scenario::schema()).unwrap();
+    let kept = fs::read_to_string(repository().join("docs/reference.md")).unwrap();
+    assert!(kept == page, "docs/reference.md is old: `notafter schema | cargo xtask reference` writes it");
+}
+
 /// The text of every source of the product, with the pieces of texts that are broken over lines joined.
 fn sources(directory: &Path, text: &mut String) {
     for entry in fs::read_dir(directory).unwrap() {
