@@ -15,6 +15,10 @@ use std::fmt;
 
 /// Lines of a failing service's log that a report shows.
 const LOG_LINES: usize = 8;
+/// How far before a break nobody can explain an end is worth a word.
+const SHORTLY_SECS: i64 = 7 * 86_400;
+/// How many such ends a report shows.
+const ENDED: usize = 2;
 /// Places of one certificate that a report shows.
 const PLACES: usize = 4;
 
@@ -88,11 +92,14 @@ fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
         Some((fingerprint, None)) => {
             page.field("fingerprint", &format!("{fingerprint}, which the inventory does not hold"))?;
         }
-        None if finding.evidence.is_empty() => page.field(
-            "look for",
-            "a licence, a date written into the code, or a credential made in memory: nothing in the files or on \
-             the wire changes then",
-        )?,
+        None if finding.evidence.is_empty() => {
+            page.field(
+                "look for",
+                "a licence, a date written into the code, or a credential made in memory: nothing in the files or \
+                 on the wire changes then",
+            )?;
+            ended_before(page, record, finding)?;
+        }
         None => {}
     }
     for (index, evidence) in finding.evidence.iter().enumerate() {
@@ -103,6 +110,22 @@ fn because(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::R
         Some(missing) => page.field("no control", &clip(missing, 400)),
         None => Ok(()),
     }
+}
+
+/// What ended shortly before a break that nothing explains: some programs bear with a credential for a while after its
+/// end, as validators of DNSSEC do for a tenth of a signature's life.
+fn ended_before(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> fmt::Result {
+    let Some(bracket) = finding.bracket.filter(|bracket| bracket.is_exact()) else { return Ok(()) };
+    let edges =
+        record.inventory.edges_between(bracket.first_fail.plus_secs(-SHORTLY_SECS), bracket.last_pass);
+    let ends = edges.iter().rev().filter(|edge| edge.kind == EdgeKind::NotAfter);
+    for (index, edge) in ends.take(ENDED).enumerate() {
+        let Some(ended) = record.inventory.find(edge.credential) else { continue };
+        let lag = Span::from_secs(bracket.first_fail.secs_since(edge.at));
+        let text = format!("{} ({}), {lag} earlier", subject(&ended.subject), ended.fingerprint.short());
+        page.field(if index == 0 { "ended before" } else { "" }, &text)?;
+    }
+    Ok(())
 }
 
 /// What the summary says beyond the headline: `X breaks at T: cause; what hides it`.

@@ -56,6 +56,25 @@ fn hostile_text_stays_text() {
     insta::assert_snapshot!(text);
 }
 
+/// A verifier that bears with a certificate for a day after its end.
+#[test]
+fn a_break_that_nothing_explains_names_what_ended_shortly_before() {
+    let (record, mut verdict) = sample::block();
+    let finding = &mut verdict.findings[0];
+    let bracket = finding.bracket.unwrap();
+    (finding.culprit, finding.evidence) = (None, Vec::new());
+    let mut told = |delay_secs: i64| {
+        let (last_pass, first_fail) =
+            (bracket.last_pass.plus_secs(delay_secs), bracket.first_fail.plus_secs(delay_secs));
+        verdict.findings[0].bracket = Some(Bracket { last_pass, first_fail });
+        let text = rendered(&(record.clone(), verdict.clone()));
+        text.lines().find(|line| line.contains("ended before")).map(str::to_owned)
+    };
+    let a_day_later = told(86_400).unwrap();
+    assert_eq!(a_day_later.trim_start(), "ended before CN=sgsn-mme software (47a0a7ae), 1 d earlier");
+    assert_eq!(told(8 * 86_400), None);
+}
+
 #[test]
 fn several_findings_each_have_their_say() {
     let (mut record, mut verdict) = sample::block();
