@@ -16,6 +16,7 @@ mod context;
 mod decode;
 mod diagnostic;
 mod error;
+mod examples;
 mod graph;
 mod nearest;
 mod outline;

@@ -1,5 +1,6 @@
 //! The JSON Schema of the format, for editors.
 
+use crate::examples;
 use crate::raw::{RawScenario, RawShared};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -9,13 +10,17 @@ use serde_json::Value;
 /// The JSON Schema (draft 2020-12) of scenario files. It describes shapes; [`parse`](crate::parse) checks more.
 #[must_use]
 pub fn schema() -> Value {
-    titled::<RawScenario>("notafter scenario")
+    let mut schema = titled::<RawScenario>("notafter scenario");
+    examples::add_to_scenario(&mut schema);
+    schema
 }
 
 /// The same of the policy that scenarios share, `notafter.toml`.
 #[must_use]
 pub fn policy_schema() -> Value {
-    titled::<RawShared>("notafter policy")
+    let mut schema = titled::<RawShared>("notafter policy");
+    examples::add_to_policy(&mut schema);
+    schema
 }
 
 fn titled<T: JsonSchema>(title: &str) -> Value {

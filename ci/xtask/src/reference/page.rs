@@ -14,6 +14,9 @@ takes a *text* says beside it how that is written; an instant is RFC 3339 in UTC
 ## scenario
 ";
 
+/// Examples that are longer, in bytes, would fill the table.
+const LONGEST_EXAMPLE: usize = 60;
+
 /// The page for the schema of scenarios.
 ///
 /// # Errors
@@ -58,7 +61,8 @@ fn rows(keys: &Map<String, Value>, required: &Value, choice: Option<&Value>) -> 
         .map(|(key, value)| {
             let name = if must_be_there(key) { format!("**`{key}`**") } else { format!("`{key}`") };
             let what = taken(value).with_context(|| format!("in {key}"))?;
-            Ok(format!("| {name} | {what} | {} |", words(choice.unwrap_or(value))))
+            let told = words(choice.unwrap_or(value));
+            Ok(format!("| {name} | {what} | {told}{} |", examples(value, &told)))
         })
         .collect()
 }
@@ -110,6 +114,20 @@ fn words(value: &Value) -> String {
     value["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|")
 }
 
+/// Its examples, as far as they are short and not `told` already, in YAML's flow style, of which JSON is a part.
+fn examples(value: &Value, told: &str) -> String {
+    let shown = value["examples"].as_array().into_iter().flatten().map(|example| match example.as_str() {
+        Some(text) => text.trim_end().to_owned(),
+        None => example.to_string(),
+    });
+    let shown: Vec<String> = shown
+        .filter(|text| text.len() <= LONGEST_EXAMPLE && !text.contains('`'))
+        .map(|text| format!("`{}`", text.replace('|', "\\|")))
+        .filter(|text| !told.contains(text.as_str()))
+        .collect();
+    if shown.is_empty() { String::new() } else { format!(" For example {}.", shown.join(" or ")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,8 +143,14 @@ mod tests {
                 "either": { "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/other%20Thing" }] },
                 "list": { "type": "array", "items": { "type": ["string", "number"] } },
                 "paths": { "type": "object", "patternProperties": { "^/": { "type": "boolean" } } },
-                "plain": { "type": "string", "description": "Must be there." },
-                "several": { "type": "object", "additionalProperties": { "type": "integer" } }
+                "plain": {
+                    "type": "string", "description": "Must be there, as `told`.",
+                    "examples": ["a|b", "x".repeat(61), "c", "told"]
+                },
+                "several": {
+                    "type": "object", "additionalProperties": { "type": "integer" },
+                    "examples": [{ "one": 1 }]
+                }
             },
             "$defs": { "other Thing": { "description": "Another.", "oneOf": [
                 { "const": "word", "description": "A word." },
@@ -134,7 +158,7 @@ mod tests {
             ] } }
         });
         let page = page(&schema).unwrap();
-        insta::assert_snapshot!(page.strip_prefix(HEAD).unwrap(), @r"
+        insta::assert_snapshot!(page.strip_prefix(HEAD).unwrap(), @r#"
 
         A thing with a \| in it.
 
@@ -144,8 +168,8 @@ mod tests {
         | `either` | a text or [other Thing](#other-thing) |  |
         | `list` | a list, each a text or a number |  |
         | `paths` | by path: `true` or `false` |  |
-        | **`plain`** | a text | Must be there. |
-        | `several` | by name: a number |  |
+        | **`plain`** | a text | Must be there, as `told`. For example `a\|b` or `c`. |
+        | `several` | by name: a number |  For example `{"one":1}`. |
 
         ## other Thing
 
@@ -155,7 +179,7 @@ mod tests {
         | --- | --- | --- |
         | `word` | | A word. |
         | `key` | a text | A map. |
-        ");
+        "#);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The JSON Schema says yes to what the parser reads, and no to what has another shape.
 
 use crate::base::{BASE, edited};
-use notafter_scenario::schema;
+use notafter_scenario::{policy_schema, schema};
 use serde_json::{Map, Value};
 
 /// Whether `value` fits `schema`, by the keywords that ours uses; any other fails the test.
 fn fits(value: &Value, schema: &Map<String, Value>, root: &Value) -> bool {
     let inner = |value: &Value, schema: &Value| fits(value, schema.as_object().unwrap(), root);
     schema.iter().all(|(keyword, wanted)| match keyword.as_str() {
-        "$defs" | "$schema" | "description" | "format" | "title" => true,
+        "$defs" | "$schema" | "description" | "examples" | "format" | "title" => true,
         "$ref" => {
             let pointer = wanted.as_str().unwrap().trim_start_matches('#').replace("%20", " ");
             inner(value, root.pointer(&pointer).unwrap())
@@ -41,16 +41,24 @@ fn fits(value: &Value, schema: &Map<String, Value>, root: &Value) -> bool {
         "required" => value.as_object().is_none_or(|map| {
             wanted.as_array().unwrap().iter().all(|key| map.contains_key(key.as_str().unwrap()))
         }),
-        "type" => match wanted.as_str().unwrap() {
-            "array" => value.is_array(),
-            "boolean" => value.is_boolean(),
-            "integer" => value.is_i64() || value.is_u64(),
-            "object" => value.is_object(),
-            "string" => value.is_string(),
-            other => panic!("the schema uses type {other}"),
+        "type" => match wanted {
+            Value::Array(kinds) => kinds.iter().any(|kind| is_a(kind.as_str().unwrap(), value)),
+            kind => is_a(kind.as_str().unwrap(), value),
         },
         other => panic!("the schema uses {other}"),
     })
+}
+
+fn is_a(kind: &str, value: &Value) -> bool {
+    match kind {
+        "array" => value.is_array(),
+        "boolean" => value.is_boolean(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "object" => value.is_object(),
+        "string" => value.is_string(),
+        other => panic!("the schema uses type {other}"),
+    }
 }
 
 fn accepts(text: &str) -> bool {
@@ -84,6 +92,25 @@ fn the_schema_refuses_other_shapes() {
         ("owner: ops, ", ""),
     ] {
         assert!(!accepts(&edited(from, to)), "{to:?} in place of {from:?}");
+    }
+}
+
+#[test]
+fn examples_fit_what_they_are_examples_of() {
+    fn every(part: &Value, root: &Value, seen: &mut usize) {
+        for example in part["examples"].as_array().into_iter().flatten() {
+            assert!(fits(example, part.as_object().unwrap(), root), "{example} in {part}");
+            *seen += 1;
+        }
+        let below = part.as_object().into_iter().flat_map(Map::values);
+        for part in below.chain(part.as_array().into_iter().flatten()) {
+            every(part, root, seen);
+        }
+    }
+    for schema in [schema(), policy_schema()] {
+        let mut seen = 0;
+        every(&schema, &schema, &mut seen);
+        assert!(seen > 0);
     }
 }
 
