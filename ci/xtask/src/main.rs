@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use xtask::{bench, chaos, ci, corpus, dist, fuzz, jumps, printer, reference, servers, soak, tidy};
+use xtask::{bench, chaos, ci, corpus, dist, fuzz, jumps, picture, printer, reference, servers, soak, tidy};
 
 /// Chores of this repository. Works from any directory inside it.
 #[derive(Debug, Parser)]
@@ -84,6 +84,8 @@ enum Chore {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Writes `docs/report.svg` from a report in colours: `notafter gate SCENARIO --color always | cargo xtask picture`.
+    Picture,
     /// Writes `docs/reference.md` from the schema of scenarios: `notafter schema | cargo xtask reference`.
     Reference,
     /// Runs servers of the machine's packages under a shifted clock and across jumps of it.
@@ -182,6 +184,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Chore::Dist { out, binary } => dist::chore(&root, out, binary.as_deref()),
         Chore::Fuzz { seconds, seed } => fuzz::chore(&root, *seconds, *seed),
         Chore::Jumps { count, seed } => jumps::chore(&root, *count, *seed),
+        Chore::Picture => picture::chore(&root),
         Chore::Reference => reference::chore(&root),
         Chore::Servers { names, record } => servers::chore(&root, names, *record),
         Chore::Soak { cases, seed, only, jobs } => {
