@@ -10,6 +10,9 @@ use std::time::Duration;
 /// What stands for the file of a draft that nobody keeps.
 pub const UNSAVED: &str = "(drafted)";
 
+/// Where a draft's modeline says that its schema is.
+const SCHEMA: &str = "notafter.schema.json";
+
 /// The text of a scenario file that says what `draft` says.
 #[must_use]
 pub fn scenario_text(draft: &Draft) -> String {
@@ -39,7 +42,8 @@ fn write(text: &mut String, draft: &Draft) -> fmt::Result {
         text,
         "# Drafted by notafter from the program alone. Grow it: checks that do what clients do show most."
     )?;
-    writeln!(text, "# For editors: `notafter schema` prints the JSON Schema of this file.")?;
+    writeln!(text, "# Editors complete and check it once `notafter schema >{SCHEMA}` stands beside it.")?;
+    writeln!(text, "# yaml-language-server: $schema={SCHEMA}")?;
     for remark in &draft.remarks {
         writeln!(text, "# Note: {}", one_line(remark))?;
     }

@@ -205,6 +205,7 @@ fn init_writes_a_scenario_that_plan_takes_and_never_overwrites() {
         "candidate: \"shop\"",
         "# Note: CN=shop.example in certs/site.pem ends at 2020-01-01T00:00:00Z",
         "# Note: Dockerfile builds an image",
+        "\n# yaml-language-server: $schema=notafter.schema.json\n",
     ] {
         assert!(written.contains(part), "{part:?} is not in\n{written}");
     }
