@@ -202,6 +202,11 @@ fn a_signed_zone_is_a_credential_as_a_whole() {
     assert_eq!(inventory.credentials[0].not_after.to_string(), "2030-01-01T00:00:00Z");
     let unsigned = zone.replace("RRSIG", "TXT");
     assert_eq!(found(&scan(unsigned.as_bytes())), []);
+    // What is too long to be read as a whole is told.
+    let long = |zone: &str| scan(format!("{zone}{}", ";\n".repeat(8 * 1024 * 1024)).as_bytes()).opaque;
+    let [opaque] = &long(&zone)[..] else { panic!("nothing is told") };
+    assert_eq!(opaque.reason, "a signed zone of more than 16 MiB");
+    assert_eq!(long(&unsigned), []);
 }
 
 fn write(root: &TempDir, path: &str, contents: impl AsRef<[u8]>) {

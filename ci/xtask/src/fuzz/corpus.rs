@@ -25,6 +25,7 @@ const RECIPES: [(&str, &str); 6] = [
          printf '\"name\":\"a\",\"cryptoProperties\":{\"assetType\":\"certificate\",\"certificateProperties\":' >> bill.json
          printf '{\"notValidAfter\":\"2030-01-01T00:00:00Z\"}}}]}' >> bill.json
          printf 'TOKEN=eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE5MDY1MDI0MDB9.WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo ' > token
+         printf 'a. 9 SOA b. c. 1 9 9 9 9\\na. 9 RRSIG SOA 13 1 9 20300102030405 20260102030405 7 a. WloK\\n' > zone
          printf '{\"signatures\":[{}],\"signed\":{\"_type\":\"root\",\"expires\":\"2031-05-06T07:08:09Z\"}}' > root.json",
     ),
     (

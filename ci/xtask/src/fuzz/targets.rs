@@ -28,7 +28,7 @@ pub(super) const TARGETS: [Target; 7] = [
     },
     Target {
         name: "text",
-        takes: |name| [".pem", ".pub", ".json", "token"].iter().any(|end| name.ends_with(end)),
+        takes: |name| [".pem", ".pub", ".json", "token", "zone"].iter().any(|end| name.ends_with(end)),
         run: |bytes, _| {
             for block in read::pem_blocks(bytes) {
                 _ = block.decode();

@@ -29,6 +29,9 @@ pub(super) fn look(
     let mut bytes = Vec::new();
     (&mut *reader).take(MAX_WHOLE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_WHOLE {
+        if read::may_be_zone(head) && memchr::memmem::find(&bytes, b"RRSIG").is_some() {
+            collector.opaque(format!("a signed zone of more than {} MiB", MAX_WHOLE / 1024 / 1024));
+        }
         return stream(&mut Cursor::new(bytes).chain(reader), 0, collector, buffer);
     }
     let total = Some(bytes.len() as u64);

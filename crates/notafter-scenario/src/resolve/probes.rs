@@ -31,65 +31,24 @@ impl<'r> From<&'r RawTls> for RawTerms<'r> {
     }
 }
 
-impl<'r> From<&'r RawHttps> for RawTerms<'r> {
-    fn from(raw: &'r RawHttps) -> Self {
-        Self {
-            trust: raw.trust.as_ref(),
-            identity: raw.identity.as_ref(),
-            verify: raw.verify.as_ref(),
-            server_name: raw.server_name.as_ref(),
-            starttls: None,
-        }
-    }
+/// Kinds of probe that begin with TLS, where they have it.
+macro_rules! begin_with_tls {
+    ($($raw:ty),+) => {
+        $(impl<'r> From<&'r $raw> for RawTerms<'r> {
+            fn from(raw: &'r $raw) -> Self {
+                Self {
+                    trust: raw.trust.as_ref(),
+                    identity: raw.identity.as_ref(),
+                    verify: raw.verify.as_ref(),
+                    server_name: raw.server_name.as_ref(),
+                    starttls: None,
+                }
+            }
+        })+
+    };
 }
 
-impl<'r> From<&'r RawGreet> for RawTerms<'r> {
-    fn from(raw: &'r RawGreet) -> Self {
-        Self {
-            trust: raw.trust.as_ref(),
-            identity: raw.identity.as_ref(),
-            verify: raw.verify.as_ref(),
-            server_name: raw.server_name.as_ref(),
-            starttls: None,
-        }
-    }
-}
-
-impl<'r> From<&'r RawAmqp> for RawTerms<'r> {
-    fn from(raw: &'r RawAmqp) -> Self {
-        Self {
-            trust: raw.trust.as_ref(),
-            identity: raw.identity.as_ref(),
-            verify: raw.verify.as_ref(),
-            server_name: raw.server_name.as_ref(),
-            starttls: None,
-        }
-    }
-}
-
-impl<'r> From<&'r RawGrpc> for RawTerms<'r> {
-    fn from(raw: &'r RawGrpc) -> Self {
-        Self {
-            trust: raw.trust.as_ref(),
-            identity: raw.identity.as_ref(),
-            verify: raw.verify.as_ref(),
-            server_name: raw.server_name.as_ref(),
-            starttls: None,
-        }
-    }
-}
-
-impl<'r> From<&'r RawSql> for RawTerms<'r> {
-    fn from(raw: &'r RawSql) -> Self {
-        Self {
-            trust: raw.trust.as_ref(),
-            identity: raw.identity.as_ref(),
-            verify: raw.verify.as_ref(),
-            server_name: raw.server_name.as_ref(),
-            starttls: None,
-        }
-    }
-}
+begin_with_tls!(RawAmqp, RawGreet, RawGrpc, RawHttps, RawSql);
 
 impl RawTerms<'_> {
     fn is_given(&self) -> bool {
