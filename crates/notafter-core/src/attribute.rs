@@ -90,7 +90,8 @@ pub(crate) fn rank(
     ranked
 }
 
-fn coinciding(record: &RunRecord, bracket: Option<Bracket>, case: &CaseRecord) -> Vec<Edge> {
+/// Edges that coincide with a break that `case` shows, in time order.
+pub(crate) fn coinciding(record: &RunRecord, bracket: Option<Bracket>, case: &CaseRecord) -> Vec<Edge> {
     bracket.filter(Bracket::is_exact).map_or_else(Vec::new, |exact| {
         let mut edges = relevant_edges(record);
         edges.retain(|edge| coincides(edge, &exact) && is_there(record, case, edge.credential));

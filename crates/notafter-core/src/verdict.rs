@@ -42,6 +42,8 @@ pub enum FindingCode {
     NothingChecked,
     /// A planned case has not run.
     PlanIncomplete,
+    /// There is more to look at than a plan holds, and the rest was not looked at by itself.
+    PlanReduced,
     /// A service works through the window only because it renews what it shows.
     RenewalNeeded,
     /// A service works through the window only because somebody rotates what it shows.
@@ -78,6 +80,7 @@ impl FindingCode {
             Self::NeverIdle => "never-idle",
             Self::NothingChecked => "nothing-checked",
             Self::PlanIncomplete => "plan-incomplete",
+            Self::PlanReduced => "plan-reduced",
             Self::RenewalNeeded => "renewal-needed",
             Self::RotationNeeded => "rotation-needed",
             Self::RotationNotPickedUp => "rotation-not-picked-up",

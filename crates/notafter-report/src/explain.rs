@@ -135,6 +135,14 @@ explanations! {
         why: "The verdict would rest on less than the plan promises.",
         mend: "See the cases table for what was skipped and why, and run it again.",
     }
+    PlanReduced {
+        meaning: "There are more instants in the support window than one run looks at: fresh starts of full depth were \
+                  left out, or ends that lie close together share a stop of the walk. The note says which.",
+        why: "The walk lives through every end, with the same processes. What only a fresh start shows at an instant \
+              that was left out, or what breaks and heals between two ends that share a stop, was not seen.",
+        mend: "Nothing, where the ends are those of a trust store. Else gate the window in parts: a later `start`, a \
+               shorter `support`, each with fewer ends.",
+    }
     RenewalNeeded {
         meaning: "What a service shows ends inside the support window, and the service put another in its place by \
                   itself, in time and without a restart.",

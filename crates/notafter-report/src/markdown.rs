@@ -2,7 +2,9 @@
 
 use crate::against;
 use crate::page::{clip, escape, log_line};
-use crate::words::{boundaries, candidate, count, credential, distance, place, stands_for, subject};
+use crate::words::{
+    boundaries, candidate, count, coverage_sum, credential, distance, place, stands_for, subject,
+};
 use notafter_core::{Comparison, Decision, Finding, Gated, RunRecord, Severity, Touch, Verdict};
 use std::fmt::Write as _;
 
@@ -138,16 +140,12 @@ fn finding(page: &mut String, record: &RunRecord, finding: &Finding) -> std::fmt
 fn coverage(page: &mut String, record: &RunRecord, verdict: &Verdict) -> std::fmt::Result {
     let coverage = &verdict.coverage;
     let total = coverage.entries.len();
+    let sum = coverage_sum(record, coverage);
     if total == 0 {
-        return writeln!(page, "\nNo known credential ends inside the support window.");
+        return writeln!(page, "\nCoverage: {sum}.");
     }
     let edges = boundaries(record);
-    writeln!(
-        page,
-        "\n<details><summary>{} of {} exercised</summary>\n",
-        coverage.exercised(),
-        count(total, "expiring credential")
-    )?;
+    writeln!(page, "\n<details><summary>{sum}</summary>\n")?;
     for entry in coverage.entries.iter().take(ROWS) {
         let touch = match entry.touch {
             Touch::Exercised => "exercised",

@@ -6,7 +6,9 @@ use crate::words::{
     Stop, boundaries, candidate, checked_instants, count, credential, distance, edges_changing, list, motion,
     purpose, stops,
 };
-use notafter_core::{Case, CaseClock, Inventory, Moment, Purpose, RunRecord, Step, UnixTime, moments};
+use notafter_core::{
+    Case, CaseClock, Inventory, Moment, Purpose, RunRecord, Step, UnixTime, moments, reductions,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -48,6 +50,11 @@ pub fn write(
     }
     page.section("cases")?;
     table(page, cases)?;
+    let reduced = reductions(record);
+    if !reduced.is_empty() {
+        page.section("what the plan does not look at")?;
+        reduced.iter().try_for_each(|text| page.paragraph(2, 2, &format!("- {text}")))?;
+    }
     let moments = moments(record);
     cases.iter().try_for_each(|case| stops_of(page, &record.inventory, &moments, case))
 }
@@ -140,6 +147,7 @@ fn actions(stop: &Stop<'_>) -> String {
 mod tests {
     use super::*;
     use crate::sample;
+    use notafter_core::Depth;
 
     fn rendered(record: &RunRecord, cases: &[Case]) -> String {
         let mut text = String::new();
@@ -158,5 +166,22 @@ mod tests {
     fn an_empty_plan_says_so() {
         let (record, _) = sample::block();
         assert!(rendered(&record, &[]).ends_with("\n  nothing is left to run\n"));
+    }
+
+    #[test]
+    fn a_plan_tells_what_it_leaves_out() {
+        let (mut record, _) = sample::block();
+        record.scenario.planning.depth = Depth::Full;
+        let (start, horizon) = (record.scenario.start.instant(), record.scenario.horizon);
+        let part = horizon.secs_since(start) / 100;
+        for index in 1_u8..=60 {
+            record.inventory.add(sample::software(index, start.plus_secs(part * i64::from(index))));
+        }
+        let text = rendered(&record, &notafter_core::plan(&record));
+        let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            told.contains("what the plan does not look at: - full depth makes at most 24 fresh starts"),
+            "{text}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use super::blast::describe;
 use super::finding::finding;
 use super::{control, rotation, words};
-use crate::attribute::{attribute, changes_alone, in_memory};
+use crate::attribute::{self, attribute, changes_alone, in_memory};
 use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
@@ -49,6 +49,11 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         Purpose::Walk => format!("{what} fails at the start of the window and works a little later"),
         _ => format!("{what} fails in {control}, where no boundary is crossed"),
     };
+    if investigation.untried > 0 {
+        let untried = investigation.untried;
+        found.summary +=
+            &format!("; whether it worked before {untried} more of the ends before it was not tried");
+    }
     found.help = words::help(code).map(str::to_owned);
     Some(found)
 }
@@ -238,13 +243,19 @@ fn because(record: &RunRecord, found: &Finding) -> String {
                 false => format!("{} ends at {}", credential.subject, credential.not_after),
             }
         }
-        None => match edges.count() {
+        None => match edges.count().max(coinciding(record, found)) {
             0 if found.evidence.is_empty() => "no known credential changes there (unexplained)".to_owned(),
             0 => "the evidence does not single out one credential".to_owned(),
             count => format!("{count} credentials change there, and nothing tells which is behind it"),
         },
     };
     format!("{named}{}", control::beyond(record, found))
+}
+
+/// How many edges coincide with the break; of many the evidence names some.
+fn coinciding(record: &RunRecord, found: &Finding) -> usize {
+    let case = found.case.as_ref().and_then(|case| record.case(case));
+    case.map_or(0, |case| attribute::coinciding(record, found.bracket, case).len())
 }
 
 pub(super) fn help(record: &RunRecord, code: FindingCode, found: &Finding) -> String {

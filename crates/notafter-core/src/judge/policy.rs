@@ -35,6 +35,7 @@ fn terms(code: FindingCode) -> Terms {
         | FindingCode::Interrupted
         | FindingCode::NothingChecked
         | FindingCode::PlanIncomplete
+        | FindingCode::PlanReduced
         | FindingCode::Unshifted
         | FindingCode::WaiverExpired
         | FindingCode::WaiverTooBroad

@@ -1,7 +1,7 @@
 //! Findings about the run itself: whether the gate looked at everything that it has to.
 
 use super::finding::finding;
-use crate::refine::{Investigation, max_launches};
+use crate::refine::{Investigation, max_launches, reductions};
 use crate::soundness::{Fault, fault};
 use crate::{Case, CaseRecord, Check, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity, Step};
 use std::collections::BTreeSet;
@@ -20,7 +20,21 @@ pub(super) fn findings(record: &RunRecord, investigation: &Investigation, broken
     found.extend(never_idle(record));
     found.extend(doubled(record));
     found.extend(incomplete(record, investigation, broken, found.is_empty()));
+    found.extend(reduced(record, investigation));
     found
+}
+
+/// What the plan left out or took together, where the plan was carried out at all.
+fn reduced(record: &RunRecord, investigation: &Investigation) -> Vec<Finding> {
+    if !investigation.complete {
+        return Vec::new();
+    }
+    let note = |summary| {
+        let mut note = finding(FindingCode::PlanReduced, Severity::Note, summary);
+        note.help = super::words::help(FindingCode::PlanReduced).map(str::to_owned);
+        note
+    };
+    reductions(record).into_iter().map(note).collect()
 }
 
 fn inconclusive(code: FindingCode, summary: String) -> Finding {

@@ -132,6 +132,9 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         }
         FindingCode::NothingChecked => "give the scenario at least one check",
         FindingCode::PlanIncomplete => "run the gate again; a record without this case cannot be judged",
+        FindingCode::PlanReduced => {
+            "nothing, where a look at the walk is enough; else gate a shorter window, or each part of it by `start`"
+        }
         FindingCode::RenewalNeeded => {
             "make sure that what it renews from is reachable wherever it runs, and watch the renewal"
         }

@@ -31,6 +31,8 @@ pub(crate) struct Investigation {
     pub(crate) complete: bool,
     /// The build broke before the scenario begins.
     pub(crate) past: Option<ColdBreak>,
+    /// Edges before the start at which nobody tried whether it worked then.
+    pub(crate) untried: usize,
     /// Fresh starts fail from some instant on.
     pub(crate) cold: Option<ColdBreak>,
     /// The walk fails where fresh starts work.
@@ -79,7 +81,7 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
             return Ok(());
         }
         if control.failure.is_some() {
-            found.past = past::investigate(known, control, control_at)?;
+            (found.past, found.untried) = past::investigate(known, control, control_at)?;
         }
         return Ok(());
     }

@@ -14,6 +14,7 @@ mod motion;
 mod next;
 mod past;
 mod plan;
+mod reduced;
 mod reissue;
 mod renewal;
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub(crate) use investigate::{Investigation, investigate};
 pub(crate) use known::{believed, max_launches};
 pub(crate) use motion::MotionBreak;
 pub use next::{plan, refine};
+pub use reduced::reductions;

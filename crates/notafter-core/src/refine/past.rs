@@ -23,18 +23,19 @@ fn suspects(record: &RunRecord, failing: &Ran<'_>, control: UnixTime) -> Vec<Edg
     ranked.sort_by_key(|(named, own, edge)| std::cmp::Reverse((*named, *own, edge.at, *edge)));
     let mut edges: Vec<Edge> = ranked.into_iter().map(|(_, _, edge)| edge).collect();
     edges.dedup_by_key(|edge| edge.at);
-    edges.truncate(MAX_TRIES);
     edges
 }
 
 /// Starts everything just before an edge that lies before the control. Where that passes, finds the second in which
-/// the build broke. None where nothing shows that it ever worked.
+/// the build broke. None where nothing shows that it ever worked; beside it the number of edges that were not tried.
 pub(super) fn investigate(
     known: &mut Known<'_>,
     failing: &Ran<'_>,
     control: UnixTime,
-) -> Result<Option<ColdBreak>, Waiting> {
-    for edge in suspects(known.record, failing, control) {
+) -> Result<(Option<ColdBreak>, usize), Waiting> {
+    let suspects = suspects(known.record, failing, control);
+    let untried = suspects.len().saturating_sub(MAX_TRIES);
+    for edge in suspects.into_iter().take(MAX_TRIES) {
         // Not in its last second, in which OpenSSL refuses already.
         let at = edge.at.plus_secs(-1);
         let case = Case {
@@ -48,15 +49,15 @@ pub(super) fn investigate(
         };
         match known.want(case) {
             Wanted::Missing => return Err(Waiting),
-            Wanted::Lost => return Ok(None),
+            Wanted::Lost => return Ok((None, untried)),
             Wanted::Ran(ran) if ran.failure.is_some() => {}
             Wanted::Ran(ran) => {
                 let mut points =
                     Points::from([(at, (true, ran.id().clone())), (control, (false, failing.id().clone()))]);
                 let edges: Vec<Boundary> = boundaries(known.record, at, control);
-                return cold::investigate(known, &mut points, None, &edges);
+                return cold::investigate(known, &mut points, None, &edges).map(|found| (found, untried));
             }
         }
     }
-    Ok(None)
+    Ok((None, untried))
 }

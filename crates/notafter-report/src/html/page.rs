@@ -8,8 +8,8 @@ use crate::explain::explain;
 use crate::page::{clip, escape, log_line};
 use crate::terminal::{repeating, told};
 use crate::words::{
-    boundaries, candidate, case_error, connections, count, credential, distance, duration, ended, looked,
-    place, purpose, seen, stands_for, subject,
+    Unseen, boundaries, candidate, case_error, connections, count, coverage_sum, credential, distance,
+    duration, ended, looked, place, purpose, seen, stands_for, subject,
 };
 use notafter_core::{
     CaseRecord, Comparison, CoverageEntry, Credential, Decision, Finding, Gated, Outcome, RunRecord,
@@ -43,6 +43,7 @@ pub(super) struct HtmlPage {
     coverage_sum: String,
     coverage: Vec<Covered>,
     cases: Vec<CaseView>,
+    more_coverage: String,
     opaque: Vec<String>,
     remarks: Vec<String>,
     version: &'static str,
@@ -138,14 +139,7 @@ impl HtmlPage {
             notes: of(Severity::Note).map(note).collect(),
             timeline: Timeline::new(record, verdict),
             graph: Graph::new(record, verdict),
-            coverage_sum: match total {
-                0 => "no known credential ends inside the support window".to_owned(),
-                _ => format!(
-                    "{} of {} exercised",
-                    verdict.coverage.exercised(),
-                    count(total, "expiring credential")
-                ),
-            },
+            coverage_sum: coverage_sum(record, &verdict.coverage),
             coverage: verdict
                 .coverage
                 .entries
@@ -154,15 +148,11 @@ impl HtmlPage {
                 .map(|entry| covered(record, entry))
                 .collect(),
             cases: record.cases.iter().take(ROWS).map(|case| CaseView::new(record, case)).collect(),
-            opaque: record
-                .inventory
-                .opaque
-                .iter()
-                .take(ROWS)
-                .map(|file| {
-                    safe(&format!("{}:{}: {}", file.service, clip(&file.path, 200), clip(&file.reason, 200)))
-                })
-                .collect(),
+            more_coverage: match total.saturating_sub(ROWS) {
+                0 => String::new(),
+                more => count(more, "more credential"),
+            },
+            opaque: unseen(record),
             remarks: record.remarks.iter().take(ROWS).map(|remark| safe(&clip(remark, 400))).collect(),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -180,6 +170,16 @@ fn beside(record: &RunRecord, comparison: &Comparison) -> AgainstView {
             .map(|line| Fact { name: line.label, value: safe(&line.text) })
             .collect(),
     }
+}
+
+fn unseen(record: &RunRecord) -> Vec<String> {
+    let unseen = Unseen::of(record);
+    let mut lines: Vec<String> = unseen.lines().take(ROWS).map(|text| safe(text)).collect();
+    match unseen.lines().count().saturating_sub(ROWS) {
+        0 => {}
+        more => lines.push(format!("and {more} more; the JSON record lists them")),
+    }
+    lines
 }
 
 fn safe(text: &str) -> String {

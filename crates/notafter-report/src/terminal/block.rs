@@ -118,14 +118,17 @@ fn ended_before(page: &mut Page<'_>, record: &RunRecord, finding: &Finding) -> f
     let Some(bracket) = finding.bracket.filter(|bracket| bracket.is_exact()) else { return Ok(()) };
     let edges =
         record.inventory.edges_between(bracket.first_fail.plus_secs(-SHORTLY_SECS), bracket.last_pass);
-    let ends = edges.iter().rev().filter(|edge| edge.kind == EdgeKind::NotAfter);
-    for (index, edge) in ends.take(ENDED).enumerate() {
+    let ends = || edges.iter().rev().filter(|edge| edge.kind == EdgeKind::NotAfter);
+    for (index, edge) in ends().take(ENDED).enumerate() {
         let Some(ended) = record.inventory.find(edge.credential) else { continue };
         let lag = Span::from_secs(bracket.first_fail.secs_since(edge.at));
         let text = format!("{} ({}), {lag} earlier", subject(&ended.subject), ended.fingerprint.short());
         page.field(if index == 0 { "ended before" } else { "" }, &text)?;
     }
-    Ok(())
+    match ends().count().saturating_sub(ENDED) {
+        0 => Ok(()),
+        more => page.field("", &format!("and {more} more in the week before")),
+    }
 }
 
 /// What the summary says beyond the headline: `X breaks at T: cause; what hides it`.

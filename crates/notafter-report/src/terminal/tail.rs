@@ -3,8 +3,8 @@
 use super::cases::cases;
 use super::report::Report;
 use crate::page::{Page, clip};
-use crate::words::{boundaries, candidate, count, credential};
-use notafter_core::{Coverage, Decision, Inventory, Isolation, Severity, Span, Touch};
+use crate::words::{Unseen, boundaries, candidate, coverage_sum, credential};
+use notafter_core::{Coverage, Decision, Isolation, RunRecord, Severity, Span, Touch};
 use std::fmt;
 
 /// Rows of long tables; the JSON record holds the rest.
@@ -16,7 +16,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         unknown_beside(page, report)?;
     }
     coverage(page, report)?;
-    opaque(page, &report.record.inventory)?;
+    opaque(page, report.record)?;
     if report.verdict.decision == Decision::Allow {
         next_edge(page, report)?;
     }
@@ -63,11 +63,7 @@ fn unknown_beside(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
 fn coverage(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let coverage: &Coverage = &report.verdict.coverage;
     let total = coverage.entries.len();
-    if total == 0 {
-        return page.section_with("coverage", "no known credential ends inside the support window");
-    }
-    let sum = format!("{} of {} exercised", coverage.exercised(), count(total, "expiring credential"));
-    page.section_with("coverage", &sum)?;
+    page.section_with("coverage", &coverage_sum(report.record, coverage))?;
     let inventory = &report.record.inventory;
     let edges = boundaries(report.record);
     for entry in coverage.entries.iter().take(MAX_ROWS) {
@@ -91,16 +87,15 @@ pub(super) fn more_rows(page: &mut Page<'_>, total: usize) -> fmt::Result {
     }
 }
 
-fn opaque(page: &mut Page<'_>, inventory: &Inventory) -> fmt::Result {
-    if inventory.opaque.is_empty() {
+fn opaque(page: &mut Page<'_>, record: &RunRecord) -> fmt::Result {
+    let unseen = Unseen::of(record);
+    let total = unseen.lines().count();
+    if total == 0 {
         return Ok(());
     }
-    page.section_with("not looked into", &count(inventory.opaque.len(), "file"))?;
-    for file in inventory.opaque.iter().take(MAX_ROWS) {
-        let text = format!("- {}:{}: {}", file.service, clip(&file.path, 160), clip(&file.reason, 160));
-        page.paragraph(2, 2, &text)?;
-    }
-    more_rows(page, inventory.opaque.len())
+    page.section_with("not looked into", &unseen.sum())?;
+    unseen.lines().take(MAX_ROWS).try_for_each(|text| page.paragraph(2, 2, &format!("- {text}")))?;
+    more_rows(page, total)
 }
 
 fn next_edge(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {

@@ -2,7 +2,8 @@ use super::write;
 use crate::page::is_hostile;
 use crate::{Detail, StyleSheet, sample};
 use notafter_core::{
-    Bracket, CoverageEntry, Decision, FindingCode, OpaqueFile, RunRecord, Severity, Start, Touch, Verdict,
+    Bracket, ClockReading, CoverageEntry, Decision, FindingCode, MemoryRead, OpaqueFile, ProcessRead,
+    RunRecord, Severity, Start, Touch, Verdict,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -200,4 +201,33 @@ fn a_long_search_is_told_in_one_sentence() {
         );
     }
     assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+}
+
+#[test]
+fn memory_that_could_not_be_read_is_told_in_the_report() {
+    let (mut record, verdict) = sample::allow();
+    let whole =
+        || ProcessRead { pid: 1, exe: "/node".to_owned(), read_bytes: 4_096, gap: None, held: Vec::new() };
+    let gap =
+        || Some("was read in part, 256 of 900 MiB; what ends in the rest alone is not known".to_owned());
+    let service = record.scenario.candidate.service.clone();
+    let at = ClockReading { second: record.scenario.start.instant(), nanos: 0 };
+    for (index, case) in record.cases.iter_mut().enumerate() {
+        let processes = vec![whole(), ProcessRead { gap: gap().filter(|_| index > 0), ..whole() }];
+        case.memory = vec![MemoryRead { service: service.clone(), step: 0, at, processes }];
+    }
+    let text = rendered(&(record, verdict));
+    let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = "not looked into: the memory of 1 program - the memory of sgsn-mme, /node, was read in part, 256 of \
+                900 MiB; what ends in the rest alone is not known (in 1 case)";
+    assert!(flowing.contains(told), "{text}");
+}
+
+/// A rotation took it out of use before its end.
+#[test]
+fn what_ends_out_of_use_is_not_said_to_be_unknown() {
+    let (record, mut verdict) = sample::block();
+    verdict.coverage.entries.clear();
+    let text = rendered(&(record, verdict));
+    assert!(text.contains("no credential that ends inside the support window is in use then"), "{text}");
 }

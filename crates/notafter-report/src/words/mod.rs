@@ -4,6 +4,7 @@ mod describe;
 mod plural;
 mod search;
 mod stops;
+mod unseen;
 
 pub(crate) use describe::{
     boundaries, candidate, case_error, connections, credential, distance, duration, edges_changing, ended,
@@ -12,3 +13,4 @@ pub(crate) use describe::{
 pub(crate) use plural::{count, list};
 pub(crate) use search::{Search, is_point};
 pub(crate) use stops::{Stop, checked_instants, motion, stops};
+pub(crate) use unseen::{Unseen, coverage_sum};

@@ -38,6 +38,9 @@ pub fn found_in(
     let mut found = Found::default();
     let mut left = MOST_ENTRIES;
     found.look(directory, directory, DEEPEST, &mut left);
+    if left == 0 {
+        found.remarks.push(format!("no more than {MOST_ENTRIES} entries of the folder were looked at"));
+    }
     found.cargo(directory);
     let nothing = |remarks: Vec<String>| Error::NothingToDraft { directory: directory.to_owned(), remarks };
     let mut images = found.images.into_iter();

@@ -15,6 +15,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+/// Keys that a message names at most.
+const MOST_KEYS: usize = 10;
+
 /// Decodes one node.
 #[derive(Clone, Copy)]
 pub(crate) struct Decoder<'a> {
@@ -28,14 +31,32 @@ impl<'a> Decoder<'a> {
     }
 
     fn expected(self, what: &str) -> Failure {
-        let message = format!("expected {what}, found {}", self.node.describe());
-        let draft = Draft::new(Code::WrongType, self.node.span, message);
+        let draft = self.mismatch(what);
         Failure::new(match &self.node.kind {
             Kind::Number(text) if what == "a text" => {
                 draft.help(format!("a text needs quotes: \"{text}\"; a duration needs a unit: {text}s"))
             }
             Kind::Bool(value) if what == "a text" => draft.help(format!("a text needs quotes: \"{value}\"")),
             _ => draft,
+        })
+    }
+
+    fn mismatch(self, what: &str) -> Draft {
+        let message = format!("expected {what}, found {}", self.node.describe());
+        Draft::new(Code::WrongType, self.node.span, message)
+    }
+
+    /// A map, where only some keys may stand in it.
+    fn expected_map_of(self, fields: &[&str]) -> Failure {
+        let keys: Vec<String> = fields.iter().take(MOST_KEYS).map(|field| format!("`{field}`")).collect();
+        let draft = self.mismatch("a map");
+        Failure::new(match (keys.as_slice(), fields) {
+            ([], _) => draft,
+            ([_], [one]) => draft.help(format!("write `{{ {one}: … }}`")),
+            (_, all) if all.len() > MOST_KEYS => {
+                draft.help(format!("its keys are {} and others", keys.join(", ")))
+            }
+            ([most @ .., last], _) => draft.help(format!("its keys are {} and {last}", most.join(", "))),
         })
     }
 
@@ -134,7 +155,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        let rest = self.map("a map")?.iter();
+        let Kind::Map(map) = &self.node.kind else { return Err(self.expected_map_of(fields)) };
+        let rest = map.iter();
         visitor
             .visit_map(Fields { rest, owner: name, known: Some(fields), value: self.node, decoder: self })
             .map_err(|failure| failure.or_at(self.node.span))

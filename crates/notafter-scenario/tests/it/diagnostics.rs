@@ -208,3 +208,15 @@ fn control_characters_never_reach_the_terminal() {
         assert!(plain.chars().all(|char| !char.is_control() || char == '\n'), "{plain:?}");
     }
 }
+
+/// Who writes a list where a map belongs is told what stands in the map.
+#[test]
+fn a_list_in_place_of_a_map_names_the_keys_of_the_map() {
+    for (from, to, help) in [
+        ("ready: { tcp: { port: 5432 } }", "ready: { exec: [/bin/true] }", "write `{ command: … }`"),
+        ("ready: { tcp: { port: 5432 } }", "ready: [tcp]", "its keys are `tcp`, `exec`, `log` and `within`"),
+    ] {
+        let text = read(&edited(from, to)).unwrap_err().render(Palette::Plain);
+        assert!(text.contains("expected a map, found a list") && text.contains(help), "{text}");
+    }
+}

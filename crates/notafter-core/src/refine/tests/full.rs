@@ -104,3 +104,43 @@ fn rolling_restarts_go_from_service_to_service_with_a_look_after_each() {
     assert_eq!(order, [&of("hss"), &of("node"), &of("portal")]);
     assert!(restarts.iter().all(|step| matches!(walk[step + 1], Step::Check { .. })), "{walk:#?}");
 }
+
+/// Trust stores hold hundreds of roots: those must not take the place of what the build rests on.
+#[test]
+fn fresh_starts_beyond_the_limit_are_told_and_anchors_come_last() {
+    let root = |day: u8| {
+        let root = certificate(day, &format!("CN=root {day}"), start().plus_secs(i64::from(day) * DAY));
+        let mut root = Credential { ca: true, ..root };
+        root.places[0].container = Container::Pem;
+        root
+    };
+    let own = held_by("hss", certificate(200, "CN=hss", start().plus_secs(500 * DAY)));
+    let world = World::new().holding((1..=40).map(root)).holding([own]).with(full);
+    let (record, verdict) = check("forty roots", &world, &allow(28));
+    for started in ["cold-2020-03-15T000001Z", "cold-2020-02-29T120000Z", "cold-2018-11-02T000001Z"] {
+        assert!(record.case(&CaseId::new(started).unwrap()).is_some(), "{started}: {:?}", ids(&record));
+    }
+    let told = told_of(&verdict);
+    assert_eq!(told.len(), 1, "{told:?}");
+    insta::assert_snapshot!(told[0], @"full depth makes at most 24 fresh starts, so that there is none at 2018-11-21T00:00:01Z, 2018-11-22T00:00:01Z, 2018-11-23T00:00:01Z, 2018-11-24T00:00:01Z and 17 more, which the walk alone lives through");
+    assert_eq!(reductions(&record), told);
+    let (_, verdict) = World::new().holding((1..=4).map(root)).with(full).gate();
+    assert!(told_of(&verdict).is_empty(), "nothing is left out");
+}
+
+#[test]
+fn boundaries_that_share_a_stop_are_told() {
+    let crowd = (1..=70).map(|n| certificate(n, &format!("CN={n}"), start().plus_secs(i64::from(n) * DAY)));
+    let world = World::new().holding(crowd.map(|it| held_by("hss", it)));
+    let (record, verdict) = check("seventy", &world, &allow(3));
+    assert!(reductions(&record)[0].contains("70 boundaries"));
+    insta::assert_snapshot!(
+        told_of(&verdict)[0],
+        @"the walk makes at most 64 stops for 70 boundaries; no check looks between those that share one: 7 from 2018-11-02T00:00:01Z to 2018-11-08T00:00:01Z"
+    );
+}
+
+fn told_of(verdict: &Verdict) -> Vec<String> {
+    let notes = verdict.findings.iter().filter(|finding| finding.code == FindingCode::PlanReduced);
+    notes.inspect(|note| assert_eq!(note.severity, Severity::Note)).map(|note| note.summary.clone()).collect()
+}
