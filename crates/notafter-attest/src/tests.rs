@@ -6,7 +6,7 @@ use crate::{Demands, Error, Refusal, SigningKey, Subject, VerifyingKey, attest, 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use notafter_core::{
-    Candidate, Check, CheckName, Coverage, Decision, Planning, Policy, Probe, RunRecord, Scenario,
+    Candidate, Check, CheckName, Coverage, Decision, FileTimes, Planning, Policy, Probe, RunRecord, Scenario,
     ScenarioName, ServiceName, Start, UnixTime, Verdict,
 };
 use pkcs8::LineEnding;
@@ -46,6 +46,7 @@ fn record() -> RunRecord {
         policy: Policy::default(),
         rotations: Vec::new(),
         planning: Planning::default(),
+        file_times: FileTimes::default(),
         replay: Vec::new(),
         remarks: Vec::new(),
         backend: None,

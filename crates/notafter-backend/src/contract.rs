@@ -2,8 +2,8 @@
 
 use crate::Error;
 use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Replacement, Restless, Restrictions, ServiceName,
-    UnixTime, VolumeName, VolumeState,
+    ClockReading, ClockWitness, FileTimes, Isolation, Motion, Replacement, Restless, Restrictions,
+    ServiceName, UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::{Bind, RootTree};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,22 @@ pub trait Backend {
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error>;
 }
 
+/// A shifted clock, as a sandbox begins with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSpec {
+    /// Where wall time stands when the services start.
+    pub start: UnixTime,
+    /// Whose clock the times of files are on.
+    pub file_times: FileTimes,
+}
+
+impl From<UnixTime> for ClockSpec {
+    /// Times of files are the machine's.
+    fn from(start: UnixTime) -> Self {
+        Self { start, file_times: FileTimes::Real }
+    }
+}
+
 /// What a sandbox is made from.
 #[derive(Debug, Clone)]
 pub struct SandboxSpec {
@@ -36,8 +52,8 @@ pub struct SandboxSpec {
     pub hosts: Vec<ServiceName>,
     /// Further names, each of the host behind it.
     pub aliases: Vec<(ServiceName, ServiceName)>,
-    /// Where wall time stands when the services start; none runs natively, on the host's clock, with no engine.
-    pub clock: Option<UnixTime>,
+    /// The clock of its services; none runs natively, on the host's clock, with no engine.
+    pub clock: Option<ClockSpec>,
     /// What the file system of the host offers for throw-away data; none lets the back end choose (memory).
     pub scratch: Option<PathBuf>,
 }

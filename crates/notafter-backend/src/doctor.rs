@@ -176,7 +176,8 @@ fn without_namespaces(bare: &dyn Backend, shifted: UnixTime) -> Ability {
 
 /// Who saw the time, with how many proofs.
 fn try_clock(backend: &dyn Backend, shifted: UnixTime) -> Result<String, String> {
-    let spec = SandboxSpec { hosts: trial_host(), aliases: Vec::new(), clock: Some(shifted), scratch: None };
+    let spec =
+        SandboxSpec { hosts: trial_host(), aliases: Vec::new(), clock: Some(shifted.into()), scratch: None };
     let mut sandbox = backend.open(&spec).map_err(|error| chain(&error))?;
     launch(&mut *sandbox)?;
     // The tool's own image has no shell; there the canary looks alone.

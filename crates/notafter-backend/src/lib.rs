@@ -22,8 +22,8 @@ mod traces;
 mod wire;
 
 pub use contract::{
-    Backend, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log,
-    MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
+    Backend, ClockSpec, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec,
+    Log, MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
     VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Deputy, Docker, Engine, EngineImages, Posting};

@@ -4,7 +4,10 @@
 //! this table: a call that it names never runs on real time unseen.
 
 use libc::{EAGAIN, ETIMEDOUT};
-use notafter_sys::arch::calls::{ALARM, EPOLL_WAIT, FUTEX_WAIT, IO_PGETEVENTS, POLL, SELECT, TIME};
+use notafter_core::FileTimes;
+use notafter_sys::arch::calls::{
+    ALARM, EPOLL_WAIT, FUTEX_WAIT, IO_PGETEVENTS, LSTAT, POLL, SELECT, STAT, TIME,
+};
 
 /// How the timeout of a wait is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,10 +146,16 @@ pub(crate) enum Condition {
     },
     /// A socket is given one of [`SOCKET_TIMEOUTS`].
     SocketTimeout,
+    /// The supervisor has not issued it itself.
+    Unmarked,
 }
 
 /// Every call that the filter looks at, with its condition.
-pub(crate) fn watched() -> impl Iterator<Item = (u32, Condition)> {
+pub(crate) fn watched(file_times: FileTimes) -> impl Iterator<Item = (u32, Condition)> {
+    let stats = match file_times {
+        FileTimes::Real => &[][..],
+        FileTimes::Shifted => &STATS,
+    };
     let waits = WAITS.iter().map(|&(number, argument, encoding, _)| {
         let condition = match encoding {
             Encoding::Millis => Condition::Positive(argument),
@@ -174,8 +183,12 @@ pub(crate) fn watched() -> impl Iterator<Item = (u32, Condition)> {
         .chain(waits)
         .chain(deadlines)
         .chain(ALWAYS.iter().map(|&number| (number, Condition::Always)))
+        .chain(stats.iter().map(|&number| (number, Condition::Unmarked)))
         .filter_map(|(number, condition)| Some((u32::try_from(number).ok()?, condition)))
 }
+
+/// Calls that tell the times of a file.
+pub(crate) const STATS: [i64; 5] = [libc::SYS_fstat, LSTAT, libc::SYS_newfstatat, STAT, libc::SYS_statx];
 
 /// The ranges of addresses at which a call changes what is mapped, as start and length in bytes; empty where it
 /// changes nothing that is there already.
@@ -278,17 +291,17 @@ mod tests {
 
     #[test]
     fn no_call_stands_twice_in_the_table() {
-        let mut numbers: Vec<u32> = watched().map(|(number, _)| number).collect();
+        let mut numbers: Vec<u32> = watched(FileTimes::Shifted).map(|(number, _)| number).collect();
         let all = numbers.len();
         numbers.sort_unstable();
         numbers.dedup();
         assert_eq!(numbers.len(), all);
-        assert_eq!(all, 48);
+        assert_eq!(all, 53);
     }
 
     #[test]
     fn every_watched_wait_has_a_form() {
-        for (number, condition) in watched() {
+        for (number, condition) in watched(FileTimes::Shifted) {
             if matches!(condition, Condition::Positive(_) | Condition::Present(_)) {
                 let number = i32::try_from(number).unwrap();
                 assert!(wait_form(number, &[1; 6]).is_some(), "{number}");

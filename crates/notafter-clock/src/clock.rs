@@ -89,6 +89,11 @@ impl Clock {
         self.real_mono
     }
 
+    /// What the kernel's CLOCK_REALTIME shows.
+    pub(crate) fn real_wall(&self) -> Nanos {
+        self.real_wall
+    }
+
     /// What a clock of this kind shows where the kernel's shows `real`.
     pub(crate) fn shift(&self, kind: ClockKind, real: Nanos) -> Nanos {
         match (kind, self.state.wall) {

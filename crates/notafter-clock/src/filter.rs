@@ -1,13 +1,14 @@
 //! The seccomp filter: lets everything through at once but the calls of the table, under their conditions.
 
 use crate::calls::{self, Condition, futex};
+use notafter_core::FileTimes;
 use notafter_sys::arch::AUDIT_ARCH;
 use notafter_sys::bpf::{Action, BpfError, Instruction, Label, Program, Word};
 use notafter_sys::vdso::PAGE_ADDRESS;
 
-/// Upper half of the sixth argument of a call whose timeout the supervisor has rewritten and that it issues again.
-/// The kernel looks at the lower half alone where that argument means anything, so a guest loses nothing by it; and
-/// a guest that sets it itself gains an unshifted timeout, never an unshifted time.
+/// Upper half of the sixth argument of a call that the supervisor issues again, with another timeout, or to put right
+/// what it tells. The kernel looks at the lower half alone where that argument means anything, so a guest loses nothing
+/// by it; and a guest that sets it itself gains an unshifted timeout or time of a file, never an unshifted clock.
 pub(crate) const REWRITTEN: u32 = 0xC10C_4B1D;
 
 /// The bit that marks calls of the x32 ABI, whose numbers the table does not know.
@@ -26,7 +27,7 @@ const SHIFTED_CLOCKS: [i32; 9] = [
 ];
 
 /// Assembles the filter.
-pub(crate) fn build() -> Result<Vec<Instruction>, BpfError> {
+pub(crate) fn build(file_times: FileTimes) -> Result<Vec<Instruction>, BpfError> {
     let mut program = Program::new();
     let (known, native) = (program.label(), program.label());
     program.load(Word::Arch);
@@ -37,7 +38,7 @@ pub(crate) fn build() -> Result<Vec<Instruction>, BpfError> {
     program.if_no_bit(X32, native);
     program.answer(Action::Notify);
     program.bind(native);
-    for (number, condition) in calls::watched() {
+    for (number, condition) in calls::watched(file_times) {
         let next = program.label();
         program.if_not_equal(number, next);
         decide(&mut program, condition);
@@ -121,6 +122,10 @@ fn decide(program: &mut Program, condition: Condition) {
             }
             program.go(allow);
         }
+        Condition::Unmarked => {
+            program.load(Word::ArgHigh(5));
+            program.if_equal(REWRITTEN, allow);
+        }
     }
     program.bind(notify);
     program.answer(Action::Notify);
@@ -158,7 +163,7 @@ mod tests {
     use notafter_sys::bpf::{constant_of, interpret};
 
     fn answer(number: i64, args: [u64; 6]) -> u32 {
-        interpret(&build().unwrap(), AUDIT_ARCH, u32::try_from(number).unwrap(), args).unwrap()
+        interpret(&build(FileTimes::Real).unwrap(), AUDIT_ARCH, u32::try_from(number).unwrap(), args).unwrap()
     }
 
     #[test]
@@ -198,17 +203,31 @@ mod tests {
             (libc::SYS_setsockopt, [3, 6, 20, 8, 4, 0], allow),
             (libc::SYS_seccomp, [1, 8, 0, 0, 0, 0], notify),
             (libc::SYS_seccomp, [1, 0, 0, 0, 0, 0], allow),
+            (libc::SYS_newfstatat, [3, 4096, 4096, 0, 0, 0], allow),
         ] {
             assert_eq!(answer(number, args), expected, "call {number} {args:x?}");
         }
     }
 
     #[test]
+    fn times_of_files_are_put_before_the_supervisor_where_they_are_shifted() {
+        let filter = build(FileTimes::Shifted).unwrap();
+        for number in calls::STATS {
+            let answer = |mark| {
+                let args = [3, 4096, 4096, 0, 0, u64::from(mark) << 32 | 7];
+                interpret(&filter, AUDIT_ARCH, u32::try_from(number).unwrap(), args)
+            };
+            assert_eq!(answer(0), Some(constant_of(Action::Notify)), "{number}");
+            assert_eq!(answer(REWRITTEN), Some(constant_of(Action::Allow)), "{number}");
+        }
+    }
+
+    #[test]
     fn another_architecture_is_never_let_through() {
         let i386 = 0x4000_0003;
-        let answer = interpret(&build().unwrap(), i386, 20, [0; 6]);
+        let answer = interpret(&build(FileTimes::Real).unwrap(), i386, 20, [0; 6]);
         assert_eq!(answer, Some(constant_of(Action::Notify)));
-        let x32_clock_gettime = interpret(&build().unwrap(), AUDIT_ARCH, X32 | 228, [2; 6]);
+        let x32_clock_gettime = interpret(&build(FileTimes::Real).unwrap(), AUDIT_ARCH, X32 | 228, [2; 6]);
         assert_eq!(x32_clock_gettime, Some(constant_of(Action::Notify)));
     }
 }

@@ -3,8 +3,8 @@
 use crate::clock::Clock;
 use crate::error::{During, Error};
 use crate::nanos::Nanos;
-use notafter_core::{ClockReading, UnixTime};
-use notafter_sys::page::{SharedPage, Wall};
+use notafter_core::{ClockReading, FileTimes, UnixTime};
+use notafter_sys::page::{History, SharedPage, Timespec, Wall};
 use notafter_sys::timers;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -24,22 +24,27 @@ impl ClockPage {
     ///
     /// # Errors
     /// [`Error::System`].
-    pub fn held_at(wall: UnixTime) -> Result<Self, Error> {
-        Self::create(Wall::Held(Nanos::from_secs(wall.as_secs()).to_timespec()))
+    pub fn held_at(wall: UnixTime, file_times: FileTimes) -> Result<Self, Error> {
+        Self::create(Wall::Held(Nanos::from_secs(wall.as_secs()).to_timespec()), file_times)
     }
 
     /// A clock whose wall time shows `wall` now and goes on from there.
     ///
     /// # Errors
     /// [`Error::System`].
-    pub fn flowing_from(wall: UnixTime) -> Result<Self, Error> {
+    pub fn flowing_from(wall: UnixTime, file_times: FileTimes) -> Result<Self, Error> {
         // Counted from the coarse clock, which lags behind by up to a tick: none of the clocks shows an earlier time.
         let coarse = timers::read_clock(libc::CLOCK_REALTIME_COARSE).during("clock_gettime")?;
-        Self::create(Wall::Offset((Nanos::from_secs(wall.as_secs()) - coarse.into()).to_timespec()))
+        let offset = Nanos::from_secs(wall.as_secs()) - coarse.into();
+        Self::create(Wall::Offset(offset.to_timespec()), file_times)
     }
 
-    fn create(wall: Wall) -> Result<Self, Error> {
-        let mut page = SharedPage::create().during("memfd_create")?;
+    fn create(wall: Wall, file_times: FileTimes) -> Result<Self, Error> {
+        let history = match file_times {
+            FileTimes::Real => History::Forgotten,
+            FileTimes::Shifted => History::Kept,
+        };
+        let mut page = SharedPage::create(history).during("memfd_create")?;
         page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
         let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
         let mark = Clock::through(page.load()).real_mono();
@@ -125,6 +130,20 @@ impl ClockPage {
         self.move_to(&clock, Nanos::from_secs(wall.as_secs()), Nanos::ZERO)
     }
 
+    /// The stamp of a file that is written now, for a clock under which times of files are shifted. The kernel's stamps go
+    /// on once a tick: what is written before the clock moves shows another time than what is written after it only
+    /// where a tick lies between.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn stamp(&self) -> Result<Option<Stamp>, Error> {
+        if self.page.history() == History::Forgotten {
+            return Ok(None);
+        }
+        let now = timers::read_clock(libc::CLOCK_REALTIME_COARSE).during("clock_gettime")?;
+        Ok(Some(Stamp(now)))
+    }
+
     /// Guests are busy: what [`Self::catch_up`] counts from is now.
     pub fn note_busy(&mut self) {
         self.mark = self.clock().real_mono();
@@ -156,6 +175,20 @@ impl ClockPage {
     }
 }
 
+/// When the kernel says that a file was written, to within a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp(Timespec);
+
+impl Stamp {
+    /// Waits until files get another stamp than this, 10 ms at most.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn pass(self) -> Result<(), Error> {
+        timers::await_tick(self.0).during("clock_gettime")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_held_clock_moves_only_when_told() {
-        let mut page = ClockPage::held_at(at("2018-12-06T04:29:59Z")).unwrap();
+        let mut page = ClockPage::held_at(at("2018-12-06T04:29:59Z"), FileTimes::Real).unwrap();
         assert_eq!(page.now(), ClockReading::at(at("2018-12-06T04:29:59Z")));
         page.begin_elapse();
         page.elapse(Duration::from_secs(1), at("2020-01-01T00:00:00Z")).unwrap();
@@ -181,7 +214,7 @@ mod tests {
     #[test]
     fn a_jump_that_was_worked_out_earlier_does_not_pass_its_end() {
         let (start, end) = (at("2020-01-01T00:00:00Z"), at("2020-01-01T00:00:01Z"));
-        let mut page = ClockPage::held_at(start).unwrap();
+        let mut page = ClockPage::held_at(start, FileTimes::Real).unwrap();
         page.begin_elapse();
         let by = page.left_until(end) - Duration::from_micros(100);
         while page.left_until(end) > by - Duration::from_millis(1) {
@@ -195,7 +228,7 @@ mod tests {
     #[test]
     fn held_time_catches_up_within_its_second_alone() {
         let start = at("2018-12-06T04:29:59Z");
-        let mut page = ClockPage::held_at(start).unwrap();
+        let mut page = ClockPage::held_at(start, FileTimes::Real).unwrap();
         let by = Duration::from_millis(450);
         assert!(!page.catch_up(by, Duration::from_secs(3_600)).unwrap(), "it has just begun");
         for expected in [Some(450_000_000), Some(900_000_000), None, None] {
@@ -208,13 +241,13 @@ mod tests {
         assert_eq!(page.page.load().mono, Nanos::ZERO.to_timespec());
         page.elapse_to(at("2018-12-06T04:30:00Z")).unwrap();
         assert!(page.catch_up(by, Duration::ZERO).unwrap());
-        let mut flowing = ClockPage::flowing_from(start).unwrap();
+        let mut flowing = ClockPage::flowing_from(start, FileTimes::Real).unwrap();
         assert!(!flowing.catch_up(by, Duration::ZERO).unwrap());
     }
 
     #[test]
     fn monotonic_time_advances_with_elapse_and_not_with_a_step() {
-        let mut page = ClockPage::held_at(at("2020-01-01T00:00:00Z")).unwrap();
+        let mut page = ClockPage::held_at(at("2020-01-01T00:00:00Z"), FileTimes::Real).unwrap();
         page.begin_elapse();
         page.elapse(Duration::from_secs(86_400), at("2021-01-01T00:00:00Z")).unwrap();
         page.step_to(at("2021-01-01T00:00:00Z")).unwrap();

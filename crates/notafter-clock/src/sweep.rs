@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_process_that_gives_its_memory_back_at_its_end_is_gone() {
-        let page = ClockPage::held_at(notafter_core::UnixTime::clamped(0)).unwrap();
+        let page =
+            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
         let sweep = Sweep::new().unwrap();
         // Giving this much back takes the kernel many looks.
         let mut child = python(&format!("held = b'x' * (256 << 20)\n{READY}os._exit(0)"));
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_process_without_its_first_thread_is_looked_at() {
-        let page = ClockPage::held_at(notafter_core::UnixTime::clamped(0)).unwrap();
+        let page =
+            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
         let sweep = Sweep::new().unwrap();
         let program = "threading.Thread(target=lambda: (sys.stdin.readline(), os._exit(0))).start()\n\
                        print('ready', flush=True)\nctypes.CDLL(None).syscall(60, 0)";
@@ -143,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_process_that_was_not_started_under_the_clock_shows_gaps() {
-        let page = ClockPage::held_at(notafter_core::UnixTime::clamped(0)).unwrap();
+        let page =
+            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
         let look = Sweep::new().unwrap().look(own, &page).unwrap();
         assert!(matches!(look, Err(Gap::NoFilter | Gap::OtherVdso)), "{look:?}");

@@ -17,6 +17,7 @@ mod credential;
 mod credential_verdict;
 mod draft;
 mod event;
+mod file_times;
 mod holder;
 mod inventory;
 mod isolation;
@@ -55,6 +56,7 @@ pub use credential::{
 pub use credential_verdict::{CredentialVerdict, of_credential};
 pub use draft::{Draft, DraftedCheck};
 pub use event::{Event, HostReading};
+pub use file_times::FileTimes;
 pub use holder::is_anchor;
 pub use inventory::{Inventory, OpaqueFile};
 pub use isolation::Isolation;

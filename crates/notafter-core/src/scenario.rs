@@ -1,8 +1,8 @@
 //! A scenario with every name resolved and every instant fixed: what the parser yields and the runner runs.
 
 use crate::{
-    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, ImageName, MountedFile,
-    Planning, Policy, Rotation, ScenarioName, Service, ServiceName, UnixTime,
+    BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, FileTimes, ImageName,
+    MountedFile, Planning, Policy, Rotation, ScenarioName, Service, ServiceName, UnixTime,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -252,6 +252,9 @@ pub struct Scenario {
     /// Where its services run unless the command line says otherwise; none leaves it to the gate.
     #[serde(default)]
     pub backend: Option<BackendKind>,
+    /// Whose clock the times of files are on, for its services.
+    #[serde(default, skip_serializing_if = "FileTimes::is_default")]
+    pub file_times: FileTimes,
     /// The service under release.
     pub candidate: Candidate,
     /// How it is planned.

@@ -10,7 +10,8 @@ use crate::stage::Stage;
 use crate::{Error, Variables, single, stocktake};
 use notafter_backend::Backend;
 use notafter_core::{
-    Case, CaseClock, CaseError, CaseId, Event, Outcome, Purpose, RunRecord, Scenario, Start, UnixTime,
+    Case, CaseClock, CaseError, CaseId, Event, FileTimes, Outcome, Purpose, RunRecord, Scenario, Start,
+    UnixTime,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -125,11 +126,13 @@ pub(crate) fn run_planned(
 
 /// What every reader of the record must know, whatever happens. `now` is the host's.
 fn said_beforehand(scenario: &Scenario, now: UnixTime) -> Vec<String> {
-    let mut remarks = vec![
-        "not shifted, and so seen as they are today: the times of files, the machine's start in /proc, the \
-         processor's own counter"
-            .to_owned(),
-    ];
+    let files = match scenario.file_times {
+        FileTimes::Real => "the times of files (unless the scenario says `file_times: shifted`)",
+        FileTimes::Shifted => "the times of files that were there before",
+    };
+    let mut remarks = vec![format!(
+        "not shifted, and so seen as they are today: {files}, the machine's start in /proc, the processor's own counter"
+    )];
     remarks.extend(scenario.remarks.iter().cloned());
     if scenario.horizon < now {
         let end = scenario.horizon;

@@ -10,6 +10,9 @@ use nix::errno::Errno;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 
+/// A length of which every page is a multiple.
+const PAGE: usize = 4096;
+
 fn remote(address: u64, len: usize) -> io::Result<RemoteIoVec> {
     let base = usize::try_from(address).map_err(|_| io::ErrorKind::InvalidInput)?;
     Ok(RemoteIoVec { base, len })
@@ -72,6 +75,27 @@ pub fn read_words<const N: usize>(tid: i32, address: u64) -> io::Result<[i64; N]
     Ok(bytes.map(i64::from_le_bytes))
 }
 
+/// The text that ends at the first null byte from `address` on, without it; of up to `most` bytes, the null counted.
+///
+/// # Errors
+/// `ENAMETOOLONG` where it is longer; else as [`read()`].
+pub fn read_text(tid: i32, address: u64, most: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    // What is not mapped may begin with the next page.
+    let mut part = vec![0; PAGE - (address % PAGE as u64) as usize];
+    while text.len() < most {
+        part.truncate(most - text.len());
+        read(tid, address.wrapping_add(text.len() as u64), &mut part)?;
+        if let Some(end) = part.iter().position(|byte| *byte == 0) {
+            text.extend_from_slice(&part[..end]);
+            return Ok(text);
+        }
+        text.extend_from_slice(&part);
+        part.resize(PAGE, 0);
+    }
+    Err(Errno::ENAMETOOLONG.into())
+}
+
 /// Writes little-endian 64-bit words.
 ///
 /// # Errors
@@ -83,6 +107,19 @@ pub fn write_words<const N: usize>(tid: i32, address: u64, words: [i64; N]) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_ends_at_its_null() {
+        let tid = nix::unistd::gettid().as_raw();
+        let text = [vec![b'x'; 9_000], vec![0], vec![b'y'; 9]].concat();
+        for from in [0, 4_904, 9_000] {
+            let read = read_text(tid, text[from..].as_ptr() as u64, 9_001).unwrap();
+            assert_eq!(read, text[from..9_000]);
+        }
+        let long = read_text(tid, text.as_ptr() as u64, 9_000).unwrap_err();
+        assert_eq!(long.raw_os_error(), Some(libc::ENAMETOOLONG));
+        assert_eq!(read_text(tid, 64, 4_096).unwrap_err().raw_os_error(), Some(libc::EFAULT));
+    }
 
     #[test]
     fn own_memory_is_read_and_wild_addresses_are_errors() {

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use crate::page::Timespec;
 
@@ -22,6 +23,9 @@ pub fn read_clock(clock: i32) -> io::Result<Timespec> {
     Ok(Timespec { secs: time.tv_sec, nanos: time.tv_nsec })
 }
 
+/// Between two looks at whether a tick has come.
+const LOOK_FOR_TICK: Duration = Duration::from_micros(200);
+
 /// Reads a clock the way programs do, through the C library and so through the vDSO.
 ///
 /// # Errors
@@ -31,6 +35,17 @@ pub fn read_clock_by_vdso(clock: i32) -> io::Result<Timespec> {
     // SAFETY: `time` is a live timespec, which is what the call fills.
     check(unsafe { libc::clock_gettime(clock, &raw mut time) }.into())?;
     Ok(Timespec { secs: time.tv_sec, nanos: time.tv_nsec })
+}
+
+/// Waits until CLOCK_REALTIME_COARSE shows another time than `tick`: 1 to 10 ms, as the kernel was built (`CONFIG_HZ`).
+///
+/// # Errors
+/// Those of clock_gettime(2).
+pub fn await_tick(tick: Timespec) -> io::Result<()> {
+    while read_clock(libc::CLOCK_REALTIME_COARSE)? == tick {
+        std::thread::sleep(LOOK_FOR_TICK);
+    }
+    Ok(())
 }
 
 /// A setting of a timer: time until it first fires (zero: disarmed), and the interval after that (zero: once).

@@ -39,6 +39,11 @@ pub(crate) enum Command {
     /// Exit codes: the command's own; 125 where notafter itself fails, 126 where the command cannot be executed,
     /// 127 where it is not found.
     At {
+        /// Whether times of files that are written meanwhile are those of the shifted clock, too
+        ///
+        /// Looks at files are slower then, those at files that were written meanwhile most of all.
+        #[arg(long)]
+        file_times: bool,
         /// What the clock shows when the command starts: 2018-12-06T04:30:00Z, a day for its midnight in UTC, or
         /// counted from now as in +1y, -90d
         #[arg(allow_hyphen_values = true)]

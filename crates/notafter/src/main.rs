@@ -26,6 +26,7 @@ mod reports;
 
 use clap::Parser;
 use exit::Exit;
+use notafter_core::FileTimes;
 use printer::Printer;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -43,8 +44,9 @@ fn main() -> ExitCode {
         }
     };
     let mut printer = Printer::new(cli.color);
-    if let args::Command::At { instant, command } = cli.command {
-        return at::run(&instant, command, &mut |line| printer.note(&format!("{line}\n")));
+    if let args::Command::At { file_times, instant, command } = cli.command {
+        let file_times = if file_times { FileTimes::Shifted } else { FileTimes::Real };
+        return at::run(&instant, file_times, command, &mut |line| printer.note(&format!("{line}\n")));
     }
     let exit = guarded(|| match commands::run(cli.command, &mut printer) {
         Ok(exit) => exit,

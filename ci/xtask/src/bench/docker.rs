@@ -49,7 +49,12 @@ fn open(docker: &Docker, own: &Path) -> Result<Box<dyn notafter_backend::Sandbox
     let service = ServiceName::new("guest")?;
     let clock = Some(UnixTime::parse("2030-01-01T00:00:00Z")?);
     let hosts = vec![service.clone()];
-    let mut sandbox = docker.open(&SandboxSpec { hosts, aliases: Vec::new(), clock, scratch: None })?;
+    let mut sandbox = docker.open(&SandboxSpec {
+        hosts,
+        aliases: Vec::new(),
+        clock: clock.map(Into::into),
+        scratch: None,
+    })?;
     sandbox.launch(&LaunchSpec {
         binds: vec![Bind { source: own.to_owned(), target: GUEST.to_owned() }],
         command: Some(vec![GUEST.to_owned(), STAY.to_owned()]),

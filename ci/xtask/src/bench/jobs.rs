@@ -63,7 +63,7 @@ fn year_of(room: &Path, runtimes: &[(&'static str, &[&str])], what: &'static str
         runtimes.iter().map(|&(name, _)| ServiceName::new(name)).collect::<Result<_, _>>()?;
     let start = UnixTime::parse(START)?;
     let hosts = names.iter().cloned().chain([slow.clone()]).collect();
-    let spec = SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None };
+    let spec = SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start.into()), scratch: None };
     let mut sandbox = Embedded::new(notafter_runner::host_now)?.open(&spec)?;
     sandbox.launch(&launch(&slow, room, &["/usr/bin/python3", "/srv/jobs/slow.py"]))?;
     listens(&mut *sandbox, &slow)?;

@@ -18,7 +18,7 @@ pub(super) fn measure() -> Result<Figure> {
     let mut sandbox = Embedded::new(notafter_runner::host_now)?.open(&SandboxSpec {
         hosts,
         aliases: Vec::new(),
-        clock,
+        clock: clock.map(Into::into),
         scratch: None,
     })?;
     let spec = LaunchSpec {

@@ -64,7 +64,12 @@ pub struct Told {
 pub fn run(jumps: &Jumps<'_>, tell: &mut dyn FnMut(&str)) -> Result<Told> {
     let services = [ServiceName::new("left")?, ServiceName::new("right")?];
     let clock = Some(UnixTime::clamped(START));
-    let spec = SandboxSpec { hosts: services.to_vec(), aliases: Vec::new(), clock, scratch: None };
+    let spec = SandboxSpec {
+        hosts: services.to_vec(),
+        aliases: Vec::new(),
+        clock: clock.map(Into::into),
+        scratch: None,
+    };
     let mut sandbox = jumps.backend.open(&spec)?;
     let sabotages = [None, jumps.sabotage];
     let mut crowds = Vec::new();

@@ -63,8 +63,12 @@ pub fn run(trial: &Trial<'_>) -> Result<Told> {
     let name = trial.server.name;
     let service = ServiceName::new(name)?;
     let start = notafter_runner::unix_now().plus_secs(AHEAD);
-    let spec =
-        SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock: Some(start), scratch: None };
+    let spec = SandboxSpec {
+        hosts: vec![service.clone()],
+        aliases: Vec::new(),
+        clock: Some(start.into()),
+        scratch: None,
+    };
     let mut running = Running { sandbox: trial.backend.open(&spec)?, service, restless: BTreeSet::new() };
     let watch = Stopwatch::start();
     running.sandbox.launch(&launch(trial, &running.service)?)?;

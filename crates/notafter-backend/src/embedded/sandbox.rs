@@ -114,7 +114,7 @@ impl EmbeddedSandbox {
         })?;
         remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
         let timepiece = match spec.clock {
-            Some(wall) => Some(Timepiece::held_at(wall)?),
+            Some(clock) => Some(Timepiece::new(clock)?),
             None => None,
         };
         Ok(Self {

@@ -1,8 +1,8 @@
 //! The clock of a shifted sandbox, and the look from outside at who is under it.
 
-use crate::{Error, Unproven};
+use crate::{ClockSpec, Error, Unproven};
 use notafter_clock::{ClockPage, Gap, Sweep};
-use notafter_core::{ClockWitness, ServiceName, UnixTime, WitnessBasis};
+use notafter_core::{ClockWitness, ServiceName, WitnessBasis};
 use notafter_sys::processes::{descendants, field};
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ pub(super) struct Timepiece {
 }
 
 impl Timepiece {
-    /// A clock whose wall time stands still at `wall`.
-    pub(super) fn held_at(wall: UnixTime) -> Result<Self, Error> {
-        let page = ClockPage::held_at(wall).map_err(broken("make the clock"))?;
+    /// A clock whose wall time stands still where it begins.
+    pub(super) fn new(clock: ClockSpec) -> Result<Self, Error> {
+        let page = ClockPage::held_at(clock.start, clock.file_times).map_err(broken("make the clock"))?;
         let sweep = Sweep::new().map_err(broken("prepare the sweep"))?;
         Ok(Self { page, sweep })
     }

@@ -19,8 +19,12 @@ fn start() -> UnixTime {
 }
 
 fn shifted() -> Box<dyn Sandbox> {
-    let spec =
-        SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: Some(start()), scratch: None };
+    let spec = SandboxSpec {
+        hosts: vec![name("a")],
+        aliases: Vec::new(),
+        clock: Some(start().into()),
+        scratch: None,
+    };
     embedded().open(&spec).unwrap()
 }
 

@@ -28,7 +28,7 @@ fn at(text: &str) -> UnixTime {
 fn shifted(hosts: &[&str], clock: &str) -> Box<dyn Sandbox> {
     let hosts = hosts.iter().map(|host| name(host)).collect();
     embedded()
-        .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(at(clock)), scratch: None })
+        .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(at(clock).into()), scratch: None })
         .unwrap()
 }
 

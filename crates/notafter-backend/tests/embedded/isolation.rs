@@ -85,7 +85,8 @@ fn users_are_switched_to_for_good() {
 
 fn another_user_sees_the_shifted_clock() {
     let clock = UnixTime::clamped(1_700_000_000);
-    let spec = SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: Some(clock), scratch: None };
+    let spec =
+        SandboxSpec { hosts: vec![name("a")], aliases: Vec::new(), clock: Some(clock.into()), scratch: None };
     let mut sandbox = embedded().open(&spec).unwrap();
     let mut spec = shell("a", "date +%s; exec sleep 1000");
     spec.user = Some("www-data".to_owned());

@@ -92,7 +92,7 @@ fn never_rest(marker: &str, scratch: &std::path::Path) -> ! {
     say("ready\n");
     let backend = embedded();
     loop {
-        for clock in [None, Some(UnixTime::clamped(1_500_000_000))] {
+        for clock in [None, Some(UnixTime::clamped(1_500_000_000).into())] {
             let spec = SandboxSpec {
                 hosts: vec![name("a")],
                 aliases: Vec::new(),

@@ -36,7 +36,9 @@ pub(crate) fn bare() -> Embedded {
 
 fn open(hosts: &[&str], clock: Option<UnixTime>) -> Box<dyn Sandbox> {
     let hosts = hosts.iter().map(|host| name(host)).collect();
-    bare().open(&SandboxSpec { hosts, aliases: Vec::new(), clock, scratch: None }).unwrap()
+    bare()
+        .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: clock.map(Into::into), scratch: None })
+        .unwrap()
 }
 
 fn file(path: &str, contents: &str) -> FileSpec {

@@ -86,7 +86,12 @@ impl Stage {
     fn open(&self) -> Box<dyn Sandbox> {
         let hosts = ["steady", "brief", "broken", "place"].map(name).to_vec();
         self.backend
-            .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: self.clock, scratch: None })
+            .open(&SandboxSpec {
+                hosts,
+                aliases: Vec::new(),
+                clock: self.clock.map(Into::into),
+                scratch: None,
+            })
             .unwrap()
     }
 }

@@ -8,6 +8,7 @@ use crate::filter::X32;
 use crate::guest;
 use crate::nanos::Nanos;
 use crate::skip::FIDGET;
+use crate::stat;
 use crate::wait::{Unnoted, Wait};
 use notafter_sys::arch;
 use notafter_sys::memory;
@@ -90,6 +91,7 @@ impl Supervisor {
             | libc::SYS_timer_delete
             | libc::SYS_timer_gettime
             | libc::SYS_timer_settime => self.signal_timer(listener, notification),
+            number if stat::tells_times(number) => self.stat(listener, notification),
             _ => match calls::wait_form(notification.number, args) {
                 Some(form) => self.wait(listener, notification, form),
                 None => self.proceed(listener, notification),

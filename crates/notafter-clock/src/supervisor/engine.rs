@@ -15,13 +15,14 @@ use crate::error::{During, Error};
 use crate::filter;
 use crate::guest;
 use crate::ledger::Ledger;
+use crate::stamps::Stamps;
 use nix::poll::{PollFd, PollFlags, PollTimeout, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
-use notafter_core::ClockReading;
+use notafter_core::{ClockReading, FileTimes};
 use notafter_sys::bpf::Instruction;
 use notafter_sys::notify::Listener;
-use notafter_sys::page::SharedPage;
+use notafter_sys::page::{History, SharedPage};
 use notafter_sys::signals::SignalWatch;
 use notafter_sys::trace::{self, Change};
 use notafter_sys::vdso::PatchedVdso;
@@ -95,6 +96,7 @@ pub struct Supervisor {
     /// Whether a guest ever put a limit on waits at a socket.
     pub(super) has_socket_timeouts: bool,
     pub(super) segments: Segments,
+    pub(super) stamps: Stamps,
     pub(super) threads: Threads,
     pub(super) ledger: Ledger,
     pub(super) steered: Steered,
@@ -115,19 +117,23 @@ enum Changes {
 }
 
 impl Supervisor {
-    /// A supervisor for the clock behind `page`, a descriptor from [`crate::ClockPage::read_only`]. Blocks SIGCHLD
-    /// in the calling thread.
+    /// A supervisor for the clock behind `page`, a descriptor from [`crate::ClockPage::read_only`], whose page says
+    /// whether times of files are shifted. Blocks SIGCHLD in the calling thread.
     ///
     /// # Errors
     /// [`Error::Vdso`] where this kernel's vDSO cannot be patched; [`Error::System`].
     pub fn new(page: File) -> Result<Self, Error> {
         let metadata = page.metadata().during("fstat")?;
         let page = SharedPage::open_read_only(page).during("mapping the clock page")?;
+        let file_times = match page.history() {
+            History::Kept => FileTimes::Shifted,
+            History::Forgotten => FileTimes::Real,
+        };
         Ok(Self {
             page,
             page_identity: (metadata.dev(), metadata.ino()),
             vdso: PatchedVdso::of_this_kernel()?,
-            filter: filter::build()?,
+            filter: filter::build(file_times)?,
             listeners: Listeners::default(),
             roots: Vec::new(),
             bases: Bases::default(),
@@ -137,6 +143,7 @@ impl Supervisor {
             signal_timers: SignalTimers::default(),
             has_socket_timeouts: false,
             segments: Segments::default(),
+            stamps: Stamps::default(),
             threads: Threads::default(),
             ledger: Ledger::default(),
             steered: Steered::default(),

@@ -5,6 +5,7 @@ mod arming;
 mod connections;
 mod engine;
 mod execution;
+mod file_times;
 mod guard;
 mod machine;
 mod remainders;

@@ -4,6 +4,7 @@ use super::engine::Supervisor;
 use crate::clock::Deadline;
 use crate::guest;
 use crate::nanos::Nanos;
+use crate::stat::StatCall;
 use crate::wait::Wait;
 use notafter_sys::arch::{Registers, calls};
 use notafter_sys::memory;
@@ -17,7 +18,7 @@ const EXEC_TAKES: Duration = Duration::from_millis(10);
 
 /// Results by which the kernel says that a call was interrupted and is to be issued again
 /// (include/linux/errno.h): ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK.
-const RESTART_CALL: i64 = -512;
+pub(super) const RESTART_CALL: i64 = -512;
 const RESTART_ALWAYS: i64 = -513;
 pub(super) const RESTART_UNLESS_HANDLED: i64 = -514;
 pub(super) const RESTART_FROM_BLOCK: i64 = -516;
@@ -38,6 +39,10 @@ enum Purpose {
     Rewrite(Wait),
     /// It sits in a call with a rewritten timeout; these are its own registers. With `over`, its time is up.
     Rewritten { own: Box<Registers>, wait: Wait, over: bool },
+    /// Its call, which tells times of a file, waits to be issued again.
+    Stat(StatCall),
+    /// That call was issued again; these are its own registers.
+    Telling { own: Box<Registers>, call: StatCall },
 }
 
 #[derive(Debug)]
@@ -73,7 +78,9 @@ impl Tracees {
             Purpose::EndWait(_)
             | Purpose::Renew(_)
             | Purpose::Rewrite(_)
-            | Purpose::Rewritten { over: true, .. } => true,
+            | Purpose::Rewritten { over: true, .. }
+            | Purpose::Stat(_)
+            | Purpose::Telling { .. } => true,
             Purpose::Exec { .. } | Purpose::Remainder(_) | Purpose::Rewritten { over: false, .. } => false,
         };
         self.0.iter().find(|(_, tracee)| moves(&tracee.purpose)).map(|(tid, _)| *tid)
@@ -184,6 +191,16 @@ impl Supervisor {
         }
     }
 
+    /// Has a call issued again that tells times of a file, so that they can be put right.
+    pub(super) fn tell_times(&mut self, tid: i32, call: StatCall) {
+        match self.tracees.attach(tid, Purpose::Stat(call)) {
+            Ok(tracee) => {
+                let _ = tracee.running.interrupt(); // gone: its end will be reported
+            }
+            Err(error) => self.ledger.fault(tid, format!("times of files cannot be told: {error}")),
+        }
+    }
+
     /// A traced thread stands still because it was asked to, or because its process is stopped.
     pub(super) fn at_interrupt(&mut self, stopped: Stopped) {
         let tid = stopped.tid();
@@ -192,8 +209,16 @@ impl Supervisor {
             Some(Purpose::Renew(wait)) => self.renew_wait(stopped, &wait),
             Some(Purpose::Rewrite(wait)) => self.issue_rewritten(stopped, wait),
             // Every end of a single step, this one too, leaves a SIGTRAP behind, which only its tracer may see.
-            Some(purpose @ Purpose::Rewritten { .. }) => stopped.resume(0).map(|running| {
-                self.tracees.0.insert(tid, Tracee { purpose, running });
+            Some(purpose @ (Purpose::Rewritten { .. } | Purpose::Telling { .. })) => {
+                stopped.resume(0).map(|running| {
+                    self.tracees.0.insert(tid, Tracee { purpose, running });
+                })
+            }
+            Some(Purpose::Stat(call)) => self.issue_marked(stopped, &call).map(|issued| {
+                if let Some((own, running)) = issued {
+                    let purpose = Purpose::Telling { own: Box::new(own), call };
+                    self.tracees.0.insert(tid, Tracee { purpose, running });
+                }
             }),
             Some(Purpose::Exec { .. } | Purpose::Remainder(_)) | None => detach_unnoticed(stopped),
         };
@@ -223,7 +248,10 @@ impl Supervisor {
             Some(Purpose::EndWait(wait) | Purpose::Remainder(wait) | Purpose::Renew(wait)) => {
                 self.correct_remainder(&stopped, &wait).and_then(|()| stopped.detach(signal))
             }
-            Some(Purpose::Exec { .. } | Purpose::Rewrite(_)) | None => stopped.detach(signal),
+            Some(Purpose::Telling { own, call }) => self.leave_marked(stopped, &own, &call, signal),
+            Some(Purpose::Exec { .. } | Purpose::Rewrite(_) | Purpose::Stat(_)) | None => {
+                stopped.detach(signal)
+            }
         };
         self.unless_gone(tid, done);
     }

@@ -2,8 +2,8 @@
 
 use notafter_core::{
     Build, BuildName, Candidate, CaseId, Cause, Check, CheckName, Connection, Decision, Expectation,
-    ExpectedSpan, Fingerprint, ImageRef, Planning, Policy, Probe, ReplayEntry, Restart, Restrictions,
-    Scenario, ScenarioName, Service, ServiceName, SourceLocation, Start, UnixTime, Works,
+    ExpectedSpan, FileTimes, Fingerprint, ImageRef, Planning, Policy, Probe, ReplayEntry, Restart,
+    Restrictions, Scenario, ScenarioName, Service, ServiceName, SourceLocation, Start, UnixTime, Works,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -132,6 +132,7 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         policy: Policy::default(),
         rotations: Vec::new(),
         planning: Planning::default(),
+        file_times: FileTimes::default(),
         replay: vec![blocked("1.14"), blocked("1.15"), allowed("1.15.1", &[]), allowed("1.16", &[NOTE])],
         remarks: Vec::new(),
         backend: None,

@@ -7,7 +7,7 @@ use super::services::Standing;
 use crate::host_clock::{Patience, Stopwatch};
 use crate::keep::Keep;
 use crate::stage::Stage;
-use notafter_backend::{Backend, Sandbox, SandboxSpec};
+use notafter_backend::{Backend, ClockSpec, Sandbox, SandboxSpec};
 use notafter_core::{
     Case, CaseClock, CaseError, CheckName, ClockWitness, Event, Motion, ServiceName, Step, UnixTime,
 };
@@ -70,13 +70,14 @@ pub(crate) fn run(
         CaseClock::Native => None,
         CaseClock::Shifted(at) => Some(at),
     };
+    let shifted = clock.map(|start| ClockSpec { start, file_times: stage.scenario.file_times });
     let services = stage.scenario.services.iter();
     let aliases = services
         .flat_map(|service| service.aliases.iter().map(|alias| (alias.clone(), service.name.clone())));
     let aliases = aliases.collect();
     let hosts = stage.scenario.services.iter().map(|service| service.name.clone()).collect();
     let opened = stage.allowance.ask().and_then(|()| {
-        backend.open(&SandboxSpec { hosts, aliases, clock, scratch: None }).map_err(|e| harness(&e))
+        backend.open(&SandboxSpec { hosts, aliases, clock: shifted, scratch: None }).map_err(|e| harness(&e))
     });
     let sandbox = match opened {
         Ok(sandbox) => sandbox,

@@ -89,7 +89,7 @@ pub fn complete(
         let stage = Stage::build(scenario, images, pki, secrets, options)?;
         let hosts = vec![name.clone()];
         let mut sandbox = backend
-            .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None })
+            .open(&SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start.into()), scratch: None })
             .map_err(failed)?;
         let looked = looked(&stage, sandbox.as_mut(), service, &wanted, &options.interrupt);
         let closed = sandbox.close().map_err(failed);

@@ -8,9 +8,9 @@ use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, Scr
 use notafter_backend::{Backend, ExecOutcome, RootTree};
 use notafter_core::{
     Answer, Candidate, Case, CaseClock, CaseId, CaseRecord, Check, CheckName, Connection, Event, Expectation,
-    ExpectedSpan, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning, Policy, Probe, Purpose,
-    ReadyProbe, Restart, Restrictions, RunRecord, Scenario, ScenarioName, Seen, Service, ServiceName,
-    SourceLocation, Start, Step, UnixTime, Works,
+    ExpectedSpan, FileTimes, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning, Policy,
+    Probe, Purpose, ReadyProbe, Restart, Restrictions, RunRecord, Scenario, ScenarioName, Seen, Service,
+    ServiceName, SourceLocation, Start, Step, UnixTime, Works,
 };
 use notafter_image::ImageConfig;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +116,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         policy: Policy::default(),
         rotations: Vec::new(),
         planning: Planning::default(),
+        file_times: FileTimes::default(),
         replay: Vec::new(),
         remarks: Vec::new(),
         backend: None,

@@ -2,7 +2,7 @@
 
 use super::{RawBuild, RawCheck, RawCredential, RawPolicy, RawReplay, RawRotation, RawService};
 use crate::decode::{Entries, Keyword, Located, OneOrMany, TextOr};
-use notafter_core::{BackendKind, Depth, RestartOrder};
+use notafter_core::{BackendKind, Depth, FileTimes, RestartOrder};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,6 +26,9 @@ pub(crate) struct RawScenario {
     pub(crate) candidate: Option<Located<String>>,
     /// Where its services run, unless the command line says otherwise; `embedded` where nothing is said.
     pub(crate) backend: Option<Located<Keyword<BackendKind>>>,
+    /// What services see when they ask when a file was written: `real`, the default, or `shifted`, which shows what their
+    /// own clock showed then. Looks at files are slower.
+    pub(crate) file_times: Option<Located<Keyword<FileTimes>>>,
     /// How many instants are looked at: `quick`, the default, or `full`, which also starts afresh behind every boundary and
     /// on the days of the calendar on which software has failed before.
     pub(crate) depth: Option<Located<Keyword<Depth>>>,

@@ -11,7 +11,7 @@ use crate::diagnostic::{Draft, Lines, Sink, Span};
 use crate::raw::RawScenario;
 use crate::time::{Amount, Base, Sign};
 use crate::{Code, Context, Diagnostics, MAX_BYTES, Source};
-use notafter_core::{Planning, Scenario, Start, UnixTime};
+use notafter_core::{FileTimes, Planning, Scenario, Start, UnixTime};
 use serde::Deserialize;
 use std::collections::HashMap;
 
@@ -173,6 +173,11 @@ impl Scope<'_> {
             policy,
             replay,
             backend: raw.backend.as_ref().and_then(|backend| backend.value).map(|backend| backend.0),
+            file_times: raw
+                .file_times
+                .as_ref()
+                .and_then(|times| times.value)
+                .map_or_else(FileTimes::default, |times| times.0),
             remarks,
         })
     }

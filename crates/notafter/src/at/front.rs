@@ -4,7 +4,7 @@ use super::supervising;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use notafter_core::UnixTime;
+use notafter_core::{FileTimes, UnixTime};
 use notafter_sys::fork::{self, Forked};
 use notafter_sys::signals::{self, SignalWatch};
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,15 @@ const PASSED_ON: [Signal; 8] = [
 
 /// Runs `command` with a clock that shows `instant` as it starts, and ends as it ends. `complain` prints a line on
 /// standard error.
-pub(crate) fn run(instant: &str, command: Vec<OsString>, complain: &mut dyn FnMut(&str)) -> ExitCode {
+pub(crate) fn run(
+    instant: &str,
+    file_times: FileTimes,
+    command: Vec<OsString>,
+    complain: &mut dyn FnMut(&str),
+) -> ExitCode {
     let ended = notafter_scenario::instant(instant, notafter_runner::unix_now())
         .map_err(io::Error::other)
-        .and_then(|instant| stand_in(instant, command, complain));
+        .and_then(|instant| stand_in(instant, file_times, command, complain));
     match ended {
         Ok(code) => code,
         Err(error) => {
@@ -63,6 +68,7 @@ pub(crate) fn run(instant: &str, command: Vec<OsString>, complain: &mut dyn FnMu
 
 fn stand_in(
     instant: UnixTime,
+    file_times: FileTimes,
     command: Vec<OsString>,
     complain: &mut dyn FnMut(&str),
 ) -> io::Result<ExitCode> {
@@ -71,7 +77,7 @@ fn stand_in(
     match fork::fork()? {
         Forked::Child => {
             drop(ours);
-            supervising::main(instant, command, theirs)
+            supervising::main(instant, file_times, command, theirs)
         }
         Forked::Parent(_) => drop(theirs),
     }

@@ -5,7 +5,7 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{getegid, geteuid, getppid};
 use notafter_clock::{ClockPage, Executable, Happening, Launch, Supervisor};
-use notafter_core::UnixTime;
+use notafter_core::{FileTimes, UnixTime};
 use notafter_sys::fork;
 use notafter_sys::namespaces::{Namespaces, unshare};
 use notafter_sys::notify::NewPrivileges;
@@ -17,9 +17,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// Starts the command, serves it and what it starts, and ends when nothing of that is left.
-pub(super) fn main(instant: UnixTime, command: Vec<OsString>, front: UnixStream) -> ! {
+pub(super) fn main(instant: UnixTime, file_times: FileTimes, command: Vec<OsString>, front: UnixStream) -> ! {
     let front = Front(front);
-    if let Err(error) = serve(instant, command, &front) {
+    if let Err(error) = serve(instant, file_times, command, &front) {
         front.tell(&Message::Failed { reason: with_causes(error.as_ref()) });
     }
     fork::exit_now(0)
@@ -42,14 +42,19 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn serve(instant: UnixTime, command: Vec<OsString>, front: &Front) -> Result<(), Box<dyn std::error::Error>> {
+fn serve(
+    instant: UnixTime,
+    file_times: FileTimes,
+    command: Vec<OsString>,
+    front: &Front,
+) -> Result<(), Box<dyn std::error::Error>> {
     // Until the command has ended, the death of the front ends the supervisor, and that the command.
     let maker = getppid();
     prctl::set_child_subreaper(true)?;
     gain_ptrace_access()?;
     // After that: new credentials clear it.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
-    let page = ClockPage::flowing_from(instant)?;
+    let page = ClockPage::flowing_from(instant, file_times)?;
     let mut supervisor = Supervisor::new(page.read_only()?)?;
     let own = std::process::id();
     let launch = Launch {

@@ -1,8 +1,8 @@
 //! `notafter at`: commands of this machine under a shifted clock.
 
-use super::needs::are_installed;
+use super::needs::{are_installed, repository};
 use super::scene::{Scene, shown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// Programs that print the year, in every kind of runtime that this machine has.
@@ -63,14 +63,14 @@ fn a_static_go_program_sees_the_shifted_year() {
 
 /// Builds the guest that waits in every way, linked as told.
 pub(super) fn waits(scene: &Scene, compiler: &str, linking: &[&str]) -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/guests/waits.c");
-    let guest = scene.path().join("waits");
-    run(Command::new(compiler)
-        .args(["-O1", "-o"])
-        .arg(&guest)
-        .arg(source)
-        .args(linking)
-        .args(["-lpthread", "-lrt"]));
+    guest(scene, "waits", compiler, &[linking, &["-lpthread", "-lrt"]].concat())
+}
+
+/// Compiles a program of `fixtures/guests`.
+pub(super) fn guest(scene: &Scene, name: &str, compiler: &str, linking: &[&str]) -> PathBuf {
+    let source = repository().join(format!("fixtures/guests/{name}.c"));
+    let guest = scene.path().join(name);
+    run(Command::new(compiler).args(["-O1", "-o"]).arg(&guest).arg(source).args(linking));
     guest
 }
 

@@ -267,7 +267,7 @@ fn a_program_that_the_engine_puts_into_a_container_is_noticed() {
     let busybox = String::from_utf8(found.stdout).unwrap().trim().into();
     let backend = Docker::with_executable(Path::new(env!("CARGO_BIN_EXE_notafter")), host_clock).unwrap();
     let service = ServiceName::new("box").unwrap();
-    let clock = Some(UnixTime::clamped(1_900_000_000));
+    let clock = Some(UnixTime::clamped(1_900_000_000).into());
     let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
     let mut sandbox = backend.open(&spec).unwrap();
     let launch = LaunchSpec {

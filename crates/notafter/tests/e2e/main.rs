@@ -18,6 +18,7 @@ mod edited;
 mod elsewhere;
 mod engine;
 mod escape;
+mod file_times;
 mod guests;
 mod identity;
 mod images;

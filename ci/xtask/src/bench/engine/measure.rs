@@ -137,7 +137,8 @@ impl Bench<'_> {
                 .collect(),
             Work::Server => Vec::new(),
         };
-        let mut command = side::command(self.notafter, cpus, clock, &self.guests.costs().to_string_lossy());
+        let mut command =
+            side::command(self.notafter, row.options, cpus, clock, &self.guests.costs().to_string_lossy());
         let mut child = command
             .args(words)
             .stdin(Stdio::null())

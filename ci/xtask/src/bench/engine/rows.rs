@@ -33,6 +33,8 @@ pub(super) struct Row {
     pub(super) work: Work,
     /// Programs that have to be installed.
     pub(super) needs: &'static [&'static str],
+    /// Options of `notafter at`.
+    pub(super) options: &'static [&'static str],
     /// What is asked on one processor, and on all.
     pub(super) asked: [(Cpus, Asked); 2],
 }
@@ -42,14 +44,18 @@ const fn asked(one: Asked, all: Asked) -> [(Cpus, Asked); 2] {
 }
 
 const fn way(name: &'static str, what: &'static str, count: u32, bound: Asked) -> Row {
-    Row { name, what, work: Work::Way(count), needs: &["cc"], asked: asked(bound, bound) }
+    Row { name, what, work: Work::Way(count), needs: &["cc"], options: &[], asked: asked(bound, bound) }
+}
+
+const fn file_times(name: &'static str, what: &'static str, count: u32) -> Row {
+    Row { options: &["--file-times"], ..way(name, what, count, Asked::Nothing) }
 }
 
 const READ: Asked = Asked::Ratio(1.10);
 const SERVER: [(Cpus, Asked); 2] = asked(Asked::Nothing, Asked::Ratio(1.03));
 
 /// All of them.
-pub(super) const ROWS: [Row; 18] = [
+pub(super) const ROWS: [Row; 20] = [
     way("realtime", "`clock_gettime`, realtime", 2_000_000, READ),
     way("monotonic", "`clock_gettime`, monotonic", 2_000_000, READ),
     way("gettimeofday", "`gettimeofday`", 2_000_000, READ),
@@ -66,6 +72,8 @@ pub(super) const ROWS: [Row; 18] = [
     way("condvar", "condition variable with a realtime deadline", 4_000, Asked::Ratio(1.5)),
     way("epoll", "timed `epoll_wait`, ready at once", 5_000, Asked::Nothing),
     way("futex", "timed futex wait, refused at once", 5_000, Asked::Nothing),
+    file_times("stat-old", "`stat` of an older file, times of files shifted", 20_000),
+    file_times("stat-new", "`stat` of a file just written, times of files shifted", 5_000),
     program(
         "dd",
         "`dd bs=1`, 500,000 blocks",
@@ -90,11 +98,12 @@ const fn program(
     needs: &'static [&'static str],
     words: &'static [&'static str],
 ) -> Row {
-    Row { name, what, work: Work::Program(words), needs, asked: asked(Asked::Nothing, Asked::Nothing) }
+    let asked = asked(Asked::Nothing, Asked::Nothing);
+    Row { name, what, work: Work::Program(words), needs, options: &[], asked }
 }
 
 const fn server(name: &'static str, what: &'static str, needs: &'static [&'static str]) -> Row {
-    Row { name, what, work: Work::Server, needs, asked: SERVER }
+    Row { name, what, work: Work::Server, needs, options: &[], asked: SERVER }
 }
 
 impl Row {

@@ -36,15 +36,21 @@ impl Server {
         let directory = place.join(format!("server-{port}"));
         std::fs::create_dir(&directory).context("failed to make room for a server")?;
         let log = File::create(place.join(format!("server-{port}.log"))).context("failed to make a log")?;
-        let prepare =
-            act(side::command(notafter, cpus, Clock::Native, "bash"), script, "prepare", &directory, port);
+        let prepare = act(
+            side::command(notafter, &[], cpus, Clock::Native, "bash"),
+            script,
+            "prepare",
+            &directory,
+            port,
+        );
         let output = { prepare }.output().context("failed to prepare a server")?;
         ensure!(
             output.status.success(),
             "a server is not prepared: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let mut start = act(side::command(notafter, cpus, clock, "bash"), script, "start", &directory, port);
+        let mut start =
+            act(side::command(notafter, &[], cpus, clock, "bash"), script, "start", &directory, port);
         let child = start
             .stdout(log.try_clone().context("failed to make a log")?)
             .stderr(log)

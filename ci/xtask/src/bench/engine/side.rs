@@ -37,8 +37,8 @@ pub(super) fn missing<'names>(programs: &[&'names str]) -> Option<&'names str> {
     programs.iter().find(|program| !places.iter().any(|place| place.join(program).is_file())).copied()
 }
 
-/// A command that runs `program` so.
-pub(super) fn command(notafter: &Path, cpus: Cpus, clock: Clock, program: &str) -> Command {
+/// A command that runs `program` so. `options` are those of `notafter at`.
+pub(super) fn command(notafter: &Path, options: &[&str], cpus: Cpus, clock: Clock, program: &str) -> Command {
     let mut words: Vec<String> = match cpus {
         Cpus::All => Vec::new(),
         Cpus::One => ["taskset", "--cpu-list", "0"].map(str::to_owned).to_vec(),
@@ -48,7 +48,7 @@ pub(super) fn command(notafter: &Path, cpus: Cpus, clock: Clock, program: &str) 
         Clock::Native => {}
         Clock::Notafter => {
             words.push(notafter.to_string_lossy().into_owned());
-            words.extend(["at", "+1y", "--"].map(str::to_owned));
+            words.extend([&["at"], options, &["+1y", "--"]].concat().into_iter().map(str::to_owned));
         }
     }
     words.push(program.to_owned());

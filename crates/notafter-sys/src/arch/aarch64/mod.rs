@@ -36,7 +36,9 @@ pub mod calls {
     pub const FUTEX_WAIT: i64 = 455;
     /// Linux 4.18.
     pub const IO_PGETEVENTS: i64 = 292;
+    pub const LSTAT: i64 = -6;
     pub const POLL: i64 = -3;
     pub const SELECT: i64 = -4;
+    pub const STAT: i64 = -7;
     pub const TIME: i64 = -5;
 }

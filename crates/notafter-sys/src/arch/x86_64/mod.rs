@@ -26,7 +26,9 @@ pub mod calls {
     pub const FUTEX_WAIT: i64 = 455;
     /// Linux 4.18.
     pub const IO_PGETEVENTS: i64 = 333;
+    pub const LSTAT: i64 = libc::SYS_lstat;
     pub const POLL: i64 = libc::SYS_poll;
     pub const SELECT: i64 = libc::SYS_select;
+    pub const STAT: i64 = libc::SYS_stat;
     pub const TIME: i64 = libc::SYS_time;
 }

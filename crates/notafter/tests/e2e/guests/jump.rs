@@ -42,7 +42,7 @@ impl Running {
         let executable = Path::new(env!("CARGO_BIN_EXE_notafter"));
         let backend = Embedded::with_executable(executable, host_clock).unwrap();
         let service = launch.service.clone();
-        let clock = Some(UnixTime::clamped(START));
+        let clock = Some(UnixTime::clamped(START).into());
         let mut sandbox = backend
             .open(&SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None })
             .unwrap();

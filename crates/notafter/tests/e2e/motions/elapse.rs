@@ -118,7 +118,7 @@ impl Running {
         let service = ServiceName::new("service").unwrap();
         let executable = Path::new(env!("CARGO_BIN_EXE_notafter"));
         let backend = Embedded::with_executable(executable, host_clock).unwrap();
-        let clock = Some(ends().plus_secs(-2 * HOUR));
+        let clock = Some(ends().plus_secs(-2 * HOUR).into());
         let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
         let mut sandbox = backend.open(&spec).unwrap();
         let (inside, outside) = timed.program;

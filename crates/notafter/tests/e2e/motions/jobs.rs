@@ -97,7 +97,7 @@ fn every_day_counts(runtimes: &[&Runtime], days: usize) {
     let start = UnixTime::parse("2030-01-01T00:00:00Z").unwrap();
     let executable = Path::new(env!("CARGO_BIN_EXE_notafter"));
     let hosts = names.iter().cloned().chain([slow.clone()]).collect();
-    let spec = SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start), scratch: None };
+    let spec = SandboxSpec { hosts, aliases: Vec::new(), clock: Some(start.into()), scratch: None };
     let mut sandbox = Embedded::with_executable(executable, host_clock).unwrap().open(&spec).unwrap();
     sandbox.launch(&launch(&slow, &fixtures, &["python3", "/srv/jobs/slow.py"])).unwrap();
     await_listener(&mut *sandbox, &slow);

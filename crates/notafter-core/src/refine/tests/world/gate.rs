@@ -45,6 +45,7 @@ impl World {
             policy: Policy::default(),
             rotations: Vec::new(),
             planning: Planning::default(),
+            file_times: FileTimes::default(),
             replay: Vec::new(),
             remarks: Vec::new(),
             backend: None,
