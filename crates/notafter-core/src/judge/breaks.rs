@@ -8,8 +8,8 @@ use crate::checkpoint::{first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
-    Bracket, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding, FindingCode,
-    Origin, Purpose, RunRecord, Severity, Span, UnixTime, memory,
+    Bracket, CaseClock, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding,
+    FindingCode, Origin, Outcome, Purpose, RunRecord, Severity, Span, UnixTime, memory,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -54,8 +54,19 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         found.summary +=
             &format!("; whether it worked before {untried} more of the ends before it was not tried");
     }
-    found.help = words::help(code).map(str::to_owned);
+    found.help = match case.case.clock {
+        CaseClock::Shifted(_) if works_natively(record) => {
+            Some(words::works_natively(record.scenario.file_times).to_owned())
+        }
+        CaseClock::Native | CaseClock::Shifted(_) => words::help(code).map(str::to_owned),
+    };
     Some(found)
+}
+
+/// Whether all works on the machine's own clock.
+fn works_natively(record: &RunRecord) -> bool {
+    let mut native = record.cases.iter().filter(|case| case.case.clock == CaseClock::Native);
+    native.any(|case| case.outcome == Some(Outcome::Pass))
 }
 
 fn of_fail_open(record: &RunRecord, case: &CaseRecord) -> Finding {

@@ -1,6 +1,8 @@
 //! What findings say in words.
 
-use crate::{Alert, Answer, Credential, Expectation, FindingCode, Observation, RefusalLayer, Seen, Works};
+use crate::{
+    Alert, Answer, Credential, Expectation, FileTimes, FindingCode, Observation, RefusalLayer, Seen, Works,
+};
 
 /// What a check expects, as a fragment after the name of the check: `works with status 200`.
 pub(super) fn expected(expectation: &Expectation) -> String {
@@ -93,6 +95,19 @@ pub(super) const DOUBT: &str = "that the service runs and its ports answer shows
 /// What to do about a break behind which no credential is known.
 pub(super) const UNEXPLAINED: &str = "find what in the build knows that date: a licence, a date in the code, an account or a \
     password that ends; what was seen, and the log of the case, may name it";
+
+/// What to do where all works on the machine's own clock, and something fails on a shifted one before anything ends.
+pub(super) fn works_natively(file_times: FileTimes) -> &'static str {
+    match file_times {
+        FileTimes::Real => {
+            "it works on the machine's own clock: a service that goes by the age of its files needs \
+             `file_times: shifted` in the scenario; else the log of the failing service says what it takes amiss"
+        }
+        FileTimes::Shifted => {
+            "it works on the machine's own clock: the log of the failing service says what it takes amiss"
+        }
+    }
+}
 
 /// What to do about it.
 pub(super) fn help(code: FindingCode) -> Option<&'static str> {
