@@ -4,8 +4,14 @@ use notafter_nextest::Scenarios;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-const RETOLD: [&str; 5] =
-    ["o2-ericsson-2018", "renewal-in-time", "state-in-memory", "state-in-volume", "state-licence-gap"];
+const RETOLD: [&str; 6] = [
+    "o2-ericsson-2018",
+    "renewal-in-time",
+    "state-in-memory",
+    "state-in-volume",
+    "state-licence-gap",
+    "state-token",
+];
 
 fn main() -> ExitCode {
     // Where nextest runs an archive, the program lies elsewhere than where it was built.

@@ -111,31 +111,6 @@ fn stem(subject: &str) -> String {
     subject.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
-/// Whether one of `restarts`, steps of `walk` and when they come, ended processes that would have lived to see the end of
-/// what they alone held.
-pub(crate) fn is_hidden(record: &RunRecord, walk: &CaseRecord, restarts: &[(usize, UnixTime)]) -> bool {
-    let horizon = record.scenario.horizon;
-    let restarted = |step: usize, service: &ServiceName| match walk.case.steps.get(step) {
-        Some(Step::Restart { services }) => services.contains(service),
-        Some(Step::Check { .. } | Step::Move { .. } | Step::Rotate { .. }) | None => false,
-    };
-    let lasts = |restart: usize, known: Fingerprint| {
-        walk.memory.iter().any(|read| read.step > restart && held(read).any(|held| held == known))
-    };
-    walk.memory.iter().any(|read| {
-        let alone = held(read).filter_map(|held| record.inventory.find(held));
-        alone.filter(|known| known.origin == Origin::Memory).any(|known| {
-            restarts.iter().any(|(restart, at)| {
-                *restart >= read.step
-                    && restarted(*restart, &read.service)
-                    && *at <= known.not_after
-                    && known.not_after < horizon
-                    && !lasts(*restart, known.fingerprint)
-            })
-        })
-    })
-}
-
 /// How often the plan started the service anew before it was read.
 fn launches_before(case: &Case, read: &MemoryRead) -> usize {
     let restarts = |step: &&Step| match step {

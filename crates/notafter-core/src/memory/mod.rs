@@ -7,5 +7,5 @@ mod read;
 mod tests;
 
 pub(crate) use learn::{learn, settle_served};
-pub(crate) use lives::{given_up, holds, is_hidden, is_of_one_launch, kept_by, lived, predicted};
+pub(crate) use lives::{given_up, holds, is_of_one_launch, kept_by, lived, predicted};
 pub use read::{MemoryRead, ProcessRead};

@@ -1,7 +1,7 @@
 //! Boundaries: where the walk stops.
 
 use crate::holder::{Holders, edges_in, is_in_use};
-use crate::{Edge, Expectation, ExpectedSpan, Origin, RunRecord, UnixTime, memory};
+use crate::{CredentialKind, Edge, Expectation, ExpectedSpan, Origin, RunRecord, UnixTime, memory};
 
 /// More stops than this in one walk are grouped.
 pub(crate) const MAX_STOPS: usize = 64;
@@ -14,7 +14,7 @@ pub(crate) struct Boundary {
     /// First second of the changed state of the last edge.
     pub(crate) last: UnixTime,
     pub(crate) edges: Vec<Edge>,
-    /// Whether one of them belongs to the candidate and is no mere trust anchor.
+    /// Whether one of them belongs to the candidate and is no mere trust anchor or list of leap seconds.
     pub(crate) own: bool,
     /// Whether a check expects something else from here on.
     pub(crate) expected: bool,
@@ -55,7 +55,11 @@ pub(crate) fn boundaries(record: &RunRecord, after: UnixTime, through: UnixTime)
             // What every launch makes anew a restart makes anew too: it would show nothing and hide the rest.
             let made_anew = credential.origin == Origin::Memory
                 && memory::is_of_one_launch(record, credential.fingerprint);
-            holders.is_own(credential) && is_in_use(&record.scenario, credential, at) && !made_anew
+            // Nearly every image has one, of tzdata.
+            let is_list = credential.kind == CredentialKind::LeapSeconds;
+            holders.is_own(credential)
+                && is_in_use(&record.scenario, credential, at)
+                && !(made_anew || is_list)
         });
         Boundary { first: at, last: at, edges: vec![edge], own, expected: false }
     });

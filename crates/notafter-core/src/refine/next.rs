@@ -3,6 +3,7 @@
 use super::full;
 use super::investigate::investigate;
 use super::plan::{case_id, cold_at_horizon, controls, walk};
+use super::unattended::{first_restart, unattended};
 use crate::{Case, RunRecord};
 
 /// What to run next, in this order; nothing when there is nothing left to know.
@@ -19,7 +20,10 @@ pub fn refine(record: &RunRecord) -> Vec<Case> {
 #[must_use]
 pub fn plan(record: &RunRecord) -> Vec<Case> {
     let mut cases = controls(record);
-    cases.extend([walk(record, case_id("walk")), cold_at_horizon(record)]);
+    let walk = walk(record, case_id("walk"));
+    let unattended = first_restart(record, &walk).map(|_| unattended(walk.clone()));
+    cases.extend([walk, cold_at_horizon(record)]);
+    cases.extend(unattended);
     cases.extend(full::starts(record));
     cases
 }

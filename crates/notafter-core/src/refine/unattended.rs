@@ -1,29 +1,38 @@
-//! Restarts on the way: behind each boundary of its own a walk restarts the candidate. What it made or got by itself is
-//! made anew there, and an end that would come later without the restart is never lived through.
+//! Restarts on the way: behind each boundary of its own a walk restarts the candidate. What a process made or got at its
+//! start is made anew there, and an end that would come without the restart is lived through later, or never. Some of
+//! that can be seen, as a certificate; of a token or a session in memory nobody else knows.
 
 use super::cold::Waiting;
 use super::known::{Known, Ran, Wanted};
 use super::plan::case_id;
 use crate::checkpoint::first_instant;
-use crate::{Case, CaseRecord, Credential, Fingerprint, Origin, RunRecord, Step, UnixTime, memory};
+use crate::{Case, RunRecord, Step, UnixTime};
 
-/// `walked` as it is to be believed where it passed: made again without a restart before its end, where its restarts made
-/// anew what would have ended later. None where that walk is lost.
+/// `walked` as it is to be believed: where it restarted something on the way, also made without that. Of the two the
+/// one that fails counts, and where both do the one that fails earlier. None where `walked` passed and nobody knows how
+/// it goes without restarts.
 pub(super) fn without_restarts<'a>(
     known: &mut Known<'a>,
     walked: Ran<'a>,
 ) -> Result<Option<Ran<'a>>, Waiting> {
-    if walked.failure.is_some() || !restarts_hide(known.record, walked.record) {
+    let Some(restarted) = first_restart(known.record, &walked.record.case) else { return Ok(Some(walked)) };
+    // Up to the first restart both are the same.
+    if walked.failure.as_ref().is_some_and(|failure| failure.at <= restarted) {
         return Ok(Some(walked));
     }
     match known.want(unattended(walked.record.case.clone())) {
         Wanted::Missing => Err(Waiting),
-        Wanted::Lost => Ok(None),
-        Wanted::Ran(ran) => Ok(Some(*ran)),
+        Wanted::Lost => Ok(walked.failure.is_some().then_some(walked)),
+        Wanted::Ran(alone) => Ok(Some(match (&walked.failure, &alone.failure) {
+            (Some(_), None) => walked,
+            (Some(attended), Some(unattended)) if attended.at < unattended.at => walked,
+            (None | Some(_), _) => *alone,
+        })),
     }
 }
 
-fn unattended(walk: Case) -> Case {
+/// `walk` with no restart but the last.
+pub(super) fn unattended(walk: Case) -> Case {
     let last = walk.steps.len().saturating_sub(2);
     let mut steps = Vec::new();
     for (index, step) in walk.steps.into_iter().enumerate() {
@@ -34,40 +43,22 @@ fn unattended(walk: Case) -> Case {
             _ => steps.push(step),
         }
     }
-    let reason =
-        format!("{}, with no restart, because those of {} made anew what ends later", walk.reason, walk.id);
+    let reason = format!(
+        "{}, with no restart, because those of {} make anew what would end without them",
+        walk.reason, walk.id
+    );
     Case { id: case_id(&format!("{}-unattended", walk.id)), reason, steps, ..walk }
 }
 
-/// Whether a restart on the way of `walk` made anew what would have ended later in the window: certificates that a
-/// service made or got by itself and showed, or held in memory alone, before.
-fn restarts_hide(record: &RunRecord, walk: &CaseRecord) -> bool {
-    let horizon = record.scenario.horizon;
-    let mut now = first_instant(walk.case.clock, &record.scenario);
-    let mut restarts: Vec<(usize, UnixTime)> = Vec::new();
-    for (index, step) in walk.case.steps.iter().enumerate() {
+/// When `walk` first restarts something short of the horizon, where everything has been lived through.
+pub(super) fn first_restart(record: &RunRecord, walk: &Case) -> Option<UnixTime> {
+    let mut now = first_instant(walk.clock, &record.scenario);
+    for step in &walk.steps {
         match step {
             Step::Move { to, .. } => now = *to,
-            // The last restart comes when everything has been lived through.
-            Step::Restart { .. } if now < horizon => restarts.push((index, now)),
+            Step::Restart { .. } if now < record.scenario.horizon => return Some(now),
             Step::Restart { .. } | Step::Check { .. } | Step::Rotate { .. } => {}
         }
     }
-    let looks = walk.observations.iter();
-    let shown: Vec<(usize, Fingerprint)> = looks
-        .flat_map(|look| look.served.iter().map(move |served| (look.step, served.credential.fingerprint)))
-        .collect();
-    // What is still there behind a restart was not made anew by it.
-    let lasts = |restart, known| shown.iter().any(|(step, other)| *step > restart && *other == known);
-    let hidden = |step: usize, credential: &Credential| {
-        let end = credential.not_after;
-        restarts.iter().any(|(restart, at)| {
-            *restart > step && *at <= end && end < horizon && !lasts(*restart, credential.fingerprint)
-        })
-    };
-    let served_hides = shown.iter().any(|(step, known)| {
-        let known = record.inventory.find(*known).filter(|known| known.origin == Origin::Served);
-        known.is_some_and(|known| hidden(*step, known))
-    });
-    served_hides || memory::is_hidden(record, walk, &restarts)
+    None
 }

@@ -149,7 +149,9 @@ proptest! {
         let after = at("2020-11-01T00:00:00Z").plus_secs(late);
         let (record, verdict) = holding(&ends).ill(visible(0, after)).gate();
         prop_assert_eq!(verdict.decision, Decision::Allow, "{:?}", ids(&record));
-        prop_assert_eq!(record.cases.len(), 3);
+        let restarts = record.cases[1].case.steps.iter().filter(|step| matches!(step, Step::Restart { .. }));
+        // Where the walk restarts something on the way, it is walked without that as well.
+        prop_assert_eq!(record.cases.len(), 3 + usize::from(restarts.count() > 1));
     }
 
     #[test]

@@ -27,13 +27,14 @@ fn what_breaks_on_one_day_alone_is_found_by_full_depth() {
 fn full_depth_lets_a_sound_build_pass_and_starts_behind_every_edge() {
     let end = start().plus_secs(100 * DAY);
     let world = World::new().holding([held_by("hss", certificate(7, "CN=hss", end))]).with(full);
-    let (record, _) = check("a sound build", &world, &allow(8));
+    let (record, _) = check("a sound build", &world, &allow(9));
     assert_eq!(
         ids(&record),
         [
             "control",
             "walk",
             "cold",
+            "walk-unattended",
             "cold-2019-01-01T000000Z",
             "cold-2019-02-09T000001Z",
             "cold-2019-04-06T235942Z",
