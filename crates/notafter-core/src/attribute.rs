@@ -4,7 +4,7 @@
 //! evidence is shown.
 
 use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
-use crate::holder::{Holders, reach, relevant_edges};
+use crate::holder::{Holders, is_anchor, reach, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
     ProcessRead, RunRecord, Seen, ServiceName, UnixTime, memory,
@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 
 /// Shorter serial numbers turn up in log lines by chance.
 const SHORTEST_SERIAL: usize = 6;
+/// What verifiers grant beyond an end, for clocks that differ: OpenSSL's tools and curl five minutes to an OCSP response,
+/// libraries for tokens mostly one.
+const LEEWAYS_SECS: [i64; 5] = [30, 60, 120, 180, 300];
 /// As much evidence of a kind as a reader can use.
 const MAX_EVIDENCE: usize = 8;
 
@@ -20,7 +23,7 @@ const MAX_EVIDENCE: usize = 8;
 /// first. Evidence that speaks for another credential is not left out.
 ///
 /// Ranks: the edge coincides with the break to the second (an exact bracket only; a verifier may refuse in the last
-/// valid second); the probe refused it by name; a process of a service that fails held it in memory; a process
+/// valid second), or where none does, an end lies before it by as much as verifiers grant; the probe refused it by name; a process of a service that fails held it in memory; a process
 /// that ended named it in its log; it belongs to the candidate.
 #[must_use]
 pub fn attribute(
@@ -94,9 +97,23 @@ pub(crate) fn rank(
 pub(crate) fn coinciding(record: &RunRecord, bracket: Option<Bracket>, case: &CaseRecord) -> Vec<Edge> {
     bracket.filter(Bracket::is_exact).map_or_else(Vec::new, |exact| {
         let mut edges = relevant_edges(record);
-        edges.retain(|edge| coincides(edge, &exact) && is_there(record, case, edge.credential));
-        edges
+        edges.retain(|edge| is_there(record, case, edge.credential));
+        let there = |edge: &&Edge| coincides(edge, &exact);
+        let at_once: Vec<Edge> = edges.iter().filter(there).copied().collect();
+        match at_once.is_empty() {
+            true => edges.into_iter().filter(|edge| is_granted(record, edge, &exact)).collect(),
+            false => at_once,
+        }
     })
+}
+
+/// Whether a break in `bracket` comes behind the end `edge` of what is shown to others by what verifiers grant.
+fn is_granted(record: &RunRecord, edge: &Edge, bracket: &Bracket) -> bool {
+    let late = bracket.first_fail.secs_since(edge.changed_at());
+    let is_shown = record.inventory.find(edge.credential).is_some_and(|credential| !is_anchor(credential));
+    is_shown
+        && edge.kind == EdgeKind::NotAfter
+        && LEEWAYS_SECS.iter().any(|leeway| late.abs_diff(*leeway) <= 1)
 }
 
 /// What alone changes at `changed`, behind which a break comes.

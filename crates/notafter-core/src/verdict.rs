@@ -160,7 +160,7 @@ pub enum Evidence {
         /// The case.
         case: CaseId,
     },
-    /// The break coincides with this edge to the second.
+    /// The break coincides with this edge to the second, or comes behind it by a leeway that verifiers grant.
     Coincidence {
         /// The edge.
         edge: Edge,

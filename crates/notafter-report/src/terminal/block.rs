@@ -252,9 +252,13 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
             let written = edge.at.plus_secs(lag_secs(record, edge));
             match finding.bracket.map(|bracket| bracket.first_fail.secs_since(written)) {
                 Some(0) => format!("the first failure comes in the very second of {whose}"),
-                Some(secs @ 1..) => {
+                Some(secs @ 1..=2) => {
                     format!("the first failure comes {} after {whose}", Span::from_secs(secs))
                 }
+                Some(secs @ 3..) => format!(
+                    "the first failure comes {} after {whose}: verifiers grant such a leeway",
+                    Span::from_secs(secs)
+                ),
                 Some(secs) => format!("the first failure comes {} before {whose}", Span::from_secs(secs)),
                 None => format!("the failure coincides with {whose}, {}", edge.at),
             }

@@ -97,6 +97,27 @@ fn worlds_come_to_their_verdicts() {
 }
 
 #[test]
+fn a_leeway_behind_an_end_names_what_ended() {
+    let breaking = |from: &str| {
+        let silent = Ill::Dies { from: at(from), at_start: true, watchdog: Some(1), log: "" };
+        World::new().holding([embedded()]).ill(silent)
+    };
+    for (breaks_at, culprit) in [
+        ("2018-12-06T04:31:00Z", Some(1)),
+        ("2018-12-06T04:34:59Z", Some(1)),
+        ("2018-12-06T04:35:01Z", Some(1)),
+        ("2018-12-06T04:31:04Z", None),
+        ("2018-12-06T05:30:00Z", None),
+    ] {
+        check(breaks_at, &breaking(breaks_at), &block(breaks_at, culprit, 40));
+    }
+    // What ends in that very second is the likelier cause.
+    let world =
+        breaking("2018-12-06T04:35:00Z").holding([certificate(2, "CN=other", at("2018-12-06T04:34:59Z"))]);
+    check("both", &world, &block("2018-12-06T04:35:00Z", Some(2), 40));
+}
+
+#[test]
 fn a_certificate_made_in_memory_is_named_by_what_the_failing_case_served() {
     for ill in [Ill::InMemory { life: 365 * DAY }, Ill::InVolume { life: 365 * DAY }] {
         let (record, verdict) = World::new().ill(ill).gate();
