@@ -48,3 +48,12 @@ pub struct Identity {
     /// Digest of its manifest, by which registries know it.
     pub manifest: Option<String>,
 }
+
+impl Identity {
+    /// The digest that names it for others, as 64 lower-case hex digits: of its manifest, or else of its configuration. None
+    /// where that goes by another algorithm.
+    #[must_use]
+    pub fn sha256(&self) -> Option<&str> {
+        self.manifest.as_deref().unwrap_or(&self.id).strip_prefix("sha256:")
+    }
+}

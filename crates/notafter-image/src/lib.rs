@@ -43,3 +43,4 @@ pub use packed::{pack, unpack};
 pub use recognised::{Recognised, recognise};
 pub use registry::{Failure, Registries};
 pub use resolver::Resolver;
+pub use stored::identity;

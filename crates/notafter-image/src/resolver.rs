@@ -215,9 +215,7 @@ impl Resolver {
             cache::tree_of(cache, reference, Kind::Image, stored.id.hex(), |root, owners| {
                 stored.unpack(reference, root, Limits::USUAL, owners)
             })?;
-        let manifest = stored.manifest.map(|digest| digest.to_string());
-        let identity = Identity { id: stored.id.to_string(), manifest };
-        let image = of_tree(RootTree::Tree(tree), Some(identity), remarks);
+        let image = of_tree(RootTree::Tree(tree), Some(stored.identity()), remarks);
         Ok(Image { config: stored.config, ..image })
     }
 }

@@ -1,13 +1,13 @@
 //! Images with layers and a configuration, by the transports of containers-transports(5). Every document and every
 //! layer is compared with the digest that names it.
 
-use crate::Error;
 use crate::config::ImageConfig;
 use crate::digest::{Digest, Hashing};
 use crate::documents::{Descriptor, Document, Manifest, Platform, Saved};
 use crate::store::Store;
 use crate::stream::decoded;
 use crate::unpacking::{Limits, Owners, Unpacking};
+use crate::{Error, Identity};
 use notafter_core::{ImageRef, Transport};
 use serde::de::DeserializeOwned;
 use std::io::{self, Read};
@@ -50,6 +50,31 @@ struct Finder<'a> {
     image: &'a ImageRef,
     transport: Transport,
     store: Store,
+}
+
+impl Stored {
+    pub(crate) fn identity(&self) -> Identity {
+        let manifest = self.manifest.as_ref().map(ToString::to_string);
+        Identity { id: self.id.to_string(), manifest }
+    }
+}
+
+/// Which image lies in the file or directory `path`. Its layers are compared with their digests, and not unpacked.
+///
+/// # Errors
+/// As for a run that takes it, as far as its documents and the bytes of its layers tell.
+pub fn identity(transport: Transport, path: &Path, selector: Option<&str>) -> Result<Identity, Error> {
+    let image = ImageRef::Stored { transport, path: path.to_owned(), selector: selector.map(str::to_owned) };
+    // A compressed archive is written there without a name.
+    let room = std::env::temp_dir();
+    let stored = find(&image, transport, path, selector, Some(&room))?;
+    for layer in &stored.layers {
+        layer.read(&stored.store, &image, Limits::USUAL, |plain| {
+            let read = io::copy(plain, &mut io::sink()).map(|_| ());
+            read.map_err(|source| layer.unreadable(&image, source))
+        })?;
+    }
+    Ok(stored.identity())
 }
 
 /// Finds the image in the file or directory `path`. A compressed archive is unpacked in `room`.
@@ -300,7 +325,7 @@ impl Stored {
     ) -> Result<Vec<String>, Error> {
         let mut unpacking = Unpacking::new(image, root, limits, owners);
         for layer in &self.layers {
-            layer.unpack(store, image, limits, &mut unpacking)?;
+            layer.read(store, image, limits, |plain| unpacking.layer(&PathBuf::from(&layer.file), plain))?;
         }
         if let Some(workdir) = &self.config.workdir {
             unpacking.need_directory(workdir)?;
@@ -310,14 +335,19 @@ impl Stored {
 }
 
 impl Layer {
-    fn unpack(
+    fn unreadable(&self, image: &ImageRef, source: io::Error) -> Error {
+        Error::Io { image: image.clone(), action: format!("read {}", self.file), source }
+    }
+
+    /// Lets `take` have the tar in it; its digests hold only where this comes back.
+    fn read(
         &self,
         store: &Store,
         image: &ImageRef,
         limits: Limits,
-        unpacking: &mut Unpacking<'_>,
+        take: impl FnOnce(&mut dyn Read) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let io = |source| Error::Io { image: image.clone(), action: format!("read {}", self.file), source };
+        let io = |source| self.unreadable(image, source);
         let mismatch = |expected: &Digest, found: &Digest| Error::DigestMismatch {
             image: image.clone(),
             file: self.file.as_str().into(),
@@ -328,7 +358,7 @@ impl Layer {
         let mut stored = Hashing::like(self.digest.as_ref().unwrap_or(&self.diff_id), stored);
         let plain = decoded(&mut stored).map_err(io)?.take(limits.stream_bytes());
         let mut plain = Hashing::like(&self.diff_id, plain);
-        unpacking.layer(&PathBuf::from(&self.file), &mut plain)?;
+        take(&mut plain)?;
         let found = plain.finish().map_err(io)?;
         if found != self.diff_id {
             return Err(mismatch(&self.diff_id, &found));

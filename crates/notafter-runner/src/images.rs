@@ -102,9 +102,7 @@ impl Images {
             }
             (Some(ImageRef::Rootfs(path)), _) => scenario.directory.join(path),
             _ => {
-                let known = image.identity.as_ref();
-                let digest = known.map(|identity| identity.manifest.as_ref().unwrap_or(&identity.id));
-                let sha256 = digest.and_then(|digest| digest.strip_prefix("sha256:"));
+                let sha256 = image.identity.as_ref().and_then(Identity::sha256);
                 return sha256.map(str::to_owned).ok_or_else(|| {
                     no_digest(io::Error::other(
                         "this kind of image, such as the machine's own files, cannot be named by its content",

@@ -37,7 +37,7 @@ pub use error::{Blame, Error};
 pub use host_clock::{Stopwatch, host_now, unix_now};
 pub use images::{Images, pull_layout};
 pub use interrupt::Interrupt;
-pub use notafter_image::{Recognised, recognise, sha256};
+pub use notafter_image::{Recognised, identity, recognise, sha256};
 pub use run::{Options, plan, run};
 pub use variables::Variables;
 pub use venue::{Venue, sweep};

@@ -359,7 +359,7 @@ pub(crate) struct VerifyArgs {
     /// The public key of whoever gates, in PEM
     #[arg(long, value_name = "PEM")]
     pub(crate) key: PathBuf,
-    /// What is to be deployed: `sha256:DIGEST`, or the executable, tar or tree that was gated
+    /// What is to be deployed: `sha256:DIGEST`, or the executable, tar, tree or archive of an image that was gated
     #[arg(long, value_name = "SHA256_OR_PATH")]
     pub(crate) image: String,
     /// How old the verdict may be, as in 24h or 7d

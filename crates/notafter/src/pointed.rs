@@ -26,14 +26,8 @@ pub(crate) struct Pointed {
 pub(crate) fn pointed(target: &str, command: &[String], absolute: bool) -> Result<Pointed, Error> {
     let given = Some(command.to_vec()).filter(|command| !command.is_empty());
     let no = |reason: String| Error::Target { target: target.to_owned(), reason };
-    for transport in Transport::ALL {
-        let Some(rest) = target.strip_prefix(transport.name()).and_then(|rest| rest.strip_prefix(':')) else {
-            continue;
-        };
-        let (path, selector) = match (transport, rest.split_once(':')) {
-            (Transport::Dir, _) | (_, None) => (rest, None),
-            (_, Some((path, selector))) => (path, Some(selector.to_owned())),
-        };
+    if let Some((transport, path, selector)) = stored(target) {
+        let selector = selector.map(str::to_owned);
         let reference = selector.as_deref().filter(|selector| !selector.starts_with('@'));
         let name = reference.map_or_else(|| stem(Path::new(path)), image_name);
         let image = ImageRef::Stored { transport, path: placed(Path::new(path), absolute)?, selector };
@@ -103,6 +97,17 @@ pub(crate) fn pointed(target: &str, command: &[String], absolute: bool) -> Resul
             Ok(Pointed { image: ImageRef::Host, command, workdir, name })
         }
     }
+}
+
+/// The transport, path and selector of an image that is named by its transport.
+pub(crate) fn stored(target: &str) -> Option<(Transport, &str, Option<&str>)> {
+    Transport::ALL.into_iter().find_map(|transport| {
+        let rest = target.strip_prefix(transport.name())?.strip_prefix(':')?;
+        Some(match (transport, rest.split_once(':')) {
+            (Transport::Dir, _) | (_, None) => (transport, rest, None),
+            (_, Some((path, selector))) => (transport, path, Some(selector)),
+        })
+    })
 }
 
 /// The directory around `path` that services on this machine's own files have to themselves.

@@ -4,9 +4,12 @@ use crate::args::VerifyArgs;
 use crate::attesting;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::pointed;
 use crate::printer::Printer;
 use notafter_attest::{Demands, VerifyingKey};
-use notafter_core::UnixTime;
+use notafter_core::{Transport, UnixTime};
+use notafter_runner::Recognised;
+use std::io;
 use std::path::Path;
 
 const PREFIX: &str = "sha256:";
@@ -40,9 +43,30 @@ fn digest(image: &str) -> Result<String, Error> {
             false => Err(Error::NotADigest { text: image.to_owned() }),
         };
     }
-    let path = image.strip_prefix("rootfs:").unwrap_or(image);
-    notafter_runner::sha256(Path::new(path))
-        .map_err(|source| Error::ImageUnreadable { path: path.into(), source })
+    if let Some((transport, path, selector)) = pointed::stored(image) {
+        return of_stored(transport, Path::new(path), selector);
+    }
+    let plain = ["rootfs:", "binary:"].into_iter().find_map(|form| image.strip_prefix(form));
+    let path = Path::new(plain.unwrap_or(image));
+    let unreadable = |source| Error::ImageUnreadable { path: path.to_owned(), source };
+    match plain {
+        None => match notafter_runner::recognise(path).map_err(unreadable)? {
+            Some(Recognised::Stored(transport)) => of_stored(transport, path, None),
+            Some(Recognised::Program | Recognised::StaticProgram | Recognised::Tree) | None => {
+                notafter_runner::sha256(path).map_err(unreadable)
+            }
+        },
+        Some(_) => notafter_runner::sha256(path).map_err(unreadable),
+    }
+}
+
+/// Of the image in an archive or a layout, the digest by which the gate knows it.
+fn of_stored(transport: Transport, path: &Path, selector: Option<&str>) -> Result<String, Error> {
+    let unreadable = |source| Error::ImageUnreadable { path: path.to_owned(), source };
+    let identity = notafter_runner::identity(transport, path, selector)
+        .map_err(|error| unreadable(io::Error::other(error)))?;
+    let other = || unreadable(io::Error::other("it goes by another digest than SHA-256"));
+    identity.sha256().map(str::to_owned).ok_or_else(other)
 }
 
 /// `24h`, counted back from now.

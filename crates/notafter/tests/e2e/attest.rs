@@ -174,14 +174,29 @@ fn an_image_with_layers_is_known_by_its_manifest_or_else_its_configuration() {
         let told =
             scene.run(&["gate", "scenario.yaml", "--attest", "a.jsonl", "--key", "key.pem", "--quiet"]);
         assert!(told.starts_with("exit 0\n"), "{told}");
-        let accepted = verify(&scene, "a.jsonl", "key.pub", name, &[]);
-        assert!(accepted.starts_with("exit 0\n--- stdout\naccepted: "), "{accepted}");
-        let refused = verify(&scene, "a.jsonl", "key.pub", other, &[]);
-        assert!(
-            refused.starts_with("exit 1\n--- stdout\nrefused: the attestation is about sha256:"),
-            "{refused}"
-        );
+        for name in [name, image] {
+            let accepted = verify(&scene, "a.jsonl", "key.pub", name, &[]);
+            assert!(accepted.starts_with("exit 0\n--- stdout\naccepted: "), "{accepted}");
+        }
+        for other in [other, "rootfs:archive.tar"] {
+            let refused = verify(&scene, "a.jsonl", "key.pub", other, &[]);
+            assert!(
+                refused.starts_with("exit 1\n--- stdout\nrefused: the attestation is about sha256:"),
+                "{refused}"
+            );
+        }
+        // The file is what its content says: here what `docker save` writes.
+        let plain = verify(&scene, "a.jsonl", "key.pub", "archive.tar", &[]);
+        assert_eq!(plain.starts_with("exit 0\n"), name == &id, "{plain}");
     }
+    // A layer that its configuration does not name makes it another image.
+    let sound = fs::read(scene.path().join("archive.tar")).unwrap();
+    let at = sound.windows(4).position(|bytes| bytes == b"\x7fELF").unwrap() + 5_000;
+    let mut changed = sound.clone();
+    changed[at] ^= 1;
+    fs::write(scene.path().join("changed.tar"), changed).unwrap();
+    let refused = verify(&scene, "a.jsonl", "key.pub", "oci-archive:changed.tar", &[]);
+    assert!(refused.starts_with("exit 2\n") && refused.contains("has the digest sha256:"), "{refused}");
 }
 
 #[test]
