@@ -74,9 +74,11 @@ pub struct FileSpec {
 /// How a file lies in its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileLayout {
+    /// As itself, at its very path on every back end: it is exchanged while the service runs.
+    Exchanged,
     /// By links, as the kubelet lays out a volume: `tls.crt` leads to `..data/tls.crt`, and `..data` to a directory.
     Linked,
-    /// As itself.
+    /// As itself or, in containers, by a link to it: nobody exchanges it.
     Plain,
 }
 
@@ -335,8 +337,8 @@ pub trait Sandbox {
         within: Duration,
     ) -> Result<ExecOutcome, Error>;
 
-    /// Exchanges files of a service under its running processes. With [`Replacement::SymlinkSwap`] they are all the
-    /// files of their folders, which the launch laid in as [`FileLayout::Linked`].
+    /// Exchanges files of a service under its running processes. The launch laid them in as [`FileLayout::Exchanged`]. With
+    /// [`Replacement::SymlinkSwap`] they are all the files of their folders, laid in as [`FileLayout::Linked`].
     ///
     /// # Errors
     /// [`Error::UnknownService`], [`Error::Sandbox`] where a file cannot be replaced so, or where the sandbox is lost.

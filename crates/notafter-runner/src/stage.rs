@@ -8,7 +8,7 @@ use crate::{Error, Options};
 use notafter_backend::{FileLayout, FileSpec, LaunchSpec, VolumeContent, VolumeMount};
 use notafter_core::{
     CredentialName, EnvValue, Fingerprint, ImageRef, MountedFile, MountedSource, ReadyProbe, Replacement,
-    Scenario, Service, ServiceName, UnixTime, VolumeName, VolumeState,
+    Rotation, Scenario, Service, ServiceName, UnixTime, VolumeName, VolumeState,
 };
 use notafter_image::ImageConfig;
 use notafter_pki::Pki;
@@ -267,23 +267,33 @@ fn file_at(
     at: UnixTime,
 ) -> Result<FileSpec, Error> {
     let contents = contents(scenario, service, file, pki, at)?;
-    let layout = match is_swapped(scenario, service, file) {
-        true => FileLayout::Linked,
-        false => FileLayout::Plain,
-    };
+    let layout = layout(scenario, service, file);
     Ok(FileSpec { path: file.path.clone(), contents, mode: file.mode, layout })
+}
+
+fn layout(scenario: &Scenario, service: &Service, file: &MountedFile) -> FileLayout {
+    if is_swapped(scenario, service, file) {
+        FileLayout::Linked
+    } else if scenario.rotations.iter().any(|rotation| is_reached(rotation, file)) {
+        FileLayout::Exchanged
+    } else {
+        FileLayout::Plain
+    }
+}
+
+/// Whether `rotation` brings other material for `file`.
+pub(crate) fn is_reached(rotation: &Rotation, file: &MountedFile) -> bool {
+    file.source.credential() == Some(&rotation.credential) && rotation.reaches(Some(&file.path))
 }
 
 /// Whether `file` lies in a folder that some rotation exchanges as a whole.
 fn is_swapped(scenario: &Scenario, service: &Service, file: &MountedFile) -> bool {
     let beside = || service.files.iter().filter(|other| file.folder.is_some() && other.folder == file.folder);
-    scenario.rotations.iter().filter(|rotation| rotation.replacement == Replacement::SymlinkSwap).any(
-        |rotation| {
-            beside().any(|other| {
-                other.source.credential() == Some(&rotation.credential) && rotation.reaches(Some(&other.path))
-            })
-        },
-    )
+    scenario
+        .rotations
+        .iter()
+        .filter(|rotation| rotation.replacement == Replacement::SymlinkSwap)
+        .any(|rotation| beside().any(|other| is_reached(rotation, other)))
 }
 
 /// The bytes of a mounted file at `at`.

@@ -47,8 +47,8 @@ pub(crate) struct Container<'a> {
     pub(crate) program: &'a Path,
     /// Where it runs inside, and with which argument.
     pub(crate) command: [&'a str; 2],
-    /// Place in memory.
-    pub(crate) memory: &'a str,
+    /// Directories in memory, with their modes. Programs in them can be run, as anywhere else.
+    pub(crate) memory: &'a [(String, u32)],
     /// Directories where the engine has them, and where they appear.
     pub(crate) directories: &'a [(PathBuf, String)],
     pub(crate) machine: Machine,
@@ -239,11 +239,16 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
             network_mode: Some(container.network.to_owned()),
             pids_limit: Some(limits.pids),
             readonly_rootfs: Some(container.restrictions.root() == RootAccess::ReadOnly),
-            tmpfs: Some(HashMap::from([(container.memory.to_owned(), "mode=0711".to_owned())])),
+            tmpfs: Some(container.memory.iter().map(in_memory).collect()),
             ..Default::default()
         }),
         ..Default::default()
     }
+}
+
+/// A directory in memory, in the engine's words.
+fn in_memory((path, mode): &(String, u32)) -> (String, String) {
+    (path.clone(), format!("mode={mode:04o},exec"))
 }
 
 /// A file or directory of the engine's machine, as it appears in a container.

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::laid;
 use super::view::View;
 use crate::wire::{Host, Lease, Machine};
-use crate::{Bind, Error, LaunchSpec, RootTree, owner};
+use crate::{Bind, Error, FileLayout, FileSpec, LaunchSpec, RootTree, owner};
 use notafter_core::RootAccess;
 use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 struct Content {
     root: RootTree,
     binds: Vec<Bind>,
-    /// Files of the scenario, whose places must be in the image: nothing can be laid in later.
-    sealed: Option<Vec<String>>,
+    /// Files of the scenario, by their numbers among those of the launch, whose places must be in the image: nothing can
+    /// be laid in later.
+    sealed: Option<Vec<(usize, String)>>,
 }
 
 /// The images that were made for this run.
@@ -57,7 +58,12 @@ impl Images {
     /// The id of the image of a service: its root tree and the files beside it, and where that will be read-only, links
     /// to where the scenario's files will lie.
     pub(crate) fn of(&self, spec: &LaunchSpec) -> Result<String, Error> {
-        let files = || spec.files.iter().map(|file| file.path.clone()).collect();
+        // What is exchanged lies in memory that is mounted, or in a volume.
+        let linked = |file: &FileSpec| file.layout == FileLayout::Plain;
+        let files = || {
+            let files = spec.files.iter().enumerate().filter(|(_, file)| linked(file));
+            files.map(|(index, file)| (index, file.path.clone())).collect()
+        };
         let sealed = match spec.restrictions.root() {
             RootAccess::ReadOnly => Some(files()),
             RootAccess::ReadWrite => None,

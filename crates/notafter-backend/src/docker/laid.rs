@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 const DIRECTORIES: [(&str, Option<u32>); 3] = [("/etc", None), ("/run", None), ("/tmp", Some(0o1777))];
 const NSSWITCH: &str = "/etc/nsswitch.conf";
 
-/// The topmost layer over `tree`, for files at these absolute paths, in the order of the launch.
-pub(super) fn layer(tree: Option<&Path>, files: &[String]) -> io::Result<Layer> {
+/// The topmost layer over `tree`, for files of these numbers at these absolute paths.
+pub(super) fn layer(tree: Option<&Path>, files: &[(usize, String)]) -> io::Result<Layer> {
     let mut laid = Laid { tree, directories: BTreeMap::new(), links: BTreeMap::new() };
     for (path, mode) in DIRECTORIES {
         laid.directory(&laid.canonical(path)?, mode)?;
     }
-    for (index, path) in files.iter().enumerate() {
-        laid.link(Path::new(path), place_of_file(index))?;
+    for (index, path) in files {
+        laid.link(Path::new(path), place_of_file(*index))?;
     }
     let nsswitch = laid.canonical(NSSWITCH)?;
     let has_nsswitch = laid.links.contains_key(&nsswitch) || laid.found(&nsswitch).is_some();
@@ -128,7 +128,7 @@ mod tests {
             fs::write(at("srv/app/ca.pem"), "").unwrap();
             assert!(laid.link(Path::new(wrong), name).is_err(), "{wrong}");
         }
-        assert!(layer(Some(tree.path()), &["/srv/app/ca.pem".to_owned()]).is_ok());
+        assert!(layer(Some(tree.path()), &[(0, "/srv/app/ca.pem".to_owned())]).is_ok());
         assert!(layer(None, &[]).is_ok());
     }
 }

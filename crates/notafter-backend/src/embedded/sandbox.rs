@@ -9,7 +9,7 @@ use super::neighbours::listening_beside;
 use super::spawner::Spawner;
 use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
-use crate::docker::Images;
+use crate::docker::{self, Images};
 use crate::traces::raze_abandoned;
 use crate::wire::{Host, KeeperReply, KeeperRequest, Luggage, NoConnection, Premises, Tree};
 use crate::{
@@ -289,7 +289,8 @@ impl Sandbox for EmbeddedSandbox {
                 RootTree::Empty | RootTree::Host => None,
                 RootTree::Tree(path) => Some(path.clone()),
             };
-            blueprint.tree = Tree::Image { id: images.of(spec)?, tree };
+            let in_memory = docker::in_memory(spec)?;
+            blueprint.tree = Tree::Image { id: images.of(spec)?, tree, in_memory };
             blueprint.binds.clear();
         }
         let clock = match &self.timepiece {

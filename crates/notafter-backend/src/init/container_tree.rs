@@ -1,17 +1,19 @@
 //! The root tree that an engine made for this container, with what the scenario lays in. No right to mount is needed:
-//! files lie in the container's own memory, and links lead to them.
+//! files lie in the container's own memory, and links lead to them; those that are exchanged lie where they appear.
 
 use super::devices::set_mode;
 use super::launch::{self, Ground};
 use super::machine_tree::text_of;
-use super::replace;
+use super::replace::{self, Linked};
 use super::users::{self, User};
-use crate::wire::{Attempt, Blueprint, Failure};
+use crate::FileLayout;
+use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree};
+use notafter_core::RootAccess;
 use notafter_sys::fork::Identity;
 use notafter_sys::notify::NewPrivileges;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
 /// A tmpfs; the keeper has the engine mount it.
@@ -40,12 +42,17 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
     if !Path::new("/etc/nsswitch.conf").exists() {
         fs::write("/etc/nsswitch.conf", "hosts: files\n").doing(|| "write /etc/nsswitch.conf".to_owned())?;
     }
+    let owner = (user.uid, user.gid);
     for (index, (head, bytes)) in launch::files(&blueprint.files, contents).enumerate() {
-        replace::refuse_linked(head)?;
-        let place = PathBuf::from(place_of_file(index));
-        lay_file(&place, bytes, head.mode, (user.uid, user.gid))
-            .and_then(|()| link(&place, Path::new(&head.path)))
-            .doing(|| format!("lay in {}", head.path))?;
+        match head.layout {
+            FileLayout::Exchanged => lay_file(Path::new(&head.path), bytes, head.mode, owner),
+            FileLayout::Linked => lay_linked(head, bytes, owner),
+            FileLayout::Plain => {
+                let place = PathBuf::from(place_of_file(index));
+                lay_file(&place, bytes, head.mode, owner).and_then(|()| link(&place, Path::new(&head.path)))
+            }
+        }
+        .doing(|| format!("lay in {}", head.path))?;
     }
     for volume in &blueprint.volumes {
         take_over(Path::new(&volume.path), &user)
@@ -63,14 +70,21 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
         new_privileges: NewPrivileges::Denied,
         shows_as: false,
     };
-    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks: Vec::new() }))
+    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks: remarks(blueprint) }))
 }
 
-fn lay_file(place: &Path, bytes: &[u8], mode: u32, owner: (u32, u32)) -> io::Result<()> {
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(place)?;
-    io::Write::write_all(&mut file, bytes)?;
-    chown(place, Some(owner.0), Some(owner.1))?;
-    set_mode(place, mode & 0o7777)
+/// Where a read-only container lets its service write all the same.
+fn remarks(blueprint: &Blueprint) -> Vec<String> {
+    match (&blueprint.tree, blueprint.restrictions.root()) {
+        (Tree::Image { in_memory, .. }, RootAccess::ReadOnly) => in_memory
+            .iter()
+            .map(|folder| {
+                let service = &blueprint.service;
+                format!("{service}: the container is read-only but for {folder}, where files are exchanged")
+            })
+            .collect(),
+        (Tree::Empty | Tree::Host | Tree::Image { .. } | Tree::Unpacked(_), _) => Vec::new(),
+    }
 }
 
 /// Makes `place` appear at `inside`, whatever file the image has there, unless the image has that very link.
@@ -78,14 +92,31 @@ fn link(place: &Path, inside: &Path) -> io::Result<()> {
     if fs::read_link(inside).is_ok_and(|target| target == place) {
         return Ok(());
     }
+    make_way(inside)?;
+    symlink(place, inside)
+}
+
+/// Takes away what is at `inside`, and makes the directories above it.
+fn make_way(inside: &Path) -> io::Result<()> {
     if let Some(parent) = inside.parent() {
         fs::create_dir_all(parent)?;
     }
     match fs::remove_file(inside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    symlink(place, inside)
+}
+
+/// A file of a folder that is swapped.
+fn lay_linked(head: &FileHead, bytes: &[u8], owner: (u32, u32)) -> io::Result<()> {
+    let Linked { file, data, name } = Linked::at(&head.path)?;
+    lay_file(&file, bytes, head.mode, owner)?;
+    [data, name].into_iter().try_for_each(|(path, target)| link(&target, &path))
+}
+
+fn lay_file(path: &Path, bytes: &[u8], mode: u32, owner: (u32, u32)) -> io::Result<()> {
+    make_way(path)?;
+    replace::create(path, bytes, mode, owner)
 }
 
 /// A volume in which nothing is yet belongs to the service.

@@ -149,7 +149,9 @@ pub(super) fn lay_in(
     for (head, bytes) in files(&blueprint.files, contents) {
         match head.layout {
             FileLayout::Linked => replace::lay_linked(tree, head, bytes, owner)?,
-            FileLayout::Plain => drop(tree.lay_file(&head.path, bytes, head.mode, owner)?),
+            FileLayout::Exchanged | FileLayout::Plain => {
+                drop(tree.lay_file(&head.path, bytes, head.mode, owner)?)
+            }
         }
     }
     Ok(())

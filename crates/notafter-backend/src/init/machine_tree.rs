@@ -35,7 +35,7 @@ pub(super) fn lay(
     name_hosts(blueprint, &mut journal, &mut remarks)?;
     let mut ground = MachineTree { journal, own: house.join(blueprint.service.as_str()), house };
     for (head, bytes) in launch::files(&blueprint.files, contents) {
-        replace::refuse_linked(head)?;
+        replace::refuse_exchanged(head)?;
         ground.file(&head.path, bytes, head.mode, owner)?;
     }
     for (source, inside) in &blueprint.binds {

@@ -358,14 +358,9 @@ impl Init {
         contents: OwnedFd,
     ) -> Result<(), Failure> {
         let ground = self.ground.as_ref().map_err(|reason| Failure::new("replace files", reason.clone()))?;
-        match self.members {
-            Members::OfNamespace => {}
-            Members::BelowInit | Members::OfContainer => {
-                return Err(Failure::new(
-                    "replace files",
-                    "this works only in namespaces of the gate's own: use the embedded back end",
-                ));
-            }
+        if let Some(head) = files.iter().find(|head| !self.blueprint.can_exchange(&head.path)) {
+            let why = "it was not laid in to be exchanged";
+            return Err(Failure::new(format!("replace {}", head.path), why));
         }
         let contents = notafter_sys::memfd::contents(contents, MAX_FILES_BYTES)
             .doing(|| "read the new files of the service".to_owned())?;
@@ -375,7 +370,7 @@ impl Init {
         let files: Vec<(&FileHead, &[u8])> = launch::files(files, &contents).collect();
         // From outside, as an operator does it: what the service may not change stands open for this moment.
         own_tree::set_access(&ground.sealed, Access::ReadWrite)?;
-        let replaced = replace::replace(replacement, &files, owner);
+        let replaced = replace::replace(ground.root.as_deref(), replacement, &files, owner);
         own_tree::set_access(&ground.sealed, Access::ReadOnly)?;
         replaced
     }

@@ -23,6 +23,10 @@ use std::time::Duration;
 
 /// How long a container may take to come to the door.
 const ARRIVAL: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
+/// Nobody but the init lists what lies there.
+const MODE_OF_MEMORY: u32 = 0o711;
+/// As any folder that is made for files of the scenario.
+const MODE_OF_FOLDERS: u32 = 0o755;
 /// How long an init may take to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -86,6 +90,15 @@ fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> 
     Ok(keeper)
 }
 
+/// What a container is to have beside its image.
+#[derive(Default)]
+struct Room {
+    /// Of this machine, and where they appear.
+    directories: Vec<(PathBuf, String)>,
+    /// Folders over which memory is mounted.
+    in_memory: Vec<String>,
+}
+
 /// A container that came to the door.
 struct Occupied {
     container: String,
@@ -112,7 +125,7 @@ impl Keeper<'_> {
     fn set_up(&mut self) -> Result<(), Failure> {
         fs::create_dir(self.volumes()).doing(|| "make room for volumes".to_owned())?;
         let image = self.lease.bare_image.clone();
-        let network = self.occupy(&image, "none", Vec::new(), &Restrictions::default())?;
+        let network = self.occupy(&image, "none", Room::default(), &Restrictions::default())?;
         let network = self.network.insert(network);
         let told =
             network.birth.send(&Errand::Network { hosts: self.lease.hosts.clone() }, &[]).and_then(|()| {
@@ -187,7 +200,7 @@ impl Keeper<'_> {
 
     fn launch(&mut self, instance: u32, blueprint: Box<Blueprint>, fds: &[OwnedFd]) -> Result<i32, Failure> {
         let action = format!("start the container of {}", blueprint.service);
-        let Tree::Image { id, tree } = &blueprint.tree else {
+        let Tree::Image { id, tree, in_memory } = &blueprint.tree else {
             return Err(Failure::new(action, "it has no image of the engine"));
         };
         let network = match &self.network {
@@ -204,8 +217,9 @@ impl Keeper<'_> {
             single_user: false,
             house: None,
         };
-        let volumes = prepare_volumes(&blueprint, &site, tree.as_deref())?;
-        let occupied = self.occupy(id, &network, volumes, &blueprint.restrictions)?;
+        let directories = prepare_volumes(&blueprint, &site, tree.as_deref())?;
+        let room = Room { directories, in_memory: in_memory.clone() };
+        let occupied = self.occupy(id, &network, room, &blueprint.restrictions)?;
         let birth = self.instances.entry(instance).insert_entry(occupied);
         let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
         let pid = birth.get().first_process;
@@ -218,10 +232,11 @@ impl Keeper<'_> {
         &mut self,
         image: &str,
         network: &str,
-        mut directories: Vec<(PathBuf, String)>,
+        room: Room,
         restrictions: &Restrictions,
     ) -> Result<Occupied, Failure> {
         let doing = || "start a container".to_owned();
+        let Room { mut directories, in_memory } = room;
         let door = self.house.memory().join(format!("door-{}", self.doors));
         self.doors += 1;
         fs::create_dir(&door).doing(doing)?;
@@ -230,6 +245,8 @@ impl Keeper<'_> {
         for (path, _) in &mut directories {
             *path = self.shown(path)?;
         }
+        let mut memory = vec![(init::MEMORY.to_owned(), MODE_OF_MEMORY)];
+        memory.extend(in_memory.into_iter().map(|folder| (folder, MODE_OF_FOLDERS)));
         let container = self
             .client
             .create(&Container {
@@ -238,7 +255,7 @@ impl Keeper<'_> {
                 network,
                 program: &self.shown(&self.program)?,
                 command: [inside::PROGRAM, inside::ARGUMENT],
-                memory: init::MEMORY,
+                memory: &memory,
                 directories: &directories,
                 machine: self.lease.machine,
                 restrictions,

@@ -106,6 +106,8 @@ pub(crate) enum Tree {
         id: String,
         /// The same tree on the machine, where there is one.
         tree: Option<PathBuf>,
+        /// Folders without anything of the image, over which memory is mounted: files in them are exchanged.
+        in_memory: Vec<String>,
     },
     Unpacked(PathBuf),
 }
@@ -147,6 +149,13 @@ pub(crate) struct Blueprint {
     pub(crate) restrictions: Restrictions,
     /// Control groups that its processes enter, as many as descriptors of [`Luggage::groups`](super::Luggage).
     pub(crate) groups: usize,
+}
+
+impl Blueprint {
+    /// Whether a file is at `path` that may be exchanged while the service runs.
+    pub(crate) fn can_exchange(&self, path: &str) -> bool {
+        self.files.iter().any(|head| head.path == path && head.layout != FileLayout::Plain)
+    }
 }
 
 /// From the runner to the keeper.

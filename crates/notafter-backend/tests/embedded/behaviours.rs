@@ -216,10 +216,10 @@ fn files_are_replaced_in(uid: u32, root: RootAccess) {
     let restrictions = Restrictions { root: Some(root), ..Restrictions::default() };
     let mut sandbox = sandbox(&["a"]);
     for (replacement, layout, same_file) in [
-        (Replacement::Rename, FileLayout::Plain, false),
+        (Replacement::Rename, FileLayout::Exchanged, false),
         (Replacement::SymlinkSwap, FileLayout::Linked, false),
-        (Replacement::TruncateWrite, FileLayout::Plain, true),
-        (Replacement::UnlinkCreate, FileLayout::Plain, false),
+        (Replacement::TruncateWrite, FileLayout::Exchanged, true),
+        (Replacement::UnlinkCreate, FileLayout::Exchanged, false),
     ] {
         let files = |contents: &str| {
             ["tls.crt", "tls.key"].map(|name| FileSpec {

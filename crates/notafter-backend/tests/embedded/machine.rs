@@ -3,16 +3,17 @@
 use crate::kill::{init_above, keepers_of, looping, marked, marker, parent, start_victim, wait_until_gone};
 use crate::scene::{LONG, embedded, idle, name, run, server, shell, wait_for_log};
 use notafter_backend::{
-    Backend, Bind, ConnectFailure, Embedded, Error, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec,
-    ServiceState, StopReason, VolumeContent, VolumeMount,
+    Backend, Bind, ConnectFailure, Embedded, Error, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox,
+    SandboxSpec, ServiceState, StopReason, VolumeContent, VolumeMount,
 };
-use notafter_core::{UnixTime, VolumeName, VolumeState};
+use notafter_core::{Replacement, UnixTime, VolumeName, VolumeState};
 use rustix::process::{Signal, kill_process};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
     ("machine::a_copied_tree_is_entered_and_never_the_original", a_copied_tree_is_entered),
+    ("machine::files_of_a_copied_tree_are_exchanged_in_it_alone", files_of_a_copied_tree_are_exchanged),
     ("machine::a_killed_init_leaves_nothing_of_its_service", a_killed_init_leaves_nothing),
     ("machine::a_killed_keeper_leaves_nothing", a_killed_keeper_leaves_nothing),
     ("machine::a_killed_runner_leaves_nothing", a_killed_runner_leaves_nothing),
@@ -42,12 +43,7 @@ fn open(hosts: &[&str], clock: Option<UnixTime>) -> Box<dyn Sandbox> {
 }
 
 fn file(path: &str, contents: &str) -> FileSpec {
-    FileSpec {
-        path: path.to_owned(),
-        contents: contents.into(),
-        mode: 0o640,
-        layout: notafter_backend::FileLayout::Plain,
-    }
+    FileSpec { path: path.to_owned(), contents: contents.into(), mode: 0o640, layout: FileLayout::Plain }
 }
 
 fn volume(path: &str, state: VolumeState) -> VolumeMount {
@@ -122,7 +118,8 @@ fn names_of_the_machine_are_respected() {
     assert!(cause.contains("/etc/hosts gives it the address"), "{cause}");
 }
 
-fn a_copied_tree_is_entered() {
+/// A tree with a shell.
+fn small_tree() -> tempfile::TempDir {
     let tree = tempfile::tempdir().unwrap();
     for directory in ["bin", "var", "etc"] {
         std::fs::create_dir(tree.path().join(directory)).unwrap();
@@ -131,6 +128,11 @@ fn a_copied_tree_is_entered() {
     let busybox = String::from_utf8(found.stdout).unwrap();
     std::fs::copy(busybox.trim(), tree.path().join("bin/busybox")).unwrap();
     symlink("busybox", tree.path().join("bin/sh")).unwrap();
+    tree
+}
+
+fn a_copied_tree_is_entered() {
+    let tree = small_tree();
     let mut sandbox = open(&["tree-a"], Some(UnixTime::clamped(1_700_000_000)));
     let script = "busybox date +%s; echo x >> /var/data/f; busybox cat /var/data/f /key; echo > /etc/new; \
                   echo > /dev/null; busybox ls /; exec busybox sleep 1000";
@@ -151,6 +153,42 @@ fn a_copied_tree_is_entered() {
     sandbox.close().unwrap();
     assert_eq!(std::fs::read_dir(tree.path().join("etc")).unwrap().count(), 0);
     assert_eq!(houses(), Vec::<String>::new());
+}
+
+/// Also where the service has put a link in the place of a folder, or of the file.
+fn files_of_a_copied_tree_are_exchanged() {
+    let tree = small_tree();
+    let mut sandbox = open(&["tree-a"], Some(UnixTime::clamped(1_700_000_000)));
+    let outside = tempfile::tempdir().unwrap();
+    let place = outside.path().display().to_string();
+    std::fs::write(outside.path().join("a"), "the machine's").unwrap();
+    for (way, layout) in [
+        (Replacement::Rename, FileLayout::Exchanged),
+        (Replacement::SymlinkSwap, FileLayout::Linked),
+        (Replacement::TruncateWrite, FileLayout::Exchanged),
+        (Replacement::UnlinkCreate, FileLayout::Exchanged),
+    ] {
+        let files = |contents| vec![FileSpec { layout, ..file("/etc/tls/a", contents) }];
+        let root = RootTree::Tree(tree.path().to_owned());
+        sandbox.launch(&LaunchSpec { root, files: files("old"), ..idle("tree-a") }).unwrap();
+        for new in ["new", "newer"] {
+            sandbox.replace(&name("tree-a"), way, &files(new)).unwrap();
+            assert_eq!(run(&mut *sandbox, "tree-a", "busybox cat /etc/tls/a"), (0, new.to_owned()), "{way}");
+        }
+        let elsewhere = match way {
+            Replacement::TruncateWrite => format!("busybox ln -sf {place}/a /etc/tls/a"),
+            Replacement::Rename | Replacement::SymlinkSwap | Replacement::UnlinkCreate => {
+                format!("busybox mv /etc/tls /etc/old; busybox ln -s {place} /etc/tls")
+            }
+        };
+        assert_eq!(run(&mut *sandbox, "tree-a", &elsewhere).0, 0);
+        let failed = sandbox.replace(&name("tree-a"), way, &files("newest"));
+        assert!(matches!(failed, Err(Error::Sandbox { .. })), "{way}: {failed:?}");
+        sandbox.stop(&name("tree-a"), StopReason::Teardown).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(outside.path().join("a")).unwrap(), "the machine's");
+    assert_eq!(std::fs::read_dir(tree.path().join("etc")).unwrap().count(), 0);
 }
 
 fn a_neighbour_is_not_taken_for_a_service() {

@@ -7,6 +7,7 @@
 mod attack;
 mod behaviours;
 mod clocked;
+mod exchanged;
 mod isolation;
 mod kill;
 mod machine;
@@ -24,6 +25,7 @@ const PLAIN_USER: &str = "NOTAFTER_TESTS_AS_PLAIN_USER";
 fn main() {
     notafter_backend::run_if_sandbox(scene::host_clock);
     shared::run_if_server();
+    exchanged::run_if_watcher();
     isolation::run_if_trial();
     kill::run_if_victim();
     machine::run_if_victim();

@@ -1,6 +1,7 @@
 //! What the back ends have in common, native and shifted: tests of everything above rest on the scripted one behaving
 //! like the real ones. No behaviour is left out on any of them.
 
+use crate::exchanged::{files_are_exchanged_as_anywhere_else, files_lie_where_they_are_wanted};
 use crate::machine::bare;
 use crate::scene::{LONG, embedded, host_clock, idle, name, server, shell, wait_for_end, wait_for_log};
 use libtest_mimic::Trial;
@@ -20,11 +21,11 @@ use std::os::unix::fs::FileExt;
 const START: i64 = 1_500_000_000;
 
 /// A back end, the clock of its sandboxes, and what its services run on.
-struct Stage {
-    backend: Box<dyn Backend>,
+pub(crate) struct Stage {
+    pub(crate) backend: Box<dyn Backend>,
     clock: Option<UnixTime>,
     /// None is the machine's own files.
-    tree: Option<tempfile::TempDir>,
+    pub(crate) tree: Option<tempfile::TempDir>,
     /// Whether set-user-ID bits have their effect.
     gains_privileges: bool,
 }
@@ -61,7 +62,7 @@ impl Stage {
         }
     }
 
-    fn idle(&self, service: &str) -> LaunchSpec {
+    pub(crate) fn idle(&self, service: &str) -> LaunchSpec {
         self.placed(idle(service))
     }
 
@@ -78,12 +79,12 @@ impl Stage {
         }
     }
 
-    fn is_scripted(&self) -> bool {
+    pub(crate) fn is_scripted(&self) -> bool {
         self.backend.name() == "scripted"
     }
 
     /// A sandbox with the hosts `steady`, `brief`, `broken` and `place`.
-    fn open(&self) -> Box<dyn Sandbox> {
+    pub(crate) fn open(&self) -> Box<dyn Sandbox> {
         let hosts = ["steady", "brief", "broken", "place"].map(name).to_vec();
         self.backend
             .open(&SandboxSpec {
@@ -136,6 +137,8 @@ const BEHAVIOURS: &[Behaviour] = &[
     ("a_service_uses_no_more_than_its_limits", a_service_uses_no_more_than_its_limits),
     ("a_sealed_root_tree_cannot_be_written_to", a_sealed_root_tree_cannot_be_written_to),
     ("connections_come_about_or_say_why_not", connections_come_about_or_say_why_not),
+    ("files_are_exchanged_as_anywhere_else", files_are_exchanged_as_anywhere_else),
+    ("files_lie_where_they_are_wanted", files_lie_where_they_are_wanted),
     ("every_process_has_its_proof", every_process_has_its_proof),
     ("what_processes_hold_in_memory_can_be_read", what_processes_hold_in_memory_can_be_read),
     ("what_was_never_launched_is_an_error", what_was_never_launched_is_an_error),
@@ -208,7 +211,7 @@ const FORKS: &str =
 const EATS: &str = "x=0123456789abcdef; for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23; do x=$x$x; done; \
                     echo ate";
 
-fn command(script: &str) -> Vec<String> {
+pub(crate) fn command(script: &str) -> Vec<String> {
     ["/bin/sh", "-c", script].map(str::to_owned).to_vec()
 }
 

@@ -2,6 +2,7 @@
 
 use super::run::{CaseRun, harness};
 use super::services::Standing;
+use crate::stage::is_reached;
 use notafter_backend::{ExecOutcome, FileSpec, ServiceState};
 use notafter_core::{
     CaseError, Event, MountedFile, Reload, Replacement, Rotated, Rotation, RotationName, Service,
@@ -42,9 +43,7 @@ impl CaseRun<'_> {
     fn exchange(&mut self, service: &Service, rotation: &Rotation) -> Result<(), CaseError> {
         let started =
             self.standing.get(&service.name).is_some_and(|standing| *standing != Standing::Withheld);
-        let reached = |file: &MountedFile| {
-            file.source.credential() == Some(&rotation.credential) && rotation.reaches(Some(&file.path))
-        };
+        let reached = |file: &MountedFile| is_reached(rotation, file);
         let swapped = |file: &MountedFile| {
             rotation.replacement == Replacement::SymlinkSwap
                 && service.files.iter().any(|other| reached(other) && other.folder == file.folder)

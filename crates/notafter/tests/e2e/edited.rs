@@ -31,9 +31,11 @@ pub(super) fn gate(
     env: &[(&str, &str)],
     edits: &[(&str, &str)],
 ) -> Option<Gated> {
-    if !can_run_with(&[program]) {
-        return None;
-    }
+    can_run_with(&[program]).then(|| gated(&laid_out(scenario, edits), env, &[]))
+}
+
+/// The files of a scenario of the repository, with other words in them.
+pub(super) fn laid_out(scenario: &str, edits: &[(&str, &str)]) -> Scene {
     let scene = Scene::new();
     scene.open_to_others();
     let from = repository().join("scenarios").join(scenario);
@@ -48,10 +50,15 @@ pub(super) fn gate(
         std::fs::write(scene.path().join(entry.file_name()), text).unwrap();
     }
     assert!(found.iter().all(|found| *found), "{edits:?}");
-    let mut command = scene.command(&["gate", "scenario.yaml", "--report", "json=record.json"]);
-    let output = command.envs(env.iter().copied()).output().unwrap();
+    scene
+}
+
+/// Gates what is laid out, with these variables and more arguments.
+pub(super) fn gated(scene: &Scene, env: &[(&str, &str)], more: &[&str]) -> Gated {
+    let arguments = [&["gate", "scenario.yaml", "--report", "json=record.json"], more].concat();
+    let output = scene.command(&arguments).envs(env.iter().copied()).output().unwrap();
     let text = shown(&output);
     let json = std::fs::read_to_string(scene.path().join("record.json")).unwrap_or_else(|_| panic!("{text}"));
     let (record, verdict) = notafter_report::json::read(&json).unwrap();
-    Some(Gated { text, record, verdict })
+    Gated { text, record, verdict }
 }

@@ -45,7 +45,7 @@ fn start_of(pid: u32) -> Option<String> {
     (!matches!(fields[0], "Z" | "X")).then(|| fields[19].to_owned())
 }
 
-fn nothing_is_left(engine: &OwnEngine) {
+pub(super) fn nothing_is_left(engine: &OwnEngine) {
     let gone = within(SOON, || left(engine).is_empty().then_some(()));
     assert!(gone.is_some(), "left: {:?}", left(engine));
 }

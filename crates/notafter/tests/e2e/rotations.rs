@@ -3,9 +3,9 @@
 use super::edited::{Gated, gate};
 use notafter_core::{Decision, Evidence, FindingCode, RotationProblem};
 
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 
-fn allows(gated: &Gated, rotations: usize) {
+pub(super) fn allows(gated: &Gated, rotations: usize) {
     let Gated { text, record, verdict } = gated;
     assert_eq!(verdict.decision, Decision::Allow, "{text}");
     let walk = record.cases.iter().find(|case| case.case.id.as_str() == "walk").unwrap();
@@ -20,7 +20,7 @@ fn allows(gated: &Gated, rotations: usize) {
 }
 
 /// A window with one rotation, 60 days after its start.
-const ONE: (&str, &str) = ("support: 1y", "support: 100d");
+pub(super) const ONE: (&str, &str) = ("support: 1y", "support: 100d");
 
 #[test]
 fn nginx_takes_what_is_swapped_when_it_is_reloaded() {
