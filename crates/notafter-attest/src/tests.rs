@@ -32,6 +32,7 @@ fn record() -> RunRecord {
         builds: Vec::new(),
         credentials: Vec::new(),
         crls: Vec::new(),
+        tokens: Vec::new(),
         services: Vec::new(),
         checks: vec![Check {
             name: CheckName::new("answers").unwrap(),

@@ -84,8 +84,28 @@ pub enum Purpose {
     },
     /// The same as another case, to tell a failure from a fluke.
     Repeat(CaseId),
+    /// No boundary crossed, with declared revocation lists that have ended: who looks into them must let nobody in.
+    Stale {
+        /// Which lists, as the scenario names them.
+        credentials: Vec<CredentialName>,
+        /// Their last second now, before the start.
+        until: UnixTime,
+    },
     /// The same processes live through every boundary, then restart aged.
     Walk,
+}
+
+impl Purpose {
+    /// What is issued otherwise for the case, and to end when; none where it runs on what the scenario declares.
+    #[must_use]
+    pub fn material(&self) -> Option<(&[CredentialName], UnixTime)> {
+        match self {
+            Self::Reissued { credentials, until, .. } | Self::Stale { credentials, until } => {
+                Some((credentials, *until))
+            }
+            Self::Cold | Self::Control | Self::PastControl | Self::Repeat(_) | Self::Walk => None,
+        }
+    }
 }
 
 /// One unit that runs.

@@ -128,6 +128,9 @@ pub struct Check {
     pub within: Duration,
     /// How long a failure may last before it counts, on the host's clock.
     pub settle: Duration,
+    /// Declared revocation lists that have ended where it is asked: in a case of its own, and in no other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<CredentialName>,
     /// What must be seen when: without gaps or overlaps, in time order.
     pub expect: Vec<ExpectedSpan>,
     /// Where the scenario declares it.

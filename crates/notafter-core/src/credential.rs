@@ -3,6 +3,7 @@
 use crate::{Container, CredentialName, Place, SourceLocation, UnixTime};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// SHA-256 over the DER encoding; identifies a certificate everywhere. Serialises as 64 lower-case hex digits.
@@ -371,6 +372,29 @@ pub struct CrlSpec {
     pub this_update: UnixTime,
     /// nextUpdate: its last second.
     pub next_update: UnixTime,
+    /// Where the scenario declares it.
+    pub location: SourceLocation,
+}
+
+/// A JSON Web Token that the gate makes for a scenario (RFC 7519).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenSpec {
+    /// Its name in the scenario.
+    pub name: CredentialName,
+    /// What it says beside its dates: texts, of which several are a list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// What it is signed with.
+    pub key: KeyAlgorithm,
+    /// The token whose key signs it; none: a key of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_of: Option<CredentialName>,
+    /// What its header calls the key (`kid`).
+    pub key_id: String,
+    /// `nbf` and `iat`: its first second.
+    pub not_before: UnixTime,
+    /// The last second before `exp`.
+    pub not_after: UnixTime,
     /// Where the scenario declares it.
     pub location: SourceLocation,
 }

@@ -64,7 +64,7 @@ pub(crate) struct Holders<'a> {
 impl<'a> Holders<'a> {
     pub(crate) fn new(record: &'a RunRecord) -> Self {
         let mut servers: BTreeMap<Fingerprint, BTreeSet<ServiceName>> = BTreeMap::new();
-        let made_alone = |case: &&CaseRecord| matches!(case.case.purpose, Purpose::Reissued { .. });
+        let made_alone = |case: &&CaseRecord| case.case.purpose.material().is_some();
         let cases = record.cases.iter().filter(|case| !made_alone(case));
         for observation in cases.flat_map(|case| &case.observations) {
             let check = record.scenario.check(&observation.check);
@@ -121,12 +121,11 @@ impl<'a> Holders<'a> {
         if reach(scenario, check).iter().any(|service| held.contains(service)) {
             return true;
         }
-        let (Origin::Declared(name), Some(terms)) = (&credential.origin, check.probe.tls()) else {
-            return false;
-        };
+        let Origin::Declared(name) = &credential.origin else { return false };
         let names = below(scenario, name);
-        let trusted = terms.trust.as_ref().map(|TlsTrust::Credential(anchor)| anchor);
-        terms.identity.iter().chain(trusted).any(|used| names.contains(used))
+        let trusted = check.probe.tls().and_then(|terms| terms.trust.as_ref());
+        let trusted = trusted.map(|TlsTrust::Credential(anchor)| anchor);
+        check.probe.shown().chain(trusted).any(|used| names.contains(used))
     }
 }
 
@@ -158,7 +157,7 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     let telling = record.cases.iter().filter(|case| match case.case.purpose {
         Purpose::Control | Purpose::Walk => true,
         Purpose::Cold => case.case.clock == horizon,
-        Purpose::PastControl | Purpose::Reissued { .. } | Purpose::Repeat(_) => false,
+        Purpose::PastControl | Purpose::Reissued { .. } | Purpose::Repeat(_) | Purpose::Stale { .. } => false,
     });
     let served: BTreeSet<Fingerprint> = telling
         .flat_map(|case| &case.observations)

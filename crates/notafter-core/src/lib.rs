@@ -51,7 +51,7 @@ pub use comparison::{
 };
 pub use credential::{
     Credential, CredentialKind, CredentialSpec, CrlSpec, Edge, EdgeKind, Fingerprint, GeneratedX509,
-    KeyAlgorithm, KeyUsage, Origin, PublicKey, X509Issuer,
+    KeyAlgorithm, KeyUsage, Origin, PublicKey, TokenSpec, X509Issuer,
 };
 pub use credential_verdict::{CredentialVerdict, of_credential};
 pub use draft::{Draft, DraftedCheck};

@@ -195,6 +195,9 @@ pub enum Probe {
         service: Option<String>,
         /// The TLS side.
         tls: Option<TlsTerms>,
+        /// The token that it shows as a bearer (RFC 6750).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<CredentialName>,
     },
     /// One HTTP/1.1 exchange, over TLS where `tls` is given.
     Http {
@@ -208,6 +211,9 @@ pub enum Probe {
         method: HttpMethod,
         /// The TLS side, for `https`.
         tls: Option<TlsTerms>,
+        /// The token that it shows as a bearer (RFC 6750).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<CredentialName>,
     },
     /// A line in the output of a service.
     Log {
@@ -260,7 +266,7 @@ impl Probe {
             Self::Alive { .. }
             | Self::Amqp { tls: None, .. }
             | Self::Greet { tls: None, .. }
-            | Self::Grpc { tls: None, .. }
+            | Self::Grpc { tls: None, token: None, .. }
             | Self::Sql { tls: None, .. }
             | Self::Tcp { .. } => false,
             Self::Amqp { tls: Some(terms), .. }
@@ -269,7 +275,10 @@ impl Probe {
             | Self::Http { tls: Some(terms), .. }
             | Self::Sql { tls: Some(terms), .. }
             | Self::Tls { terms, .. } => terms.verify != Verify::Off,
-            Self::Exec { .. } | Self::Http { tls: None, .. } | Self::Log { .. } => true,
+            Self::Exec { .. }
+            | Self::Grpc { tls: None, token: Some(_), .. }
+            | Self::Http { tls: None, .. }
+            | Self::Log { .. } => true,
         }
     }
 
@@ -339,6 +348,36 @@ impl Probe {
             | Self::Tcp { .. } => {}
         }
         self
+    }
+
+    /// The token that it shows, where it does.
+    #[must_use]
+    pub fn token(&self) -> Option<&CredentialName> {
+        match self {
+            Self::Grpc { token, .. } | Self::Http { token, .. } => token.as_ref(),
+            Self::Alive { .. }
+            | Self::Amqp { .. }
+            | Self::Exec { .. }
+            | Self::Greet { .. }
+            | Self::Log { .. }
+            | Self::Sql { .. }
+            | Self::Tcp { .. }
+            | Self::Tls { .. } => None,
+        }
+    }
+
+    /// The same look by somebody who shows `shown`; as it is where no token can be shown.
+    #[must_use]
+    pub fn with_token(mut self, shown: CredentialName) -> Self {
+        if let Self::Grpc { token, .. } | Self::Http { token, .. } = &mut self {
+            *token = Some(shown);
+        }
+        self
+    }
+
+    /// What it shows of itself: its certificate and its token.
+    pub fn shown(&self) -> impl Iterator<Item = &CredentialName> {
+        self.tls().and_then(|terms| terms.identity.as_ref()).into_iter().chain(self.token())
     }
 
     /// Whether it logs in as the SQL role that `credential` is.

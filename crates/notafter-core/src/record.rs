@@ -2,7 +2,7 @@
 
 use crate::{
     Case, CaseId, ClockReading, ClockWitness, Event, ImageRef, Inventory, Isolation, MemoryRead, Observation,
-    Purpose, Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
+    Restless, Rotated, Scenario, ServiceName, UnixTime, memory,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -226,7 +226,7 @@ impl RunRecord {
 
     fn is_reissued(&self, id: &CaseId) -> bool {
         let found = self.cases.iter().rev().find(|record| record.case.id == *id);
-        found.is_some_and(|record| matches!(record.case.purpose, Purpose::Reissued { .. }))
+        found.is_some_and(|record| record.case.purpose.material().is_some())
     }
 
     pub(crate) fn on_case(&mut self, id: &CaseId, change: impl FnOnce(&mut CaseRecord)) {

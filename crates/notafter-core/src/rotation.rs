@@ -222,8 +222,10 @@ impl Scenario {
                 MountedSource::Certificate(name) | MountedSource::Chain(name) => Some(name),
                 MountedSource::Content(_)
                 | MountedSource::Crl(_)
+                | MountedSource::Jwks(_)
                 | MountedSource::Key(_)
-                | MountedSource::Source(_) => None,
+                | MountedSource::Source(_)
+                | MountedSource::Token(_) => None,
             });
             let keys = of(|source| match source {
                 MountedSource::Key(name) => Some(name),
@@ -231,7 +233,9 @@ impl Scenario {
                 | MountedSource::Chain(_)
                 | MountedSource::Content(_)
                 | MountedSource::Crl(_)
-                | MountedSource::Source(_) => None,
+                | MountedSource::Jwks(_)
+                | MountedSource::Source(_)
+                | MountedSource::Token(_) => None,
             });
             let keys: Vec<_> = keys.filter(|(name, _)| **name == rotation.credential).collect();
             for (name, certificate) in certificates.filter(|(name, _)| **name == rotation.credential) {

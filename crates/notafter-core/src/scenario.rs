@@ -2,7 +2,7 @@
 
 use crate::{
     BuildName, Check, CheckName, CredentialName, CredentialSpec, CrlSpec, EnvValue, FileTimes, ImageName,
-    MountedFile, Planning, Policy, Rotation, ScenarioName, Service, ServiceName, UnixTime,
+    MountedFile, Planning, Policy, Rotation, ScenarioName, Service, ServiceName, TokenSpec, UnixTime,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,9 @@ pub struct Scenario {
     /// Declared revocation lists, in the order of the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub crls: Vec<CrlSpec>,
+    /// Declared tokens, in the order of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenSpec>,
     /// Services in start order: each comes after what it needs.
     pub services: Vec<Service>,
     /// Checks, in the order of the file; at least one. Those of rotations come last.

@@ -79,10 +79,14 @@ pub enum MountedSource {
     Content(String),
     /// The revocation list, as PEM.
     Crl(CredentialName),
+    /// The public key that verifies the token, as a JSON Web Key Set (RFC 7517).
+    Jwks(CredentialName),
     /// The private key, as PKCS#8 PEM.
     Key(CredentialName),
     /// A file beside the scenario.
     Source(PathBuf),
+    /// The token, in compact form.
+    Token(CredentialName),
 }
 
 impl MountedSource {
@@ -90,7 +94,12 @@ impl MountedSource {
     #[must_use]
     pub fn credential(&self) -> Option<&CredentialName> {
         match self {
-            Self::Certificate(name) | Self::Chain(name) | Self::Crl(name) | Self::Key(name) => Some(name),
+            Self::Certificate(name)
+            | Self::Chain(name)
+            | Self::Crl(name)
+            | Self::Jwks(name)
+            | Self::Key(name)
+            | Self::Token(name) => Some(name),
             Self::Content(_) | Self::Source(_) => None,
         }
     }

@@ -12,4 +12,4 @@ mod make;
 pub mod read;
 
 pub use error::Error;
-pub use make::{Issued, Pki, PrivateKey, RevocationList};
+pub use make::{Issued, Pki, PrivateKey, RevocationList, Token};

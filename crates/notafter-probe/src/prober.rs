@@ -16,6 +16,8 @@ pub struct Supplies {
     pub tls: TlsMaterial,
     /// The password of who logs in.
     pub password: Option<String>,
+    /// The token that it shows as a bearer, in compact form.
+    pub token: Option<String>,
     /// What is read of every answer.
     pub assertions: Vec<Assertion>,
 }

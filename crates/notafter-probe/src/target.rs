@@ -59,7 +59,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn new(probe: &Probe, from: Option<&ServiceName>, supplies: Supplies) -> Result<Self, Error> {
-        let Supplies { tls: material, password, assertions } = supplies;
+        let Supplies { tls: material, password, token, assertions } = supplies;
         let reader = Reader::new(assertions)?;
         let kind = probe.kind();
         let (host, port, question) = match probe {
@@ -70,15 +70,16 @@ impl Target {
                 (host, port, Question::Amqp(Box::new(amqp::Login::new(terms, password))))
             }
             Probe::Greet { protocol, host, port, .. } => (host, port, Question::Greet(*protocol)),
-            Probe::Grpc { host, port, service, tls } => {
+            Probe::Grpc { host, port, service, tls, .. } => {
                 let scheme = if tls.is_some() { "https" } else { "http" };
                 let (authority, service) = (format!("{host}:{port}"), service.as_deref().unwrap_or_default());
-                (host, port, Question::Grpc(Box::new(HealthCheck::new(scheme, &authority, service)?)))
+                let check = HealthCheck::new(scheme, &authority, service, token.as_deref())?;
+                (host, port, Question::Grpc(Box::new(check)))
             }
-            Probe::Http { host, port, path, method, tls } => {
+            Probe::Http { host, port, path, method, tls, .. } => {
                 let default_port = if tls.is_some() { 443 } else { 80 };
                 let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
-                (host, port, Question::Http(Request::new(*method, &authority, path)?))
+                (host, port, Question::Http(Request::new(*method, &authority, path)?.showing(token)?))
             }
             Probe::Sql { server, host, port, terms, .. } => {
                 let login = Login::new(*server, (host, *port), terms, password)?;

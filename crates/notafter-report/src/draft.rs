@@ -166,13 +166,13 @@ fn probe(probe: &Probe) -> String {
             let terms = tls.as_ref().map(terms).unwrap_or_default();
             format!("{}: {{ address: {address}{terms} }}", probe.kind())
         }
-        Probe::Grpc { host, port, service, tls } => {
+        Probe::Grpc { host, port, service, tls, .. } => {
             let address = quoted(&format!("{host}:{port}"));
             let service = service.as_ref().map(|name| format!(", service: {}", quoted(name)));
             let terms = tls.as_ref().map(terms).unwrap_or_default();
             format!("grpc: {{ address: {address}{}{terms} }}", service.unwrap_or_default())
         }
-        Probe::Http { host, port, path, method: how, tls } => {
+        Probe::Http { host, port, path, method: how, tls, .. } => {
             let (scheme, terms) = match tls {
                 Some(tls) => ("https", self::terms(tls)),
                 None => ("http", String::new()),

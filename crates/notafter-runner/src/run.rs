@@ -204,18 +204,25 @@ impl Run<'_> {
 
     /// Runs `case` on the material that it asks for.
     fn play(&mut self, case: &Case) -> CaseEnd {
-        let own = match &case.purpose {
-            Purpose::Reissued { credentials, until, .. } => {
-                match self.stage.material.reissued(self.stage.scenario, credentials, *until) {
+        let repeated = match &case.purpose {
+            Purpose::Repeat(of) => self.record.case(of).map(|of| &of.case.purpose),
+            Purpose::Cold
+            | Purpose::Control
+            | Purpose::PastControl
+            | Purpose::Reissued { .. }
+            | Purpose::Stale { .. }
+            | Purpose::Walk => None,
+        };
+        let own = match repeated.unwrap_or(&case.purpose).material() {
+            None => None,
+            Some((credentials, until)) => {
+                match self.stage.material.reissued(self.stage.scenario, credentials, until) {
                     Ok(anew) => Some(std::mem::replace(&mut self.stage.material, anew)),
                     Err(error) => {
                         let message = crate::error::chain(&error);
                         return CaseEnd { error: Some(CaseError::Harness { message }), remarks: Vec::new() };
                     }
                 }
-            }
-            Purpose::Cold | Purpose::Control | Purpose::PastControl | Purpose::Repeat(_) | Purpose::Walk => {
-                None
             }
         };
         let (record, sink) = (&mut self.record, &mut self.sink);

@@ -64,7 +64,10 @@ impl Material {
         names: &[CredentialName],
         until: UnixTime,
     ) -> Result<Self, Error> {
-        let pki = self.pki.reissued(&scenario.name, &scenario.credentials, &scenario.crls, names, until);
+        let pki = {
+            let made_from = (&*scenario.credentials, &*scenario.crls, &*scenario.tokens);
+            self.pki.reissued(&scenario.name, made_from, names, until)
+        };
         let pki = pki.map_err(Error::Pki)?;
         let mut launches = self.launches.clone();
         for service in &scenario.services {
@@ -149,7 +152,8 @@ impl<'a> Stage<'a> {
 /// [`Error::Pki`].
 pub(crate) fn pki(scenario: &Scenario) -> Result<Pki, Error> {
     let pki = Pki::generate(&scenario.name, &scenario.credentials);
-    pki.and_then(|pki| pki.with_crls(&scenario.name, &scenario.crls)).map_err(Error::Pki)
+    let pki = pki.and_then(|pki| pki.with_crls(&scenario.name, &scenario.crls));
+    pki.and_then(|pki| pki.with_tokens(&scenario.tokens)).map_err(Error::Pki)
 }
 
 /// What the scenario says, or else the image by its health check.
@@ -316,8 +320,10 @@ pub(crate) fn contents(
         MountedSource::Chain(name) => issued(name)?.chain_pem().as_bytes().to_vec(),
         MountedSource::Content(text) => text.as_bytes().to_vec(),
         MountedSource::Crl(name) => pki.crl(name).map_err(Error::Pki)?.pem().as_bytes().to_vec(),
+        MountedSource::Jwks(name) => pki.token(name).map_err(Error::Pki)?.jwks().as_bytes().to_vec(),
         MountedSource::Key(name) => issued(name)?.key().to_pem().as_bytes().to_vec(),
         MountedSource::Source(path) => source_bytes(scenario, service, file, path)?,
+        MountedSource::Token(name) => pki.token(name).map_err(Error::Pki)?.compact().as_bytes().to_vec(),
     })
 }
 

@@ -32,6 +32,9 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
     for crl in pki.crls() {
         stock.inventory.add(crl.credential().clone());
     }
+    for token in pki.tokens() {
+        stock.inventory.add(token.credential().clone());
+    }
     let mut trees = Trees::default();
     for service in &scenario.services {
         let image = images.of(scenario, service)?;

@@ -46,6 +46,9 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
     describe(record, &mut found, case, None);
     let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
     found.summary = match case.case.purpose {
+        Purpose::Stale { .. } => {
+            format!("{what} neither lets in nor refuses in {control}, with a revocation list that has ended")
+        }
         Purpose::Walk => format!("{what} fails at the start of the window and works a little later"),
         _ => format!("{what} fails in {control}, where no boundary is crossed"),
     };

@@ -4,12 +4,15 @@ use super::boundary::{Boundary, MAX_STOPS, boundaries, grouped};
 use super::calendar::moments;
 use super::full;
 use crate::{
-    Case, CaseClock, CaseId, CheckName, Motion, Pace, Purpose, RestartOrder, RunRecord, Scenario,
-    ServiceName, Start, Step, UnixTime,
+    Case, CaseClock, CaseId, CheckName, CredentialName, Motion, Pace, Purpose, RestartOrder, RunRecord,
+    Scenario, ServiceName, Start, Step, UnixTime,
 };
+use std::collections::BTreeSet;
 
 /// The control stands at most this long after `start`.
 pub(super) const CONTROL_AT_MOST_SECS: i64 = 86_400;
+/// A stale list has ended so long before `start`: further back than any verifier takes clocks to be off.
+const STALE_SINCE_SECS: i64 = 30 * 86_400;
 /// An id of letters that [`CaseId`] accepts by construction.
 pub(super) fn case_id(text: &str) -> CaseId {
     CaseId::new(text).expect("ids are made here from short words and digits")
@@ -21,10 +24,31 @@ pub(super) fn instant_id(prefix: &str, at: UnixTime) -> CaseId {
     case_id(&format!("{prefix}-{plain}"))
 }
 
-/// Runs every check of the scenario.
+/// Runs every check of the scenario but those that are asked while a list is stale.
 pub(super) fn check_all(scenario: &Scenario) -> Step {
-    let checks: Vec<CheckName> = scenario.checks.iter().map(|check| check.name.clone()).collect();
-    Step::Check { checks }
+    let checks = scenario.checks.iter().filter(|check| check.stale.is_empty());
+    Step::Check { checks: checks.map(|check| check.name.clone()).collect() }
+}
+
+/// The same as the control, with revocation lists that have ended; none where no check asks for it.
+fn stale(scenario: &Scenario, at: UnixTime) -> Option<Case> {
+    let asking = scenario.checks.iter().filter(|check| !check.stale.is_empty());
+    let checks: Vec<CheckName> = asking.clone().map(|check| check.name.clone()).collect();
+    let lists: BTreeSet<&CredentialName> = asking.flat_map(|check| &check.stale).collect();
+    let credentials: Vec<CredentialName> = lists.into_iter().cloned().collect();
+    let names: Vec<&str> = credentials.iter().map(CredentialName::as_str).collect();
+    let until = scenario.start.instant().plus_secs(-STALE_SINCE_SECS);
+    let reason = format!(
+        "at {at}, with {} that ended at {until}, to show that nobody is let in on a stale list",
+        names.join(" and ")
+    );
+    (!credentials.is_empty()).then(|| Case {
+        id: case_id("stale-list"),
+        purpose: Purpose::Stale { credentials, until },
+        reason,
+        clock: CaseClock::Shifted(at),
+        steps: vec![Step::Check { checks }],
+    })
 }
 
 pub(super) fn elapse(pace: Pace, to: UnixTime) -> Step {
@@ -43,7 +67,7 @@ pub(super) fn control_instant(record: &RunRecord) -> UnixTime {
     start.plus_secs(half.min(CONTROL_AT_MOST_SECS))
 }
 
-/// One or two cases in which nothing may fail.
+/// One to three cases in which nothing may fail.
 pub(super) fn controls(record: &RunRecord) -> Vec<Case> {
     let scenario = &record.scenario;
     let steps = vec![check_all(scenario)];
@@ -66,7 +90,7 @@ pub(super) fn controls(record: &RunRecord) -> Vec<Case> {
         clock: CaseClock::Shifted(at),
         steps,
     };
-    native.into_iter().chain([shifted]).collect()
+    native.into_iter().chain([shifted]).chain(stale(scenario, at)).collect()
 }
 
 /// A fresh start of everything at `at`.

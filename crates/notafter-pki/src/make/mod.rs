@@ -8,7 +8,9 @@ mod pki;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use crl::RevocationList;
 pub use key::PrivateKey;
 pub use pki::{Issued, Pki};
+pub use token::Token;

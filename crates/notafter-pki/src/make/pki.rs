@@ -1,9 +1,10 @@
 //! Everything that a scenario declares, made.
 
-use super::{PrivateKey, RevocationList, order, params};
+use super::{PrivateKey, RevocationList, Token, order, params};
 use crate::{Error, read};
 use notafter_core::{
-    Credential, CredentialName, CredentialSpec, CrlSpec, Origin, ScenarioName, UnixTime, X509Issuer,
+    Credential, CredentialName, CredentialSpec, CrlSpec, Origin, ScenarioName, TokenSpec, UnixTime,
+    X509Issuer,
 };
 use rcgen::{CertificateParams, Issuer, SerialNumber};
 use rustls_pki_types::CertificateDer;
@@ -92,6 +93,7 @@ impl Issued {
 pub struct Pki {
     issued: BTreeMap<CredentialName, Issued>,
     crls: BTreeMap<CredentialName, RevocationList>,
+    tokens: BTreeMap<CredentialName, Token>,
 }
 
 impl Pki {
@@ -112,14 +114,15 @@ impl Pki {
             let made = issue(spec, params, key, above)?;
             issued.insert(spec.name.clone(), made);
         }
-        Ok(Self { issued, crls: BTreeMap::new() })
+        Ok(Self { issued, crls: BTreeMap::new(), tokens: BTreeMap::new() })
     }
 
-    /// The same once more, with `names`, which may be of certificates and of revocation lists, to end at `until`. What is
-    /// issued anew keeps its key, name and first second; with a new end comes a new serial number. Everything else keeps
-    /// its bytes, but for chains that hold what is issued anew, and for lists that revoke it.
+    /// The same once more, with `names`, which may be of certificates, of revocation lists and of tokens, to end at
+    /// `until`. What is issued anew keeps its key, name and first second, but for a list that is to end before that: it
+    /// keeps its span. With a new end comes a new serial number. Everything else keeps its bytes, but for chains that hold
+    /// what is issued anew, and for lists that revoke it.
     ///
-    /// `specs` and `crls` are those that it was made from.
+    /// `specs`, `crls` and `tokens` are those that it was made from.
     ///
     /// # Errors
     /// [`Error::UnknownCredential`] for a name that it does not hold; else as for [`Self::generate`] and
@@ -127,13 +130,14 @@ impl Pki {
     pub fn reissued(
         &self,
         scenario: &ScenarioName,
-        specs: &[CredentialSpec],
-        crls: &[CrlSpec],
+        (specs, crls, tokens): (&[CredentialSpec], &[CrlSpec], &[TokenSpec]),
         names: &[CredentialName],
         until: UnixTime,
     ) -> Result<Self, Error> {
-        let unknown =
-            |name: &&CredentialName| !self.issued.contains_key(*name) && !self.crls.contains_key(*name);
+        let unknown = |name: &&CredentialName| {
+            let known = self.issued.contains_key(*name) || self.crls.contains_key(*name);
+            !known && !self.tokens.contains_key(*name)
+        };
         if let Some(name) = names.iter().find(unknown) {
             return Err(Error::UnknownCredential { name: name.clone() });
         }
@@ -157,6 +161,9 @@ impl Pki {
             let mut spec = spec.clone();
             let is_anew = names.contains(&spec.name);
             if is_anew {
+                if spec.this_update >= until {
+                    spec.this_update = until.plus_secs(-spec.next_update.secs_since(spec.this_update));
+                }
                 spec.next_update = until;
             }
             let made = match is_anew || spec.revokes.iter().any(|revoked| names.contains(revoked)) {
@@ -165,7 +172,12 @@ impl Pki {
             };
             lists.insert(spec.name, made);
         }
-        Ok(Self { issued, crls: lists })
+        let mut anew: Vec<TokenSpec> = tokens.to_vec();
+        for spec in anew.iter_mut().filter(|spec| names.contains(&spec.name)) {
+            spec.not_after = until;
+        }
+        let tokens = Token::make_all(&anew, &self.tokens)?;
+        Ok(Self { issued, crls: lists, tokens })
     }
 
     /// The same with these revocation lists, signed by what it holds.
@@ -179,6 +191,28 @@ impl Pki {
             self.crls.insert(spec.name.clone(), made);
         }
         Ok(self)
+    }
+
+    /// The same with these tokens.
+    ///
+    /// # Errors
+    /// [`Error::Make`], [`Error::Shape`] or [`Error::UnknownCredential`].
+    pub fn with_tokens(mut self, specs: &[TokenSpec]) -> Result<Self, Error> {
+        self.tokens = Token::make_all(specs, &BTreeMap::new())?;
+        Ok(self)
+    }
+
+    /// The token of this name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCredential`].
+    pub fn token(&self, name: &CredentialName) -> Result<&Token, Error> {
+        self.tokens.get(name).ok_or_else(|| Error::UnknownCredential { name: name.clone() })
+    }
+
+    /// Every token, sorted by name.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
     }
 
     /// The revocation list of this name.

@@ -255,7 +255,7 @@ fn what_is_reissued_ends_later_and_nothing_else_changes() {
     let scenario = ScenarioName::new("test").unwrap();
     let before = generate(&specs).unwrap();
     let until = UnixTime::parse("2031-01-01T00:00:00Z").unwrap();
-    let after = before.reissued(&scenario, &specs, &[], &[name("middle")], until).unwrap();
+    let after = before.reissued(&scenario, (&specs, &[], &[]), &[name("middle")], until).unwrap();
     let both = |text: &str| [before.issued(&name(text)).unwrap(), after.issued(&name(text)).unwrap()];
     for text in ["leaf", "other", "root"] {
         let [old, new] = both(text);
@@ -281,7 +281,7 @@ fn what_is_reissued_ends_later_and_nothing_else_changes() {
         pair[0].verify_signature(Some(pair[1].public_key())).unwrap();
     }
 
-    let unknown = before.reissued(&scenario, &specs, &[], &[name("nobody")], until).unwrap_err();
+    let unknown = before.reissued(&scenario, (&specs, &[], &[]), &[name("nobody")], until).unwrap_err();
     assert_eq!(unknown.to_string(), Error::UnknownCredential { name: name("nobody") }.to_string());
 }
 
@@ -306,7 +306,7 @@ fn lists_follow_what_is_reissued_and_are_reissued_themselves() {
     let end_of = |pki: &Pki, text: &str| pki.crl(&name(text)).unwrap().credential().not_after;
 
     // A certificate that is revoked is so with its new serial number too.
-    let leaf = before.reissued(&scenario, &specs, &lists, &[name("leaf")], until).unwrap();
+    let leaf = before.reissued(&scenario, (&specs, &lists, &[]), &[name("leaf")], until).unwrap();
     assert_eq!(pem(&before, "empty"), pem(&leaf, "empty"));
     assert_ne!(pem(&before, "revoking"), pem(&leaf, "revoking"));
     assert_eq!(end_of(&leaf, "revoking"), end);
@@ -317,7 +317,7 @@ fn lists_follow_what_is_reissued_and_are_reissued_themselves() {
         list.iter_revoked_certificates().map(|it| format!("{:X}", it.user_certificate)).collect();
     assert_eq!(revoked, [leaf.issued(&name("leaf")).unwrap().credential().serial.clone()]);
 
-    let longer = before.reissued(&scenario, &specs, &lists, &[name("empty")], until).unwrap();
+    let longer = before.reissued(&scenario, (&specs, &lists, &[]), &[name("empty")], until).unwrap();
     assert_eq!((end_of(&longer, "empty"), end_of(&longer, "revoking")), (until, end));
     assert_eq!(pem(&before, "revoking"), pem(&longer, "revoking"));
     assert_eq!(

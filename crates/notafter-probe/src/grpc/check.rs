@@ -10,7 +10,7 @@ use crate::greet::Heard;
 use crate::look::said;
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::{HeaderMap, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use notafter_core::Answer;
 use std::io::{Read, Write};
 
@@ -38,7 +38,12 @@ impl HealthCheck {
     ///
     /// # Errors
     /// [`Error::Request`].
-    pub(crate) fn new(scheme: &str, authority: &str, service: &str) -> Result<Self, Error> {
+    pub(crate) fn new(
+        scheme: &str,
+        authority: &str,
+        service: &str,
+        token: Option<&str>,
+    ) -> Result<Self, Error> {
         let bad = || Error::Request { text: authority.to_owned() };
         let uri: Uri =
             format!("{scheme}://{authority}/grpc.health.v1.Health/Check").parse().map_err(|_| bad())?;
@@ -49,7 +54,12 @@ impl HealthCheck {
             .header(header::CONTENT_TYPE, "application/grpc")
             .header(header::TE, "trailers")
             .header(header::USER_AGENT, concat!("notafter/", env!("CARGO_PKG_VERSION")));
-        let request = request.body(()).map_err(|_| bad())?;
+        let mut request = request.body(()).map_err(|_| bad())?;
+        if let Some(token) = token {
+            let mut shown = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| bad())?;
+            shown.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, shown);
+        }
         Ok(Self { request, message: message::request(service).into() })
     }
 

@@ -3,13 +3,28 @@
 use crate::Error;
 use crate::line::KeepOpen;
 use notafter_core::HttpMethod;
+use std::fmt;
 
 /// One request, ready to be written.
-#[derive(Debug)]
 pub(crate) struct Request {
     pub(super) method: HttpMethod,
     authority: String,
     path: String,
+    /// The field that shows a token; empty where there is none.
+    authorization: String,
+}
+
+/// Without the token.
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, authority, path, .. } = self;
+        let mut shown = formatter.debug_struct("Request");
+        shown
+            .field("method", method)
+            .field("authority", authority)
+            .field("path", path)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -19,7 +34,19 @@ impl Request {
                 return Err(Error::Request { text: text.to_owned() });
             }
         }
-        Ok(Self { method, authority: authority.to_owned(), path: path.to_owned() })
+        let (authority, path) = (authority.to_owned(), path.to_owned());
+        Ok(Self { method, authority, path, authorization: String::new() })
+    }
+
+    /// The same with `token` as a bearer token (RFC 6750 §2.1).
+    pub(crate) fn showing(mut self, token: Option<String>) -> Result<Self, Error> {
+        if let Some(token) = token {
+            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(Error::Request { text: "the token".to_owned() });
+            }
+            self.authorization = format!("Authorization: Bearer {token}\r\n");
+        }
+        Ok(self)
     }
 
     pub(super) fn to_bytes(&self, keep: KeepOpen) -> Vec<u8> {
@@ -33,10 +60,11 @@ impl Request {
             KeepOpen::Yes => "keep-alive",
         };
         format!(
-            "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: notafter/{}\r\nAccept: */*\r\n{body}Connection: {connection}\r\n\r\n",
+            "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: notafter/{}\r\nAccept: */*\r\n{}{body}Connection: {connection}\r\n\r\n",
             self.path,
             self.authority,
             env!("CARGO_PKG_VERSION"),
+            self.authorization,
         )
         .into_bytes()
     }

@@ -96,7 +96,7 @@ fn as_worker(port: u16) -> Probe {
 }
 
 fn logs_in(probe: &Probe, tls: TlsMaterial, password: &str) -> Look {
-    let supplies = Supplies { tls, password: Some(password.to_owned()), assertions: Vec::new() };
+    let supplies = Supplies { tls, password: Some(password.to_owned()), ..Supplies::default() };
     let mut prober = Prober::supplied(probe, None, supplies).unwrap();
     timed(day(1), PATIENCE, |timing| prober.fresh(&mut Loopback, timing)).0.unwrap()
 }

@@ -90,11 +90,17 @@ fn over_http2(mut config: ServerConfig) -> Arc<ServerConfig> {
 }
 
 fn plain(port: u16) -> Probe {
-    Probe::Grpc { host: "front".to_owned(), port, service: None, tls: None }
+    Probe::Grpc { host: "front".to_owned(), port, service: None, tls: None, token: None }
 }
 
 fn secure(port: u16) -> Probe {
-    Probe::Grpc { host: "front".to_owned(), port, service: None, tls: Some(terms(Verify::Strict)) }
+    Probe::Grpc {
+        host: "front".to_owned(),
+        port,
+        service: None,
+        tls: Some(terms(Verify::Strict)),
+        token: None,
+    }
 }
 
 fn serving() -> Seen {
@@ -141,7 +147,7 @@ fn the_service_that_is_named_is_asked_about() {
         while stream.read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
     });
     let service = Some("shop.v1.Orders".to_owned());
-    let probe = Probe::Grpc { host: "front".to_owned(), port: server.port, service, tls: None };
+    let probe = Probe::Grpc { host: "front".to_owned(), port: server.port, service, tls: None, token: None };
     assert_eq!(look(&probe, TlsMaterial::default(), day(1)).seen, serving());
 }
 
@@ -289,7 +295,7 @@ fn a_service_that_gives_a_held_connection_up_is_found_out() {
 
 #[test]
 fn an_address_that_cannot_stand_in_a_request_is_an_error() {
-    let probe = Probe::Grpc { host: "a b".to_owned(), port: 1, service: None, tls: None };
+    let probe = Probe::Grpc { host: "a b".to_owned(), port: 1, service: None, tls: None, token: None };
     let made = Prober::new(&probe, None, TlsMaterial::default());
     assert!(matches!(made, Err(Error::Request { .. })));
 }

@@ -70,12 +70,13 @@ pub(crate) fn https_probe(port: u16, path: &str) -> Probe {
         path: path.to_owned(),
         method: HttpMethod::Get,
         tls: Some(terms(Verify::Strict)),
+        token: None,
     }
 }
 
 pub(crate) fn http_probe(port: u16, path: &str) -> Probe {
     let host = "front".to_owned();
-    Probe::Http { host, port, path: path.to_owned(), method: HttpMethod::Get, tls: None }
+    Probe::Http { host, port, path: path.to_owned(), method: HttpMethod::Get, tls: None, token: None }
 }
 
 pub(crate) fn trusting(ca: &Ca) -> TlsMaterial {

@@ -82,6 +82,7 @@ pub(super) fn check(name: &str, connections: &[Connection], line: u32) -> Check 
         connections: connections.to_vec(),
         within: Duration::from_secs(5),
         settle: Duration::ZERO,
+        stale: Vec::new(),
         expect: vec![ExpectedSpan {
             after: None,
             through: None,
@@ -116,6 +117,7 @@ pub(crate) fn scenario(build: &str) -> Scenario {
         builds,
         credentials: Vec::new(),
         crls: Vec::new(),
+        tokens: Vec::new(),
         services: vec![
             service("hss", &[], &[], 22),
             service("sgsn-mme", &["hss"], &[], 28),

@@ -121,8 +121,10 @@ impl Session {
             Some(terms) => material(terms, stage, at).map_err(|error| harness(&error))?,
             None => TlsMaterial::default(),
         };
-        let supplies =
-            Supplies { tls: material, password: password(check, stage), assertions: check.to_read() };
+        let token = check.probe.token().map(|name| stage.material.pki.token(name)).transpose();
+        let token = token.map_err(|error| harness(&error))?.map(|token| token.compact().to_owned());
+        let (password, assertions) = (password(check, stage), check.to_read());
+        let supplies = Supplies { tls: material, password, token, assertions };
         let prober =
             Prober::supplied(&check.probe, check.from.as_ref(), supplies).map_err(|error| harness(&error))?;
         let from = check.from.iter().map(ToString::to_string);

@@ -155,7 +155,7 @@ fn ask(name: &ServiceName, port: u16, speaks: Speaks, remarks: &mut Vec<String>)
     let host = name.to_string();
     let http = |host: String, tls| {
         let (path, method) = ("/".to_owned(), HttpMethod::Get);
-        Probe::Http { host, port, path, method, tls }
+        Probe::Http { host, port, path, method, tls, token: None }
     };
     let called = format!("port-{port}");
     match speaks {
@@ -205,6 +205,7 @@ fn drafted(name: &str, probe: Probe, expectation: Expectation, why: &str) -> Opt
         connections: vec![Connection::Fresh],
         within: WITHIN,
         settle: SETTLE,
+        stale: Vec::new(),
         expect: vec![ExpectedSpan { after: None, through: None, expectation, location: nowhere() }],
         location: nowhere(),
     };

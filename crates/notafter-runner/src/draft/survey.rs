@@ -185,7 +185,7 @@ impl Surveyor<'_> {
 
     fn http(&mut self, port: u16, tls: Option<TlsTerms>) -> Result<Option<u16>, Error> {
         let (host, path) = (self.service.to_string(), "/".to_owned());
-        let probe = Probe::Http { host, port, path, method: HttpMethod::Get, tls };
+        let probe = Probe::Http { host, port, path, method: HttpMethod::Get, tls, token: None };
         Ok(match self.look(&probe)?.seen {
             Seen::Answered(Answer::Http { status, .. }) => Some(status),
             _ => None,

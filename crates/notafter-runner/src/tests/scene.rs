@@ -72,6 +72,7 @@ pub(crate) fn check(text: &str, probe: Probe) -> Check {
         connections: vec![Connection::Fresh],
         within: Duration::from_millis(300),
         settle: Duration::ZERO,
+        stale: Vec::new(),
         expect: vec![ExpectedSpan {
             after: None,
             through: None,
@@ -89,7 +90,7 @@ pub(super) fn exec(service: &str, command: &[&str]) -> Probe {
 
 pub(super) fn http(host: &str) -> Probe {
     let (host, path) = (host.to_owned(), "/".to_owned());
-    Probe::Http { host, port: PORT, path, method: HttpMethod::Get, tls: None }
+    Probe::Http { host, port: PORT, path, method: HttpMethod::Get, tls: None, token: None }
 }
 
 /// `register`, `node` (needs it, the candidate) and `phone` (needs the node, a place for commands).
@@ -111,6 +112,7 @@ pub(crate) fn scenario(checks: Vec<Check>) -> Scenario {
         builds: Vec::new(),
         credentials: Vec::new(),
         crls: Vec::new(),
+        tokens: Vec::new(),
         services: vec![register, node, phone],
         checks,
         policy: Policy::default(),

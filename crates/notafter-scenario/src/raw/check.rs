@@ -21,23 +21,26 @@ pub(crate) struct RawCheck {
     /// How long a failure may last before it counts; `0s` where nothing is said. An eighth of it is left once the check
     /// has failed at two checkpoints in a row, until a restart or a rotation.
     pub(crate) settle: Option<Located<String>>,
-    /// Peers that must be turned away whenever this check's own `identity` is let in, each with a check of its own.
+    /// Who must be turned away whenever who shows this check's own `identity` or `token` is let in, each with a check of its
+    /// own.
     pub(crate) refuses: Option<Located<Vec<Located<Stranger>>>>,
     /// What must be seen: once, or one entry per span of time.
     pub(crate) expect: Located<OneOrMany<RawExpectation>>,
 }
 
-/// A peer that nobody may let in.
+/// Who may not be let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename = "stranger", rename_all = "kebab-case")]
 pub(crate) enum Stranger {
-    /// Its certificate has ended.
+    /// Its certificate, or its token, has ended.
     Expired,
     /// Its certificate is in force, and the intermediate above it has ended.
     ExpiredIntermediate,
-    /// Its certificate is not valid yet.
+    /// Its certificate, or its token, is not valid yet.
     NotYetValid,
-    /// Its certificate leads to a root that nobody trusts.
+    /// The valid peer itself, while the revocation lists that the candidate holds have ended.
+    StaleCrl,
+    /// Its certificate leads to a root that nobody trusts, or its token is signed with another key.
     UnknownIssuer,
 }
 
@@ -48,6 +51,7 @@ impl Stranger {
             Self::Expired => "expired",
             Self::ExpiredIntermediate => "expired-intermediate",
             Self::NotYetValid => "not-yet-valid",
+            Self::StaleCrl => "stale-crl",
             Self::UnknownIssuer => "unknown-issuer",
         }
     }

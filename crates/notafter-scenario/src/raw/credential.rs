@@ -1,6 +1,6 @@
 //! Credentials to make.
 
-use crate::decode::{Keyword, Located};
+use crate::decode::{Entries, Keyword, Located, OneOrMany};
 use notafter_core::{KeyAlgorithm, KeyUsage};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,6 +11,8 @@ use serde::Deserialize;
 pub(crate) enum RawCredential {
     /// A certificate revocation list.
     Crl(Box<RawCrl>),
+    /// A JSON Web Token, signed with a key of its own.
+    Jwt(Box<RawJwt>),
     /// An X.509 certificate with its key.
     X509(Box<RawX509>),
 }
@@ -24,6 +26,18 @@ pub(crate) struct RawCrl {
     /// Certificates that it revokes.
     pub(crate) revokes: Option<Located<Vec<Located<String>>>>,
     /// From thisUpdate to nextUpdate.
+    pub(crate) validity: Located<RawValidity>,
+}
+
+/// A JSON Web Token. `iat` and `nbf` are its first second, `exp` the one after its last.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "jwt", deny_unknown_fields)]
+pub(crate) struct RawJwt {
+    /// What else it says, such as `iss`, `sub` and `aud`; several texts are a list.
+    pub(crate) claims: Option<Located<Entries<OneOrMany<String>>>>,
+    /// The key that signs it, and so its algorithm: ES256 for `p256`, which is meant where none is given.
+    pub(crate) key: Option<Located<Keyword<KeyAlgorithm>>>,
+    /// When it holds.
     pub(crate) validity: Located<RawValidity>,
 }
 

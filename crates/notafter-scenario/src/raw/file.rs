@@ -68,7 +68,7 @@ impl JsonSchema for RawFiles {
     }
 }
 
-/// What a file holds, as one of six.
+/// What a file holds, as one of eight.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename = "file", deny_unknown_fields)]
 pub(crate) struct RawFile {
@@ -80,10 +80,14 @@ pub(crate) struct RawFile {
     pub(crate) crl: Option<Located<String>>,
     /// This text.
     pub(crate) content: Option<Located<String>>,
+    /// The key that verifies this token, as a JSON Web Key Set.
+    pub(crate) jwks: Option<Located<String>>,
     /// The private key of this credential, as PKCS#8 PEM.
     pub(crate) key: Option<Located<String>>,
     /// A file beside the scenario.
     pub(crate) source: Option<Located<String>>,
-    /// Permission bits as octal digits in quotes; `"0644"`, and `"0600"` for keys, where none are given.
+    /// This token, in compact form.
+    pub(crate) token: Option<Located<String>>,
+    /// Permission bits as octal digits in quotes; `"0644"`, and `"0600"` for keys and tokens, where none are given.
     pub(crate) mode: Option<Located<String>>,
 }

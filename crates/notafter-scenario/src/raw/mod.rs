@@ -16,7 +16,7 @@ mod service;
 
 pub(crate) use build::{KEYS as BUILD_KEYS, RawBuild};
 pub(crate) use check::{RawCheck, RawExpectation, RawMatches, RawRejected, RawWorks, Stranger};
-pub(crate) use credential::{RawCa, RawCredential, RawValidity, RawX509};
+pub(crate) use credential::{RawCa, RawCredential, RawJwt, RawValidity, RawX509};
 pub(crate) use file::{RawFile, RawFiles, RawMount};
 pub(crate) use image::RawImage;
 pub(crate) use planned::is_planned;

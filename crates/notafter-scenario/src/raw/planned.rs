@@ -2,9 +2,9 @@
 
 /// Keys that the design of the format has and this version has not. They are refused by a message of their own.
 const PLANNED: [(&str, &[&str]); 6] = [
-    ("credential", &["env", "file", "jks", "jwt", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
+    ("credential", &["env", "file", "jks", "jwks", "ocsp", "pkcs12", "served_by", "ssh"]),
     ("service", &["clock", "health", "job", "resources", "skew"]),
-    ("file", &["jwks", "store"]),
+    ("file", &["store"]),
     ("probe", &["grpc", "postgres"]),
     ("expectation", &["served", "warns"]),
     ("trust", &["system", "file"]),

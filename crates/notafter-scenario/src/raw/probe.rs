@@ -140,6 +140,8 @@ pub(crate) struct RawAmqp {
 pub(crate) struct RawGrpc {
     /// `SERVICE:PORT`.
     pub(crate) address: Located<String>,
+    /// The token to show in `authorization`, as a bearer.
+    pub(crate) token: Option<Located<String>>,
     /// The full name of the gRPC service, as in `shop.v1.Orders`; where none is given the whole server is asked about.
     pub(crate) service: Option<Located<String>>,
     /// The CA to start from.
@@ -182,6 +184,8 @@ pub(crate) struct RawSql {
 pub(crate) struct RawHttp {
     /// `http://SERVICE:PORT/PATH`.
     pub(crate) url: Located<String>,
+    /// The token to show in `Authorization`, as a bearer.
+    pub(crate) token: Option<Located<String>>,
     /// `GET` where none is given.
     pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
 }
@@ -192,6 +196,8 @@ pub(crate) struct RawHttp {
 pub(crate) struct RawHttps {
     /// `https://SERVICE:PORT/PATH`.
     pub(crate) url: Located<String>,
+    /// The token to show in `Authorization`, as a bearer.
+    pub(crate) token: Option<Located<String>>,
     /// `GET` where none is given.
     pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
     /// The CA to start from.

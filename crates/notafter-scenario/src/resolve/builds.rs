@@ -8,7 +8,7 @@ use crate::raw::{RawBuild, RawScenario, RawService};
 use crate::{CandidateChoice, Code};
 use notafter_core::{
     Build, BuildName, Candidate, Check, CredentialName, CredentialSpec, CrlSpec, ImageRef, MountedFile,
-    Rotation, Service, TlsTrust, X509Issuer,
+    Rotation, Service, TlsTrust, TokenSpec, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -184,7 +184,7 @@ pub(super) fn apply(candidate: &Candidate, services: &mut [Service]) -> Vec<Moun
 /// credential is no part of what runs, and nothing can be asked of its end. What is declared and used nowhere stays, and
 /// is missed by the gate.
 pub(super) fn keep_own(
-    (credentials, crls): (&mut Vec<CredentialSpec>, &mut Vec<CrlSpec>),
+    (credentials, crls, tokens): (&mut Vec<CredentialSpec>, &mut Vec<CrlSpec>, &mut Vec<TokenSpec>),
     candidate: &Candidate,
     (builds, displaced): (&[Build], &[MountedFile]),
     services: &[Service],
@@ -197,15 +197,16 @@ pub(super) fn keep_own(
         others.flat_map(|build| &build.files).chain(displaced).filter_map(held),
     );
     let mounted = services.iter().flat_map(|service| &service.files).filter_map(held);
-    let asked = checks.iter().filter_map(|check| check.probe.tls()).flat_map(|terms| {
-        let trust = terms.trust.iter().map(|TlsTrust::Credential(anchor)| anchor);
-        trust.chain(&terms.identity)
+    let asked = checks.iter().flat_map(|check| {
+        let trust = check.probe.tls().and_then(|terms| terms.trust.as_ref());
+        check.probe.shown().chain(trust.map(|TlsTrust::Credential(anchor)| anchor))
     });
     let brought = rotations.iter().map(|rotation| &rotation.brings);
     let own = with_issuers((credentials, crls), mounted.chain(asked).chain(brought));
     let is_kept = |name: &CredentialName| own.contains(name) || !foreign.contains(name);
     credentials.retain(|credential| is_kept(&credential.name));
     crls.retain(|crl| is_kept(&crl.name));
+    tokens.retain(|token| is_kept(&token.name));
 }
 
 fn held(file: &MountedFile) -> Option<&CredentialName> {

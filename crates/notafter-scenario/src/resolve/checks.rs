@@ -77,6 +77,7 @@ impl Scope<'_> {
             connections: if raw.connections.is_none() { vec![Connection::Fresh] } else { connections },
             within: within?,
             settle: settle?,
+            stale: Vec::new(),
             expect: expect?,
             location,
         })

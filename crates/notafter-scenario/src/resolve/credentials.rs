@@ -258,7 +258,7 @@ impl Scope<'_> {
         self.validity(&text, &Timeline { issued: at, ..timeline.clone() })
     }
 
-    fn validity_text<'r>(&self, raw: &'r Located<RawValidity>) -> Option<ValidityText<'r>> {
+    pub(super) fn validity_text<'r>(&self, raw: &'r Located<RawValidity>) -> Option<ValidityText<'r>> {
         let (validity, span) = raw.get()?;
         let from = self.instant_text(&validity.from);
         let end = match (&validity.until, &validity.span) {
@@ -276,7 +276,11 @@ impl Scope<'_> {
         Some(ValidityText { from: from?, from_span: validity.from.span, end, end_span })
     }
 
-    fn validity(&self, text: &ValidityText<'_>, timeline: &Timeline) -> Option<(UnixTime, UnixTime)> {
+    pub(super) fn validity(
+        &self,
+        text: &ValidityText<'_>,
+        timeline: &Timeline,
+    ) -> Option<(UnixTime, UnixTime)> {
         let from = self.fix(&text.from, text.from_span, Place::Validity, timeline);
         let until = match &text.end {
             End::Until(until) => self.fix(until, text.end_span, Place::Validity, timeline)?,
@@ -364,7 +368,7 @@ pub(super) fn cycle_message(names: &[&str], verb: &str) -> String {
 }
 
 /// A validity that reads well.
-struct ValidityText<'r> {
+pub(super) struct ValidityText<'r> {
     from: InstantText,
     from_span: Span,
     end: End<'r>,

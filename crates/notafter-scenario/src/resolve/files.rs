@@ -6,7 +6,7 @@ use crate::Code;
 use crate::decode::{Entries, Located};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawFile, RawFiles, RawMount};
-use notafter_core::{MountedFile, MountedSource};
+use notafter_core::{CredentialName, MountedFile, MountedSource};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ impl Scope<'_> {
         let source = self.file_source(raw, whole);
         let mode = match &raw.mode {
             Some(mode) => self.mode(mode),
-            None if raw.key.is_some() => Some(KEY_MODE),
+            None if raw.key.is_some() || raw.token.is_some() => Some(KEY_MODE),
             None => Some(FILE_MODE),
         };
         let location = self.location(span);
@@ -77,27 +77,34 @@ impl Scope<'_> {
     }
 
     fn file_source(&self, raw: &RawFile, whole: Span) -> Option<MountedSource> {
-        let given = [&raw.certificate, &raw.chain, &raw.content, &raw.key, &raw.source, &raw.crl];
+        let RawFile { certificate, chain, content, crl, jwks, key, source, token, mode: _ } = raw;
+        let given = [certificate, chain, content, crl, jwks, key, source, token];
         let spans = given.map(|text| text.as_ref().map(|text| text.span));
-        if !self.exactly_one(&spans, whole, "`certificate`, `chain`, `content`, `crl`, `key` or `source`") {
+        let keys = "`certificate`, `chain`, `content`, `crl`, `jwks`, `key`, `source` or `token`";
+        if !self.exactly_one(&spans, whole, keys) {
             return None;
         }
-        let credential = |name| self.reference(Target::Credential, name);
-        match given {
-            [Some(name), ..] => credential(name).map(MountedSource::Certificate),
-            [_, Some(name), ..] => credential(name).map(MountedSource::Chain),
-            [_, _, Some(text), ..] => text.value.clone().map(MountedSource::Content),
-            [_, _, _, Some(name), ..] => credential(name).map(MountedSource::Key),
-            [.., Some(name)] => self.reference(Target::Crl, name).map(MountedSource::Crl),
-            [_, _, _, _, Some(path), _] => {
-                let (path, span) = path.get()?;
-                if path.is_empty() || path.contains('\0') {
-                    return self.fail(Draft::new(Code::BadText, span, "this names no file"));
-                }
-                Some(MountedSource::Source(PathBuf::from(path)))
-            }
-            [None, None, None, None, None, None] => None,
+        type Made = fn(CredentialName) -> MountedSource;
+        let named: [(&Option<Located<String>>, Target, Made); 6] = [
+            (certificate, Target::Credential, MountedSource::Certificate),
+            (chain, Target::Credential, MountedSource::Chain),
+            (crl, Target::Crl, MountedSource::Crl),
+            (jwks, Target::Token, MountedSource::Jwks),
+            (key, Target::Credential, MountedSource::Key),
+            (token, Target::Token, MountedSource::Token),
+        ];
+        if let Some((name, target, made)) = named.into_iter().find_map(|(n, t, m)| Some((n.as_ref()?, t, m)))
+        {
+            return self.reference(target, name).map(made);
         }
+        if let Some(text) = content {
+            return text.value.clone().map(MountedSource::Content);
+        }
+        let (path, span) = source.as_ref()?.get()?;
+        if path.is_empty() || path.contains('\0') {
+            return self.fail(Draft::new(Code::BadText, span, "this names no file"));
+        }
+        Some(MountedSource::Source(PathBuf::from(path)))
     }
 
     fn mode(&self, mode: &Located<String>) -> Option<u32> {

@@ -16,6 +16,7 @@ mod scope;
 mod services;
 mod shared;
 mod strangers;
+mod tokens;
 
 pub use scenario::parse;
 pub(crate) use services::is_user;

@@ -92,10 +92,12 @@ impl Scope<'_> {
         let until = self.instant(&raw.until, Place::Elsewhere, timeline);
         let code = raw.code.as_ref().map(|code| self.waivable(code));
         let waives = match (&raw.credential, &raw.fingerprint, &code) {
-            (Some(name), None, _) if reach == Reach::One => {
-                self.reference(self.kind_of(name), name).map(Waived::Credential)
-            }
-            (Some(name), None, _) => self.known(self.kind_of(name), name).map(Waived::Credential),
+            (Some(name), None, _) if reach == Reach::One => self
+                .reference(self.kind_of(name.value.as_deref().unwrap_or_default()), name)
+                .map(Waived::Credential),
+            (Some(name), None, _) => self
+                .known(self.kind_of(name.value.as_deref().unwrap_or_default()), name)
+                .map(Waived::Credential),
             (None, Some(text), _) => self.fingerprint(text).map(Waived::Fingerprint),
             (None, None, Some(code)) => code.clone().map(Waived::Code),
             _ => {
@@ -142,14 +144,6 @@ impl Scope<'_> {
     fn known<N: TryFrom<String>>(&self, target: Target, text: &Located<String>) -> Option<N> {
         let (text, _) = text.get()?;
         self.declared(target).contains(text).then(|| N::try_from(text.clone()).ok()).flatten()
-    }
-
-    /// Whether a credential of this name is a certificate or a revocation list.
-    fn kind_of(&self, name: &Located<String>) -> Target {
-        match name.value.as_deref().is_some_and(|name| self.is_crl(name)) {
-            true => Target::Crl,
-            false => Target::Credential,
-        }
     }
 
     fn filled(&self, text: &Located<String>, otherwise: Code) -> Option<String> {
@@ -228,7 +222,9 @@ impl Scope<'_> {
     fn cause(&self, cause: &Located<RawCause>, timeline: &Timeline) -> Option<Cause> {
         let (raw, _) = cause.get()?;
         match raw {
-            RawCause::Declared(name) => self.reference(self.kind_of(name), name).map(Cause::Declared),
+            RawCause::Declared(name) => self
+                .reference(self.kind_of(name.value.as_deref().unwrap_or_default()), name)
+                .map(Cause::Declared),
             RawCause::Embedded(raw) => {
                 let service = self.reference(Target::Service, &raw.service);
                 let subject = self.filled(&raw.subject, Code::BadSubject);

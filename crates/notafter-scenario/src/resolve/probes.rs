@@ -70,7 +70,8 @@ impl Scope<'_> {
             Some(service) => Some(self.said(service)?),
             None => None,
         };
-        Some(Probe::Grpc { host, port, service, tls })
+        let token = self.bearer(raw.token.as_ref())?;
+        Some(Probe::Grpc { host, port, service, tls, token })
     }
 
     fn amqp(&self, raw: &RawAmqp, span: Span) -> Option<Probe> {
@@ -131,6 +132,14 @@ impl Scope<'_> {
         Some(Probe::Sql { server, host, port, terms, tls })
     }
 
+    /// The token that a probe shows, where it shows one.
+    fn bearer(&self, token: Option<&Located<String>>) -> Option<Option<CredentialName>> {
+        match token {
+            Some(token) => self.reference(Target::Token, token).map(Some),
+            None => Some(None),
+        }
+    }
+
     /// A text that a protocol sends as one that ends with a zero byte.
     fn said(&self, text: &Located<String>) -> Option<String> {
         let (text, span) = text.get()?;
@@ -153,12 +162,14 @@ impl Scope<'_> {
             RawProbe::Grpc(raw) => self.grpc(raw, span)?,
             RawProbe::Http(raw) => {
                 let (host, port, path) = self.url(&raw.url, "http", 80)?;
-                Probe::Http { host, port, path, method: method(raw.method.as_ref()), tls: None }
+                let (method, token) = (method(raw.method.as_ref()), self.bearer(raw.token.as_ref())?);
+                Probe::Http { host, port, path, method, tls: None, token }
             }
             RawProbe::Https(raw) => {
                 let (url, terms) = (self.url(&raw.url, "https", 443), self.terms(&raw.into(), span));
                 let ((host, port, path), tls) = (url?, Some(terms?));
-                Probe::Http { host, port, path, method: method(raw.method.as_ref()), tls }
+                let (method, token) = (method(raw.method.as_ref()), self.bearer(raw.token.as_ref())?);
+                Probe::Http { host, port, path, method, tls, token }
             }
             RawProbe::Log(raw) => {
                 let (service, contains) = (inside(&raw.service), self.needle(&raw.contains));

@@ -453,6 +453,7 @@ impl Scope<'_> {
             connections: vec![Connection::Fresh],
             within: LOOK_WITHIN,
             settle: LOOK_SETTLE,
+            stale: Vec::new(),
             expect,
             location,
         })
@@ -464,7 +465,9 @@ fn shows(file: &MountedFile, name: &CredentialName) -> bool {
         MountedSource::Certificate(held) | MountedSource::Chain(held) => held == name,
         MountedSource::Content(_)
         | MountedSource::Crl(_)
+        | MountedSource::Jwks(_)
         | MountedSource::Key(_)
-        | MountedSource::Source(_) => false,
+        | MountedSource::Source(_)
+        | MountedSource::Token(_) => false,
     }
 }

@@ -5,6 +5,7 @@ use super::instants::{Place, Timeline};
 use super::policy::{Reach, together};
 use super::scope::{Scope, Target};
 use super::shared::Shared;
+use super::strangers::Known;
 use crate::compose::{self, Project};
 use crate::decode::{Decoder, Located, OneOrMany, read};
 use crate::diagnostic::{Draft, Lines, Sink, Span};
@@ -99,6 +100,7 @@ impl Scope<'_> {
         let (start, mut timeline) = self.window(raw, whole, context.now);
         let mut credentials = self.credentials(raw.credentials.as_ref(), &mut timeline);
         let mut crls = self.crls(raw.credentials.as_ref(), &mut timeline);
+        let mut tokens = self.tokens(raw.credentials.as_ref(), &mut timeline);
         let named = raw.candidate.as_ref().and_then(|candidate| candidate.value.as_deref());
         let own = match raw.compose {
             Some(_) => raw.services.as_ref(),
@@ -113,8 +115,10 @@ impl Scope<'_> {
         };
         let checks = self.required(raw.checks.as_ref(), "checks", whole);
         let mut checks = self.checks(checks, &timeline);
-        let mut strangers = self.strangers(raw.checks.as_ref(), &credentials, &checks, &timeline);
         let resolved = services.as_deref().unwrap_or_default();
+        let tested = resolved.iter().find(|service| Some(service.name.as_str()) == named);
+        let known = Known { credentials: &credentials, tokens: &tokens, candidate: tested };
+        let mut strangers = self.strangers(raw.checks.as_ref(), &known, &checks, &timeline);
         let raw_credentials = raw.credentials.as_ref();
         let mut rotated = self.rotations(
             raw.rotations.as_ref(),
@@ -127,10 +131,11 @@ impl Scope<'_> {
         if let Some(candidate) = &candidate {
             let foreign = (builds.as_slice(), displaced.as_slice());
             let rotations = rotated.rotations.as_slice();
-            let declared = (&mut credentials, &mut crls);
+            let declared = (&mut credentials, &mut crls, &mut tokens);
             builds::keep_own(declared, candidate, foreign, resolved, (&checks, rotations));
         }
         credentials.append(&mut strangers.credentials);
+        tokens.append(&mut strangers.tokens);
         credentials.append(&mut rotated.credentials);
         checks.append(&mut strangers.checks);
         checks.append(&mut rotated.checks);
@@ -167,6 +172,7 @@ impl Scope<'_> {
             builds,
             credentials,
             crls,
+            tokens,
             services: services?,
             checks,
             rotations,

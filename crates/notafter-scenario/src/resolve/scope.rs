@@ -56,6 +56,7 @@ pub(crate) enum Target {
     Credential,
     Crl,
     Service,
+    Token,
 }
 
 /// What every part of the resolution needs.
@@ -74,6 +75,8 @@ pub(crate) struct Scope<'a> {
     leaves: HashSet<&'a str>,
     /// Credentials that are revocation lists and no certificates.
     crls: HashSet<&'a str>,
+    /// Those that are tokens.
+    tokens: HashSet<&'a str>,
 }
 
 impl<'a> Scope<'a> {
@@ -111,7 +114,8 @@ impl<'a> Scope<'a> {
             ),
             compose,
             leaves: leaves(raw).collect(),
-            crls: crls(raw).collect(),
+            crls: of_kind(raw, Target::Crl).collect(),
+            tokens: of_kind(raw, Target::Token).collect(),
         }
     }
 
@@ -137,7 +141,7 @@ impl<'a> Scope<'a> {
         match target {
             Target::Build => &self.builds,
             Target::Check => &self.checks,
-            Target::Credential | Target::Crl => &self.credentials,
+            Target::Credential | Target::Crl | Target::Token => &self.credentials,
             Target::Service => &self.services,
         }
     }
@@ -165,21 +169,22 @@ impl<'a> Scope<'a> {
         if !self.declared(target).contains(text) {
             return self.fail(self.undefined(target, text, span));
         }
-        let (wanted, is_crl) = (matches!(target, Target::Crl), self.is_crl(text));
-        if matches!(target, Target::Credential | Target::Crl) && wanted != is_crl {
-            let (is, wanted) = match is_crl {
-                true => ("a revocation list", "certificate"),
-                false => ("a certificate", "revocation list"),
-            };
-            let message = format!("`{text}` is {is}, and here stands the name of a {wanted}");
+        let (wanted, is) = (word(target), word(self.kind_of(text)));
+        if matches!(target, Target::Credential | Target::Crl | Target::Token) && wanted != is {
+            let message = format!("`{text}` is a {is}, and here stands the name of a {wanted}");
             return self.fail(Draft::new(Code::UndefinedCredential, span, message));
         }
         // What is declared under an impossible name is reported there.
         N::try_from(text.clone()).ok()
     }
 
-    pub(crate) fn is_crl(&self, credential: &str) -> bool {
-        self.crls.contains(credential)
+    /// What a declared credential is.
+    pub(crate) fn kind_of(&self, credential: &str) -> Target {
+        match (self.crls.contains(credential), self.tokens.contains(credential)) {
+            (true, _) => Target::Crl,
+            (false, true) => Target::Token,
+            (false, false) => Target::Credential,
+        }
     }
 
     pub(crate) fn is_leaf(&self, credential: &str) -> bool {
@@ -193,6 +198,7 @@ impl<'a> Scope<'a> {
             Target::Credential => (Code::UndefinedCredential, "credential"),
             Target::Crl => (Code::UndefinedCredential, "revocation list"),
             Target::Service => (Code::UndefinedService, "service"),
+            Target::Token => (Code::UndefinedCredential, "token"),
         };
         Draft::new(code, span, format!("there is no {kind} `{text}`")).help(
             self.suggestion(target, text).unwrap_or_else(|| format!("this scenario has no {kind} at all")),
@@ -320,14 +326,29 @@ impl<'a> Scope<'a> {
     }
 }
 
-fn crls(raw: &RawScenario) -> impl Iterator<Item = &str> {
+/// Names of revocation lists, or of tokens.
+fn of_kind(raw: &RawScenario, kind: Target) -> impl Iterator<Item = &str> {
     let entries = raw.credentials.iter().filter_map(|credentials| credentials.value.as_ref());
-    entries.flat_map(|entries| &entries.0).filter_map(|(name, credential)| {
-        match credential.value.as_ref()? {
-            RawCredential::Crl(_) => name.value.as_deref(),
-            RawCredential::X509(_) => None,
-        }
+    entries.flat_map(|entries| &entries.0).filter_map(move |(name, credential)| {
+        let is_of_kind = match credential.value.as_ref()? {
+            RawCredential::Crl(_) => matches!(kind, Target::Crl),
+            RawCredential::Jwt(_) => matches!(kind, Target::Token),
+            RawCredential::X509(_) => false,
+        };
+        name.value.as_deref().filter(|_| is_of_kind)
     })
+}
+
+/// What a name refers to, for people.
+fn word(target: Target) -> &'static str {
+    match target {
+        Target::Build => "build",
+        Target::Check => "check",
+        Target::Credential => "certificate",
+        Target::Crl => "revocation list",
+        Target::Service => "service",
+        Target::Token => "token",
+    }
 }
 
 fn leaves(raw: &RawScenario) -> impl Iterator<Item = &str> {

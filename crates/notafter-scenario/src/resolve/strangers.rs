@@ -1,5 +1,5 @@
-//! Peers that must be refused: for each one a credential that nobody may accept, and a check beside the one that the valid
-//! peer passes, which is its control.
+//! Who must be refused: for each one a credential that nobody may accept, or lists that have ended, and a check beside the one
+//! that the valid peer passes, which is its control.
 
 use super::instants::Timeline;
 use super::scope::Scope;
@@ -9,8 +9,9 @@ use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawCheck, Stranger};
 use notafter_core::{
     Check, CheckName, Connection, CredentialName, CredentialSpec, Expectation, ExpectedSpan, GeneratedX509,
-    UnixTime, X509Issuer,
+    MountedSource, Probe, Service, TokenSpec, UnixTime, X509Issuer,
 };
+use std::collections::BTreeSet;
 
 const DAY: i64 = 86_400;
 
@@ -18,15 +19,23 @@ const DAY: i64 = 86_400;
 #[derive(Default)]
 pub(super) struct Strangers {
     pub(super) credentials: Vec<CredentialSpec>,
+    pub(super) tokens: Vec<TokenSpec>,
     pub(super) checks: Vec<Check>,
 }
 
+/// What the scenario declares by itself.
+pub(super) struct Known<'a> {
+    pub(super) credentials: &'a [CredentialSpec],
+    pub(super) tokens: &'a [TokenSpec],
+    pub(super) candidate: Option<&'a Service>,
+}
+
 impl Scope<'_> {
-    /// Resolves every `refuses`. `checks` and `credentials` are those that the scenario declares by themselves.
+    /// Resolves every `refuses`. `checks` are those that the scenario declares by themselves.
     pub(super) fn strangers(
         &self,
         entries: Option<&Located<Entries<RawCheck>>>,
-        credentials: &[CredentialSpec],
+        known: &Known<'_>,
         checks: &[Check],
         timeline: &Timeline,
     ) -> Strangers {
@@ -42,10 +51,14 @@ impl Scope<'_> {
             let kinds =
                 self.distinct(Some(refuses), |kind| kind.value.map(|kind| (kind, kind_span(kind, refuses))));
             for (kind, span) in kinds {
-                self.stranger(check, kind, span, credentials, timeline, &mut found);
+                self.stranger(check, kind, span, known, timeline, &mut found);
             }
         }
         found
+    }
+
+    fn cannot_be(&self, span: Span, message: String, help: &str) {
+        self.report(Draft::new(Code::ExpectationMisfit, span, message).help(help));
     }
 
     fn stranger(
@@ -53,29 +66,148 @@ impl Scope<'_> {
         check: &Check,
         kind: Stranger,
         span: Span,
+        known: &Known<'_>,
+        timeline: &Timeline,
+        found: &mut Strangers,
+    ) {
+        if kind == Stranger::StaleCrl {
+            return self.stale(check, span, known, found);
+        }
+        let identity = check.probe.tls().and_then(|terms| terms.identity.as_ref());
+        if identity.or(check.probe.token()).is_none() {
+            let message = format!(
+                "check `{}` shows neither `identity` nor `token`, whose place a stranger could take",
+                check.name
+            );
+            let help = "give the probe an `identity` or a `token`: who shows the valid one is the control";
+            return self.cannot_be(span, message, help);
+        }
+        if let Some(valid) = identity.and_then(|name| known.credentials.iter().find(|it| it.name == *name)) {
+            self.peer(check, valid, kind, span, known.credentials, timeline, found);
+        }
+        if let Some(valid) =
+            check.probe.token().and_then(|name| known.tokens.iter().find(|it| it.name == *name))
+        {
+            self.bearer_of(check, valid, kind, span, timeline, found);
+        }
+    }
+
+    /// The check itself while the revocation lists of the candidate have ended.
+    fn stale(&self, check: &Check, span: Span, known: &Known<'_>, found: &mut Strangers) {
+        let files = known.candidate.into_iter().flat_map(|service| &service.files);
+        let lists: BTreeSet<CredentialName> = files
+            .filter_map(|file| match &file.source {
+                MountedSource::Crl(name) => Some(name.clone()),
+                MountedSource::Certificate(_)
+                | MountedSource::Chain(_)
+                | MountedSource::Content(_)
+                | MountedSource::Jwks(_)
+                | MountedSource::Key(_)
+                | MountedSource::Source(_)
+                | MountedSource::Token(_) => None,
+            })
+            .collect();
+        if lists.is_empty() {
+            let message = "the candidate holds no revocation list of this scenario that could have ended";
+            return self.cannot_be(span, message.to_owned(), "mount one: `/etc/crl.pem: { crl: NAME }`");
+        }
+        self.refused(check, "stale-crl", span, check.probe.clone(), found);
+        if let Some(made) = found.checks.last_mut() {
+            made.stale = lists.into_iter().collect();
+        }
+    }
+
+    /// Adds a check beside `check` in which who is shown by `probe` must be refused.
+    fn refused(&self, check: &Check, word: &str, span: Span, probe: Probe, found: &mut Strangers) {
+        let Ok(name) = CheckName::new(format!("{}-refuses-{word}", check.name)) else {
+            let message = format!("`{}` is too long a name for what `refuses` makes of it", check.name);
+            return self.cannot_be(span, message, "use a shorter name");
+        };
+        let (control, location) = (check.name.clone(), self.location(span));
+        found.checks.push(Check {
+            name,
+            probe,
+            connections: vec![Connection::Fresh],
+            expect: vec![ExpectedSpan {
+                after: None,
+                through: None,
+                expectation: Expectation::Rejected { control },
+                location: location.clone(),
+            }],
+            location,
+            ..check.clone()
+        });
+    }
+
+    /// The name of what is made in the place of `base`.
+    fn beside(&self, base: &CredentialName, what: &str, span: Span) -> Option<CredentialName> {
+        CredentialName::new(format!("{base}.{what}"))
+            .map_err(|_| {
+                let message = format!("`{base}` is too long a name for what `refuses` makes of it");
+                self.cannot_be(span, message, "use a shorter name");
+            })
+            .ok()
+    }
+
+    /// Somebody with another token, signed with the same key but for one of an unknown issuer.
+    fn bearer_of(
+        &self,
+        check: &Check,
+        valid: &TokenSpec,
+        kind: Stranger,
+        span: Span,
+        timeline: &Timeline,
+        found: &mut Strangers,
+    ) {
+        let Some(name) = self.beside(&valid.name, kind.word(), span) else { return };
+        let location = self.location(span);
+        let mut token =
+            TokenSpec { name: name.clone(), key_of: Some(valid.name.clone()), location, ..valid.clone() };
+        let (start, end) = (timeline.start, timeline.horizon);
+        match kind {
+            Stranger::Expired => {
+                (token.not_before, token.not_after) =
+                    (start.plus_secs(-60 * DAY), start.plus_secs(-30 * DAY));
+            }
+            Stranger::NotYetValid => {
+                (token.not_before, token.not_after) = (end.plus_secs(30 * DAY), end.plus_secs(60 * DAY));
+            }
+            Stranger::UnknownIssuer => {
+                (token.not_before, token.not_after) = (start.plus_secs(-60 * DAY), end.plus_secs(60 * DAY));
+                token.key_of = None;
+            }
+            // A token has no intermediates; where the check shows a certificate too, that one's is meant.
+            Stranger::ExpiredIntermediate
+                if check.probe.tls().is_some_and(|terms| terms.identity.is_some()) =>
+            {
+                return;
+            }
+            Stranger::ExpiredIntermediate | Stranger::StaleCrl => {
+                let message =
+                    format!("`{}` is a token and has no intermediate that could have ended", valid.name);
+                return self.cannot_be(span, message, "leave it out, or show an `identity`");
+            }
+        }
+        found.tokens.push(token);
+        let word = format!("{}-token", kind.word());
+        self.refused(check, &word, span, check.probe.clone().with_token(name), found);
+    }
+
+    /// Somebody with another certificate.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the scenario")]
+    fn peer(
+        &self,
+        check: &Check,
+        valid: &CredentialSpec,
+        kind: Stranger,
+        span: Span,
         credentials: &[CredentialSpec],
         timeline: &Timeline,
         found: &mut Strangers,
     ) {
-        let misfit = |message: String, help: &str| {
-            self.report(Draft::new(Code::ExpectationMisfit, span, message).help(help));
-        };
-        let identity = check.probe.tls().and_then(|terms| terms.identity.as_ref());
-        let Some(identity) = identity else {
-            let message =
-                format!("check `{}` shows no `identity` whose place a stranger could take", check.name);
-            return misfit(message, "give the probe an `identity`: the valid peer is the control");
-        };
-        let Some(valid) = credentials.iter().find(|spec| spec.name == *identity) else { return };
-        let location = self.location(span);
-        let named = |base: &CredentialName, what: &str| CredentialName::new(format!("{base}.{what}")).ok();
-        let (Some(name), Ok(check_name)) =
-            (named(identity, kind.word()), CheckName::new(format!("{}-refuses-{}", check.name, kind.word())))
-        else {
-            let message =
-                format!("`{}` or `{identity}` is too long a name for what `refuses` makes of it", check.name);
-            return misfit(message, "use shorter names");
-        };
+        let (identity, location) = (&valid.name, self.location(span));
+        let named = |base: &CredentialName, what: &str| self.beside(base, what, span);
+        let Some(name) = named(identity, kind.word()) else { return };
         let made = |name: CredentialName, x509: GeneratedX509| CredentialSpec {
             name,
             x509,
@@ -101,7 +233,7 @@ impl Scope<'_> {
                 let Some(above) = above else {
                     let message =
                         format!("`{identity}` is issued by no intermediate, so none of it can have ended");
-                    return misfit(message, "issue it by a CA with `ca: intermediate`");
+                    return self.cannot_be(span, message, "issue it by a CA with `ca: intermediate`");
                 };
                 let Some(ended) = named(identity, "issuer-expired") else { return };
                 let mut authority = above.x509.clone();
@@ -110,6 +242,7 @@ impl Scope<'_> {
                 x509.issuer = X509Issuer::IssuedBy(ended.clone());
                 found.credentials.push(made(ended, authority));
             }
+            Stranger::StaleCrl => return, // it is no other peer
             Stranger::UnknownIssuer => {
                 let Some(unknown) = named(identity, "issuer-unknown") else { return };
                 let root = GeneratedX509 {
@@ -129,21 +262,7 @@ impl Scope<'_> {
             }
         }
         found.credentials.push(made(name.clone(), x509));
-        let probe = check.probe.clone().with_identity(name);
-        let control = check.name.clone();
-        found.checks.push(Check {
-            name: check_name,
-            probe,
-            connections: vec![Connection::Fresh],
-            expect: vec![ExpectedSpan {
-                after: None,
-                through: None,
-                expectation: Expectation::Rejected { control },
-                location: location.clone(),
-            }],
-            location,
-            ..check.clone()
-        });
+        self.refused(check, kind.word(), span, check.probe.clone().with_identity(name), found);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::base::{BASE, NOW, at, edited, read, read_with};
 use notafter_core::{
-    EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario, Start, Verify, X509Issuer,
+    CheckName, CredentialName, EnvValue, Expectation, ImageRef, MountedSource, Probe, ReadyProbe, Scenario,
+    Start, Verify, X509Issuer,
 };
 use notafter_scenario::{Code, Error, MAX_BYTES, Palette, load};
 use std::path::PathBuf;
@@ -289,7 +290,7 @@ fn grpc_probes() {
     assert!(!plain.exercises());
     let secure = probe(", trust: root");
     assert!(
-        matches!(&secure, Probe::Grpc { host, port: 8443, service: None, tls: Some(_) } if host == "node")
+        matches!(&secure, Probe::Grpc { host, port: 8443, service: None, tls: Some(_), .. } if host == "node")
     );
     assert_eq!((secure.kind(), secure.target(), secure.exercises()), ("grpc", "node", true));
 }
@@ -354,4 +355,56 @@ fn files_are_found_and_bounded() {
     assert_eq!(load(&data.join("nginx-mtls.yaml")).unwrap().directory, data);
     assert!(matches!(load(std::path::Path::new("/dev/zero")), Err(Error::TooLarge { .. })));
     assert_eq!(MAX_BYTES, 1 << 20);
+}
+
+/// Tokens are made like certificates: for whoever shows them, and for those who must be refused.
+#[test]
+fn tokens_and_those_that_must_be_refused() {
+    let declared = |text: &str| {
+        let credentials = "\ncredentials:\n  login: { jwt: { claims: { sub: shop, aud: [a, b] }, validity: { from: start, for: 30d } } }";
+        edited("\ncredentials:", credentials).replace("\npolicy:\n", &format!("{text}\n\npolicy:\n"))
+    };
+    let check = "  tokens: { probe: { http: { url: \"http://node:80/\", token: login } }, expect: { works: {} }, refuses: [KINDS] }";
+    let scenario = right(&declared(&check.replace("KINDS", "expired, unknown-issuer")));
+    let [login, expired, unknown] = scenario.tokens.as_slice() else { panic!("{:?}", scenario.tokens) };
+    assert_eq!(login.claims["aud"], ["a", "b"]);
+    assert_eq!(expired.key_of.as_ref(), Some(&login.name));
+    assert!(expired.not_after < scenario.start.instant());
+    assert_eq!((unknown.key_of.as_ref(), unknown.key_id.as_str()), (None, "login"));
+    let names = scenario.checks.iter().filter(|check| check.probe.token().is_some());
+    let shown: Vec<String> =
+        names.map(|check| format!("{} shows {}", check.name, check.probe.token().unwrap())).collect();
+    assert_eq!(
+        shown,
+        [
+            "tokens shows login",
+            "tokens-refuses-expired-token shows login.expired",
+            "tokens-refuses-unknown-issuer-token shows login.unknown-issuer",
+        ]
+    );
+
+    for (text, told) in [
+        (check.replace("KINDS", "expired-intermediate"), "is a token and has no intermediate"),
+        (check.replace("KINDS", "stale-crl"), "holds no revocation list"),
+        (
+            check.replace(", refuses: [KINDS]", "").replace("token: login", "token: site"),
+            "`site` is a certificate",
+        ),
+    ] {
+        let rendered = read(&declared(&text)).unwrap_err().render(Palette::Plain);
+        assert!(rendered.contains(told), "{told}: {rendered}");
+    }
+    let dated = declared("").replace("sub: shop", "exp: never");
+    assert!(read(&dated).unwrap_err().render(Palette::Plain).contains("follows from the validity"));
+}
+
+/// A stale list is asked about in a case of its own.
+#[test]
+fn a_stale_list_is_that_of_the_candidate() {
+    let text = edited("/etc/node/tls.pem: { chain: site }", "/etc/node/tls.pem: { chain: site }\n      /etc/node/crl.pem: { crl: list }")
+        .replace("\ncredentials:", "\ncredentials:\n  list: { crl: { issuer: root, validity: { from: start, for: 30d } } }")
+        .replace("\npolicy:\n", "  again: { probe: { tcp: { address: \"node:80\" } }, expect: { works: {} }, refuses: [stale-crl] }\n\npolicy:\n");
+    let scenario = right(&text);
+    let check = scenario.check(&CheckName::new("again-refuses-stale-crl").unwrap()).unwrap();
+    assert_eq!(check.stale, [CredentialName::new("list").unwrap()]);
 }

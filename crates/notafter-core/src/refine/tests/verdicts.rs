@@ -1,6 +1,36 @@
-use super::expected::{BROKEN, END, allow, block, check, dies, embedded, ids, inconclusive};
+use super::expected::{BROKEN, END, Expected, allow, block, check, dies, embedded, ids, inconclusive};
 use super::world::{DAY, Ill, Tamper, World, at, certificate, held_by, name, start};
 use crate::*;
+
+/// A revocation list that has ended must let nobody in; the control is the same check on one in force.
+#[test]
+fn who_lets_in_on_a_stale_list_fails_open() {
+    let asking = |world: World| {
+        world.with(|scenario| {
+            let mut asked = scenario.checks[1].clone();
+            let control = asked.name.clone();
+            asked.name = CheckName::new("attaches-refuses-stale-crl").unwrap();
+            asked.connections = vec![Connection::Fresh];
+            asked.stale = vec![CredentialName::new("list").unwrap()];
+            asked.expect[0].expectation = Expectation::Rejected { control };
+            scenario.checks.push(asked);
+        })
+    };
+    let (record, _) = check("it knows lists", &asking(World::new().ill(Ill::KnowsLists)), &allow(4));
+    assert_eq!(ids(&record), ["control", "stale-list", "walk", "cold"]);
+    let walk = &record.cases[2].case;
+    let asks = |step: &Step| matches!(step, Step::Check { checks } if checks.iter().any(|it| it.as_str().ends_with("stale-crl")));
+    assert!(!walk.steps.iter().any(asks), "{walk:#?}");
+
+    let opens = Expected { decision: Decision::Block, ..inconclusive(FindingCode::FailOpen, 3) };
+    let (record, verdict) = check("it does not", &asking(World::new()), &opens);
+    assert_eq!(ids(&record), ["control", "stale-list", "stale-list-again"]);
+    let names: Vec<&str> = verdict.findings[0].checks.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["attaches-refuses-stale-crl"]);
+
+    let deaf = asking(World::new().ill(Ill::NeverWorks));
+    check("it refuses everybody", &deaf, &inconclusive(FindingCode::ControlFails, 3));
+}
 
 #[test]
 fn worlds_come_to_their_verdicts() {

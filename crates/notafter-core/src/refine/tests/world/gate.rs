@@ -32,6 +32,7 @@ impl World {
             builds: Vec::new(),
             credentials: Vec::new(),
             crls: Vec::new(),
+            tokens: Vec::new(),
             services: vec![
                 service("hss", &[], 10),
                 service(CANDIDATE, &["hss"], 20),

@@ -382,6 +382,13 @@ impl<'a> Play<'a> {
                 (refused("the portal refuses".to_owned(), None), None)
             }
             "portal" if !self.portal || self.candidate.is_none() => absent("connection refused"),
+            // Who is asked while a list is stale looks at no list.
+            CANDIDATE if !check.stale.is_empty() => {
+                match ills.iter().find(|ill| matches!(ill, Ill::KnowsLists)) {
+                    Some(_) => (refused("the list has ended".to_owned(), None), None),
+                    None => works,
+                }
+            }
             "stranger" => {
                 match ills.iter().any(|ill| matches!(ill, Ill::RefusesStranger { from } if now >= *from)) {
                     true => (refused("the peer has expired".to_owned(), None), None),
