@@ -259,8 +259,8 @@ impl Error {
                 Some("`notafter nightly` makes one; --history says where it lies".to_owned())
             }
             Self::Incomparable { source: notafter_core::Incomparable::Start { .. }, .. } => Some(
-                "simulated time begins at the moment of each run where the scenario names no `start:`; name one, or give the \
-                 build in place of its record"
+                "simulated time begins at the moment of each run where the scenario names no `start:`; name one there \
+                 (`--start` with --compose), or give the build in place of its record"
                     .to_owned(),
             ),
             Self::NothingToReplay { .. } => Some("`notafter gate` judges one build of it".to_owned()),

@@ -95,7 +95,12 @@ pub fn is_comparable(ours: &Scenario, theirs: &Scenario) -> Result<(), Incompara
         .crls
         .iter()
         .filter(|there| ours.crls.iter().any(|here| here.name == there.name && here != *there));
-    if let Some(name) = specs.chain(crls.map(|crl| &crl.name)).next() {
+    let tokens = theirs
+        .tokens
+        .iter()
+        .filter(|there| ours.tokens.iter().any(|here| here.name == there.name && here != *there));
+    let others = crls.map(|crl| &crl.name).chain(tokens.map(|token| &token.name));
+    if let Some(name) = specs.chain(others).next() {
         return Err(Incomparable::Credential { name: name.to_string() });
     }
     let missing = |one: &Scenario, other: &Scenario| {
@@ -141,6 +146,7 @@ fn plain(scenario: &Scenario) -> Scenario {
         .chain(checks)
         .chain(plain.credentials.iter_mut().map(|spec| &mut spec.location))
         .chain(plain.crls.iter_mut().map(|spec| &mut spec.location))
+        .chain(plain.tokens.iter_mut().map(|spec| &mut spec.location))
         .chain(plain.rotations.iter_mut().map(|rotation| &mut rotation.location))
         .chain(plain.policy.waivers.iter_mut().map(|waiver| &mut waiver.location));
     lines.for_each(|line| *line = SourceLocation { file: String::new(), line: 1, column: 1 });
