@@ -77,6 +77,14 @@ pub enum Failure {
         /// The server.
         server: String,
     },
+    /// The way through a proxy is shut.
+    #[error("{proxy} {reason}")]
+    Proxy {
+        /// The proxy, or the variable that should name one.
+        proxy: String,
+        /// Why, as a fragment; nothing of a login.
+        reason: String,
+    },
     /// One server sends us to the next without end.
     #[error("it sends from one place to the next, more than {most} times")]
     Redirects {
@@ -116,6 +124,7 @@ impl Failure {
             | Self::Helper { .. }
             | Self::Io { .. }
             | Self::Nonsense { .. }
+            | Self::Proxy { .. }
             | Self::Redirects { .. }
             | Self::Status { .. }
             | Self::TooLong { .. } => false,

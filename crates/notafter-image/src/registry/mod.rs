@@ -8,6 +8,7 @@ mod credentials;
 mod failure;
 mod helper;
 mod place;
+mod proxy;
 mod pull;
 mod response;
 mod roots;

@@ -9,7 +9,7 @@ use super::roots;
 use super::secret::Secret;
 use super::settings::Registries;
 use super::url::{Scheme, Url, escaped, is_loopback};
-use super::wire::{Deadline, Wire, connect};
+use super::wire::{Deadline, Route, Wire, connect};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::ClientConfig;
@@ -200,6 +200,14 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn tls_elsewhere(&self) -> Result<Arc<ClientConfig>, Failure> {
+        if let Some(tls) = self.elsewhere.get() {
+            return Ok(Arc::clone(tls));
+        }
+        let tls = roots::tls(self.registries, None)?;
+        Ok(Arc::clone(self.elsewhere.get_or_init(|| tls)))
+    }
+
     fn exchange(
         &self,
         url: &Url,
@@ -208,15 +216,11 @@ impl<'a> Session<'a> {
     ) -> Result<Response<Box<dyn Wire>>, Failure> {
         let tls = match url.is_same_server(&self.base) {
             true => Arc::clone(&self.tls),
-            false => match self.elsewhere.get() {
-                Some(tls) => Arc::clone(tls),
-                None => Arc::clone(self.elsewhere.get_or_init({
-                    let tls = roots::tls(self.registries, None)?;
-                    || tls
-                })),
-            },
+            false => self.tls_elsewhere()?,
         };
-        let mut wire = connect(url, &tls, deadline)?;
+        let proxy = self.registries.proxies.of(url)?;
+        let proxy = proxy.map(|proxy| self.tls_elsewhere().map(|tls| (proxy, tls))).transpose()?;
+        let mut wire = connect(url, &Route { tls, proxy, deadline })?;
         let failed = |source| Failure::Io { action: format!("talk to {url}"), source };
         let bytes = request.to_bytes(url);
         wire.write_all(bytes.reveal().as_bytes()).and_then(|()| wire.flush()).map_err(failed)?;

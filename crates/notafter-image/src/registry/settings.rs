@@ -1,5 +1,6 @@
 //! What is known of registries before one is asked.
 
+use super::proxy::Proxies;
 use notafter_core::UnixTime;
 use std::path::{Path, PathBuf};
 
@@ -23,12 +24,13 @@ pub struct Registries {
     /// The first that is there is taken.
     pub(super) bundles: Vec<PathBuf>,
     pub(super) of_registries: Vec<PathBuf>,
+    pub(super) proxies: Proxies,
 }
 
 impl Registries {
     /// With the credentials and roots that the environment names: `$REGISTRY_AUTH_FILE`, `$DOCKER_CONFIG/config.json`,
     /// `$XDG_RUNTIME_DIR/containers/auth.json`, `~/.config/containers/auth.json`, `~/.docker/config.json`;
-    /// `$SSL_CERT_FILE`. `clock` is the host's: certificates of registries are judged by it, and patience ends by it.
+    /// `$SSL_CERT_FILE`; and by way of the proxies that it names: `$HTTPS_PROXY`, `$NO_PROXY`. `clock` is the host's: certificates of registries are judged by it, and patience ends by it.
     #[must_use]
     pub fn from_environment(clock: fn() -> UnixTime) -> Self {
         let variable =
@@ -49,10 +51,11 @@ impl Registries {
             credentials: credentials.into_iter().flatten().collect(),
             bundles: bundles.collect(),
             of_registries: OF_REGISTRIES.map(PathBuf::from).to_vec(),
+            proxies: Proxies::from_environment(),
         }
     }
 
-    /// With these files alone: of credentials, bundles of roots, and directories as `/etc/docker/certs.d`.
+    /// Without a proxy, and with these files alone: of credentials, bundles of roots, and directories as `/etc/docker/certs.d`.
     #[must_use]
     pub fn with_files(
         clock: fn() -> UnixTime,
@@ -61,7 +64,9 @@ impl Registries {
         own: &[&Path],
     ) -> Self {
         let owned = |paths: &[&Path]| paths.iter().map(|&path| path.to_owned()).collect();
-        Self { clock, credentials: owned(credentials), bundles: owned(bundles), of_registries: owned(own) }
+        let proxies = Proxies::default();
+        let (credentials, bundles, of_registries) = (owned(credentials), owned(bundles), owned(own));
+        Self { clock, credentials, bundles, of_registries, proxies }
     }
 
     /// Directories that may hold roots of the registry `host`, those that are there.

@@ -1,6 +1,7 @@
 //! Connections to servers, with patience that ends.
 
 use super::failure::Failure;
+use super::proxy::Proxy;
 use super::url::{Scheme, Url, is_loopback};
 use notafter_core::UnixTime;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
@@ -43,43 +44,72 @@ pub(super) trait Wire: Read + Write {}
 
 impl<T: Read + Write> Wire for T {}
 
+/// How a server is reached.
+#[derive(Debug)]
+pub(super) struct Route<'a> {
+    /// With the server itself.
+    pub(super) tls: Arc<ClientConfig>,
+    /// By way of whom, and TLS for those who want it.
+    pub(super) proxy: Option<(&'a Proxy, Arc<ClientConfig>)>,
+    pub(super) deadline: Deadline,
+}
+
 /// A connection to the server of `url`. Plain ones lead to loopback addresses alone, whatever the name stands for.
-pub(super) fn connect(
-    url: &Url,
-    tls: &Arc<ClientConfig>,
-    deadline: Deadline,
-) -> Result<Box<dyn Wire>, Failure> {
+pub(super) fn connect(url: &Url, route: &Route<'_>) -> Result<Box<dyn Wire>, Failure> {
     let failed = |source| Failure::Io { action: format!("connect to {url}"), source };
-    let addresses = (url.host.as_str(), url.port).to_socket_addrs().map_err(failed)?;
-    let mut addresses: Vec<SocketAddr> = addresses.take(MOST_ADDRESSES).collect();
-    if url.scheme == Scheme::Http {
-        addresses.retain(|address| address.ip().is_loopback());
-        if addresses.is_empty() || !is_loopback(&url.host) {
-            return Err(Failure::Plain { server: url.to_string() });
-        }
-    }
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
-    let mut stream = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, CONNECT.min(deadline.patience().map_err(failed)?)) {
-            Ok(connected) => {
-                stream = Some(connected);
-                break;
+    let resolved = |url: &Url| -> io::Result<Vec<SocketAddr>> {
+        Ok((url.host.as_str(), url.port).to_socket_addrs()?.take(MOST_ADDRESSES).collect())
+    };
+    let wire: Box<dyn Wire> = match &route.proxy {
+        None => {
+            let mut addresses = resolved(url).map_err(failed)?;
+            if url.scheme == Scheme::Http {
+                addresses.retain(|address| address.ip().is_loopback());
+                if addresses.is_empty() || !is_loopback(&url.host) {
+                    return Err(Failure::Plain { server: url.to_string() });
+                }
             }
+            Box::new(reach(&addresses, route.deadline).map_err(failed)?)
+        }
+        // The name of the server is the proxy's to resolve.
+        Some((proxy, tls)) => {
+            let failed = |source| Failure::Io { action: format!("connect to {proxy}"), source };
+            let addresses = resolved(&proxy.url).map_err(failed)?;
+            let wire = Box::new(reach(&addresses, route.deadline).map_err(failed)?);
+            let mut wire = match proxy.url.scheme {
+                Scheme::Http => wire,
+                Scheme::Https => secured(wire, tls, &proxy.url.host).map_err(failed)?,
+            };
+            proxy.open(wire.as_mut(), url)?;
+            wire
+        }
+    };
+    match url.scheme {
+        Scheme::Http => Ok(wire),
+        Scheme::Https => secured(wire, &route.tls, &url.host).map_err(failed),
+    }
+}
+
+/// The first of these addresses that answers.
+fn reach(addresses: &[SocketAddr], deadline: Deadline) -> io::Result<Timed> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "its name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(address, CONNECT.min(deadline.patience()?)) {
+            Ok(stream) => return Ok(Timed { stream, deadline }),
             Err(error) => last = error,
         }
     }
-    let stream = Timed { stream: stream.ok_or_else(|| failed(last))?, deadline };
-    if url.scheme == Scheme::Http {
-        return Ok(Box::new(stream));
-    }
-    let name = ServerName::try_from(url.host.clone()).map_err(|error| failed(io::Error::other(error)))?;
-    let client =
-        ClientConnection::new(Arc::clone(tls), name).map_err(|error| failed(io::Error::other(error)))?;
-    let mut stream = StreamOwned::new(client, stream);
+    Err(last)
+}
+
+/// TLS with `host` over `wire`.
+fn secured(wire: Box<dyn Wire>, tls: &Arc<ClientConfig>, host: &str) -> io::Result<Box<dyn Wire>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let client = ClientConnection::new(Arc::clone(tls), name).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(client, wire);
     // Whose certificate does not hold hears nothing of what is asked.
     while stream.conn.is_handshaking() {
-        stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
+        stream.conn.complete_io(&mut stream.sock)?;
     }
     Ok(Box::new(stream))
 }

@@ -40,6 +40,7 @@ mod recipes;
 mod records;
 mod refusals;
 mod registry;
+mod registry_ways;
 mod rotations;
 mod runs;
 mod scan;

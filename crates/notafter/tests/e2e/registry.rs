@@ -18,15 +18,15 @@ use std::process::{Child, Command, Output, Stdio};
 const PASSWORD: &str = "hush-hush";
 
 /// A registry, while the test lasts.
-struct Registry {
+pub(super) struct Registry {
     process: Child,
-    address: String,
+    pub(super) address: String,
     scheme: &'static str,
 }
 
 impl Registry {
     /// With more lines of configuration below `auth:` and `http:`.
-    fn start(scene: &Scene, auth: &str, tls: &str) -> Self {
+    pub(super) fn start(scene: &Scene, auth: &str, tls: &str) -> Self {
         let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = free.local_addr().unwrap().to_string();
         drop(free);
@@ -68,7 +68,13 @@ impl Registry {
     }
 
     /// Puts the image of an OCI layout into it; the digest of its manifest.
-    fn fill(&self, layout: &Path, repository: &str, tag: &str) -> String {
+    pub(super) fn fill(&self, layout: &Path, repository: &str, tag: &str) -> String {
+        self.fill_as(&[], layout, repository, tag)
+    }
+
+    /// The same with more arguments of curl.
+    pub(super) fn fill_as(&self, who: &[String], layout: &Path, repository: &str, tag: &str) -> String {
+        let who: Vec<&str> = who.iter().map(String::as_str).collect();
         let index = fs::read_to_string(layout.join("index.json")).unwrap();
         let manifest = index.split("sha256:").nth(1).unwrap()[..64].to_owned();
         for blob in fs::read_dir(layout.join("blobs/sha256")).unwrap() {
@@ -78,18 +84,23 @@ impl Registry {
                 continue;
             }
             let begun = self.curl(
-                &["--request", "POST", "--output", "/dev/null", "--write-out", "%header{location}"],
+                &[
+                    &who[..],
+                    &["--request", "POST", "--output", "/dev/null", "--write-out", "%header{location}"],
+                ]
+                .concat(),
                 &format!("/v2/{repository}/blobs/uploads/"),
             );
             let location = String::from_utf8(begun.stdout).unwrap();
             let data = format!("@{}", path.display());
             let kind = "Content-Type: application/octet-stream";
-            let arguments = ["--request", "PUT", "--header", kind, "--data-binary", &data];
+            let arguments =
+                [&who[..], &["--request", "PUT", "--header", kind, "--data-binary", &data]].concat();
             self.curl(&arguments, &format!("{location}&digest=sha256:{hex}"));
         }
         let data = format!("@{}", layout.join("blobs/sha256").join(&manifest).display());
         let kind = "Content-Type: application/vnd.oci.image.manifest.v1+json";
-        let arguments = ["--request", "PUT", "--header", kind, "--data-binary", &data];
+        let arguments = [&who[..], &["--request", "PUT", "--header", kind, "--data-binary", &data]].concat();
         self.curl(&arguments, &format!("/v2/{repository}/manifests/{tag}"));
         format!("sha256:{manifest}")
     }
@@ -103,7 +114,7 @@ impl Drop for Registry {
 }
 
 /// Whether this machine has a registry, and what fills one.
-fn are_there() -> bool {
+pub(super) fn are_there() -> bool {
     let new_enough = Command::new("curl").arg("--version").output().is_ok_and(|output| {
         // `%header{}` came with 7.84.
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -117,7 +128,8 @@ fn are_there() -> bool {
 /// A command whose files and credentials are its own, and that finds no engine.
 fn command(scene: &Scene, arguments: &[&str]) -> Command {
     let mut command = scene.command(arguments);
-    for variable in ["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
+    let variables = ["REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"];
+    for variable in variables.into_iter().chain(["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"]) {
         command.env_remove(variable);
     }
     command
@@ -129,7 +141,16 @@ fn command(scene: &Scene, arguments: &[&str]) -> Command {
 }
 
 fn run(scene: &Scene, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = command(scene, arguments).output().unwrap();
+    run_with(scene, &[], arguments)
+}
+
+/// With these variables.
+pub(super) fn run_with(
+    scene: &Scene,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> (Option<i32>, String) {
+    let output = command(scene, arguments).envs(variables.iter().copied()).output().unwrap();
     (output.status.code(), shown(&output).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -144,7 +165,7 @@ fn unpacked(scene: &Scene, file: &str) -> std::path::PathBuf {
 }
 
 /// The layout of an image that holds a certificate.
-fn with_certificate(scene: &Scene) -> std::path::PathBuf {
+pub(super) fn with_certificate(scene: &Scene) -> std::path::PathBuf {
     let layout = scene.path().join("layout");
     let (certificate, _) = pair("core", UnixTime::parse("2049-01-01T00:00:00Z").unwrap());
     let mut layer = Layer::new().unwrap();
@@ -230,7 +251,7 @@ fn a_registry_with_passwords_is_asked_with_those_of_docker() {
 }
 
 /// An authority of its own for a registry on loopback, and what it serves: paths of certificate, chain and key.
-fn identity(scene: &Scene) {
+pub(super) fn identity(scene: &Scene) {
     let [ca, leaf] = ["ca", "leaf"].map(|name| CredentialName::new(name).unwrap());
     let made = |name: &CredentialName, issuer, ip: &[&str]| CredentialSpec {
         name: name.clone(),
@@ -238,7 +259,7 @@ fn identity(scene: &Scene) {
             subject: format!("CN={name}"),
             issuer,
             cross_signs: None,
-            dns: Vec::new(),
+            dns: vec!["registry.test".to_owned()],
             ip: ip.iter().map(|ip| ip.parse().unwrap()).collect(),
             usage: Vec::new(),
             key: KeyAlgorithm::P256,
