@@ -6,8 +6,11 @@ use notafter_core::{ClockWitness, ServiceName, WitnessBasis};
 use notafter_sys::processes::{descendants, field};
 use std::time::Duration;
 
-/// Looks at a process before its gap is believed: one that is just being started shows gaps for a moment.
-const LOOKS: u32 = 5;
+/// Looks at a process before its gap is believed: one that is just being started shows gaps for a moment, which on a busy
+/// machine may last as long as its init waits for a processor. One that is gone after so many looks was not just being
+/// started.
+const LOOKS: u32 = 60;
+const LOOKS_AT_START: u32 = 5;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(4);
 
 /// A clock page and the sweep that looks for it.
@@ -56,12 +59,15 @@ impl Timepiece {
 
     fn look(&self, pid: i32) -> Option<Result<(), Gap>> {
         let mut last = self.sweep.look(pid, &self.page);
-        for _ in 1..LOOKS {
+        for looks in 1..LOOKS {
             if !matches!(last, Some(Err(_))) {
                 break;
             }
             std::thread::sleep(BETWEEN_LOOKS);
-            last = self.sweep.look(pid, &self.page);
+            match self.sweep.look(pid, &self.page) {
+                None if looks >= LOOKS_AT_START => break,
+                next => last = next,
+            }
         }
         last
     }

@@ -30,8 +30,14 @@ pub(super) fn finding(code: FindingCode, severity: Severity, summary: String) ->
 pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| {
         let at = finding.bracket.map(|bracket| bracket.first_fail).or(finding.seen_at);
-        // What a run that was cut short has not looked at is no news.
-        let cuts_short = matches!(finding.code, FindingCode::BudgetExceeded | FindingCode::Interrupted);
-        (std::cmp::Reverse(finding.severity), !cuts_short, at.is_none(), at, finding.code)
+        // What a run has not looked at that was cut short, or could not look, is no news.
+        let explains = matches!(
+            finding.code,
+            FindingCode::BudgetExceeded
+                | FindingCode::HarnessError
+                | FindingCode::Interrupted
+                | FindingCode::Unshifted
+        );
+        (std::cmp::Reverse(finding.severity), !explains, at.is_none(), at, finding.code)
     });
 }

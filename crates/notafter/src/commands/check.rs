@@ -48,7 +48,7 @@ pub(crate) fn run(args: &CheckArgs, printer: &mut Printer) -> Result<Exit, Error
         source: &source,
         scenario: &scenario,
         images: &images,
-        venue: &venue,
+        venue,
         only: None,
         production: None,
         interrupt,

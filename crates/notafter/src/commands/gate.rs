@@ -38,7 +38,7 @@ pub(crate) fn run(args: &GateArgs, printer: &mut Printer) -> Result<Exit, Error>
         source: &source,
         scenario: &scenario,
         images: &images,
-        venue: &venue,
+        venue,
         only: args.case.as_ref(),
         production,
         interrupt,
@@ -68,7 +68,7 @@ pub(super) struct Gate<'a> {
     pub(super) source: &'a Source,
     pub(super) scenario: &'a Scenario,
     pub(super) images: &'a Images,
-    pub(super) venue: &'a Venue,
+    pub(super) venue: Venue,
     /// The only case to run.
     pub(super) only: Option<&'a CaseId>,
     /// What the candidate is held against.
@@ -100,7 +100,7 @@ impl Gate<'_> {
             Some(_) => exit_of_one_case(&record),
         };
         let gated = Gated { record: &record, verdict: &verdict };
-        let place = (venue, images, &interrupt);
+        let place = (&venue, images, &interrupt);
         let beside = production.map(|production| production.beside(gated, place, args, printer));
         // Whatever fails from here on must not turn the verdict around.
         let told = tell(args, only, gated, beside.as_ref(), printer);
@@ -110,6 +110,8 @@ impl Gate<'_> {
             printer.error(&error);
             return Ok(exit.or_inconclusive());
         }
+        // It takes its time where an engine or a slow machine has to put things away, and nobody asks any more behind it.
+        drop(venue);
         if exit == Exit::Allow && interrupt.is_raised() {
             // Who stops a gate wants no rollout, however far the gate had come.
             printer.note("inconclusive: interrupted before it ended; the verdict above does not count\n");

@@ -213,7 +213,7 @@ fn a_record_of_another_time_or_another_scenario_is_refused() {
     note: the verdict was allow when the record was saved, and is inconclusive as this version judges
     error: production.json cannot be held against
       because: its simulated time begins at 2030-01-01T00:00:00Z, and here at 2030-02-01T00:00:00Z
-      help: simulated time begins at the moment of each run where the scenario names no `start:`; name one, or give the build in place of its record
+      help: simulated time begins at the moment of each run where the scenario names no `start:`; name one there (`--start` with --compose), or give the build in place of its record
     ");
     write("scenario.yaml", SOUND.replace("alive: { service: sleeper }", "tcp: { address: \"sleeper:1\" }"));
     assert_snapshot!(scene.run(&["gate", "scenario.yaml", "--against", "production.json"]), @r"
