@@ -82,6 +82,11 @@ fn holding(ends: &[i64]) -> World {
     World::new().holding(certificates)
 }
 
+/// The launches of a record but the walk that is made without restarts, which belongs to the plan and not to the search.
+fn launches(record: &RunRecord) -> usize {
+    record.cases.iter().filter(|case| !case.case.id.as_str().ends_with("-unattended")).count()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -98,7 +103,7 @@ proptest! {
         let bracket = verdict.findings[0].bracket.unwrap();
         prop_assert_eq!(bracket.first_fail, from);
         prop_assert!(bracket.is_exact());
-        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+        prop_assert!(launches(&record) <= 8, "{:?}", ids(&record));
     }
 
     #[test]
@@ -125,7 +130,7 @@ proptest! {
         prop_assert_eq!(finding.bracket.unwrap().first_fail, start().plus_secs(ends[which] + 1));
         let mended = matches!(&finding.evidence[0], Evidence::CausalControl { effect: Effect::Mends, .. });
         prop_assert!(mended, "{:?}", finding);
-        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+        prop_assert!(launches(&record) <= 8, "{:?}", ids(&record));
     }
 
     #[test]
@@ -141,7 +146,7 @@ proptest! {
         prop_assert_eq!(bracket.first_fail, from);
         prop_assert!(bracket.is_exact());
         // 26 halvings of two years, the plan, the walk's and the edges' suggestions, the repetition.
-        prop_assert!(record.cases.len() <= 35, "{} {:?}", record.cases.len(), ids(&record));
+        prop_assert!(launches(&record) <= 35, "{} {:?}", launches(&record), ids(&record));
     }
 
     #[test]
@@ -158,6 +163,6 @@ proptest! {
     fn no_fluke_allows_or_blocks(ends in prop::collection::vec(instants(), 0..4), launch in 0usize..3) {
         let (record, verdict) = holding(&ends).ill(Ill::Fluke { launch }).gate();
         prop_assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
-        prop_assert!(record.cases.len() <= 8, "{:?}", ids(&record));
+        prop_assert!(launches(&record) <= 8, "{:?}", ids(&record));
     }
 }
