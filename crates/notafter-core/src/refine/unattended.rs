@@ -5,19 +5,23 @@
 use super::cold::Waiting;
 use super::known::{Known, Ran, Wanted};
 use super::plan::case_id;
-use crate::checkpoint::first_instant;
-use crate::{Case, RunRecord, Step, UnixTime};
+use crate::checkpoint::{Failure, first_instant};
+use crate::holder::relevant_edges;
+use crate::{Case, Edge, RunRecord, Step, UnixTime};
 
-/// `walked` as it is to be believed: where it restarted something on the way, also made without that. Of the two the
-/// one that fails counts, and where both do the one that fails earlier. None where `walked` passed and nobody knows how
-/// it goes without restarts.
+/// The looks around an end lie within this: those on both sides of it, and those of others that come in the same moment.
+const AROUND_SECS: i64 = 60;
+
+/// `walked` as it is to be believed: where it restarted something on the way, also made without that, unless it fails
+/// across an end that is known or behind one, which needs no other to be believed. Of the two the one that fails counts, and where both
+/// do the one that fails earlier. None where `walked` passed and nobody knows how it goes without restarts.
 pub(super) fn without_restarts<'a>(
     known: &mut Known<'a>,
     walked: Ran<'a>,
 ) -> Result<Option<Ran<'a>>, Waiting> {
     let Some(restarted) = first_restart(known.record, &walked.record.case) else { return Ok(Some(walked)) };
     // Up to the first restart both are the same.
-    if walked.failure.as_ref().is_some_and(|failure| failure.at <= restarted) {
+    if walked.failure.as_ref().is_some_and(|it| it.at <= restarted || is_across_an_end(known.record, it)) {
         return Ok(Some(walked));
     }
     match known.want(unattended(walked.record.case.clone())) {
@@ -29,6 +33,17 @@ pub(super) fn without_restarts<'a>(
             (None | Some(_), _) => *alone,
         })),
     }
+}
+
+/// Whether it fails across a known edge, or in the time that elapses behind one. In the last second of a certificate some
+/// refuse it already.
+fn is_across_an_end(record: &RunRecord, failure: &Failure) -> bool {
+    let most = record.scenario.planning.dwell_secs().saturating_add(AROUND_SECS);
+    failure.last_pass.is_some_and(|passed| {
+        let around = passed.plus_secs(-AROUND_SECS)..=failure.at.plus_secs(1);
+        let lies_there = |edge: &Edge| around.contains(&edge.changed_at());
+        failure.at.secs_since(passed) <= most && relevant_edges(record).iter().any(lies_there)
+    })
 }
 
 /// `walk` with no restart but the last.
