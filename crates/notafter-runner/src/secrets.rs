@@ -208,8 +208,8 @@ mod tests {
         let token = format!("eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjE5MDAwMDAwMDB9.{}", "a".repeat(43));
         let nothing = Secrets::default();
         assert_eq!(
-            nothing.redact(&format!("Bearer {token}, eyJ and\n{token}")),
-            "Bearer [token], eyJ and\n[token]"
+            nothing.redact(&format!("Bearer {token}, eyJ and\n{token}: \"{token}\". {token}...")),
+            "Bearer [token], eyJ and\n[token]: \"[token]\". [token]..."
         );
     }
 

@@ -17,8 +17,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// The label that every container carries: whose it is.
+/// The label that every container carries: the run that it is for.
 pub(super) const LABEL: &str = "notafter.owner";
+/// The label of those that have a keeper. Both are names as in [`owner::this_process`].
+const KEEPER_LABEL: &str = "notafter.keeper";
 /// How long the engine may take for one answer.
 const PATIENCE_SECS: u64 = 60;
 /// How long it may think about an image before it writes the next piece of it: it copies all layers first.
@@ -38,8 +40,10 @@ pub(crate) struct Client {
 /// A container to be made.
 #[derive(Debug)]
 pub(crate) struct Container<'a> {
-    /// Whose it is.
+    /// The run that it is for.
     pub(crate) owner: &'a str,
+    /// The process without which it is of no use.
+    pub(crate) keeper: &'a str,
     pub(crate) image: &'a str,
     /// `none`, or that of another container.
     pub(crate) network: &'a str,
@@ -200,14 +204,16 @@ impl Client {
         Ok(refused)
     }
 
-    /// Takes away what dead owners left; how many containers there were.
+    /// Takes away containers whose run or keeper is dead; how many there were.
     pub(crate) fn sweep(&self) -> io::Result<usize> {
         let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
         let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let listed = self.runtime.block_on(self.engine.list_containers(Some(options)));
         let listed = listed.map_err(|error| plain(&error))?;
-        let is_left =
-            |labels: &HashMap<String, String>| labels.get(LABEL).is_some_and(|owner| owner::is_dead(owner));
+        let is_left = |labels: &HashMap<String, String>| {
+            let names = [LABEL, KEEPER_LABEL].map(|label| labels.get(label));
+            names.into_iter().flatten().any(|name| owner::is_dead(name))
+        };
         let left = listed.into_iter().filter(|container| container.labels.as_ref().is_some_and(is_left));
         let left: Vec<String> = left.filter_map(|container| container.id).collect();
         self.remove(&left).map(|_| left.len())
@@ -227,7 +233,10 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
         stop_signal: Some("SIGKILL".to_owned()),
         user: Some("0:0".to_owned()),
         working_dir: Some("/".to_owned()),
-        labels: Some(HashMap::from([(LABEL.to_owned(), container.owner.to_owned())])),
+        labels: Some(HashMap::from(
+            [(LABEL, container.owner), (KEEPER_LABEL, container.keeper)]
+                .map(|(label, name)| (label.to_owned(), name.to_owned())),
+        )),
         host_config: Some(HostConfig {
             auto_remove: Some(true),
             cap_add: Some(vec!["SYS_PTRACE".to_owned()]),

@@ -12,6 +12,11 @@ use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long the engine may go on with what it was asked for by somebody who is gone.
+const STILL_MAKING: Duration = Duration::from_secs(3);
+const BETWEEN_SWEEPS: Duration = Duration::from_millis(100);
 
 /// What an image holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +58,21 @@ impl Images {
             hosts: hosts.to_vec(),
             disk: disk.to_owned(),
         })
+    }
+
+    /// Takes away what a keeper that was killed has left, also what the engine is still making for it.
+    ///
+    /// # Errors
+    /// Where the engine does not answer, or keeps what is left.
+    pub(crate) fn sweep_after_loss(&self) -> io::Result<()> {
+        let end = Instant::now() + STILL_MAKING;
+        loop {
+            self.client.sweep()?;
+            if Instant::now() >= end {
+                return Ok(());
+            }
+            std::thread::sleep(BETWEEN_SWEEPS);
+        }
     }
 
     /// The id of the image of a service: its root tree and the files beside it, and where that will be read-only, links

@@ -1,6 +1,7 @@
 //! Opening sandboxes.
 
-use super::sandbox::{EmbeddedSandbox, Place};
+use super::place::Place;
+use super::sandbox::EmbeddedSandbox;
 use super::spawner::Spawner;
 use crate::{Backend, Error, HostClock, Sandbox, SandboxSpec};
 use notafter_core::Isolation;

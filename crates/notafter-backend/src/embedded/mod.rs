@@ -9,6 +9,7 @@ mod keeper_link;
 mod log;
 mod maps;
 mod neighbours;
+mod place;
 pub(crate) mod refusal;
 mod sandbox;
 mod spawner;
@@ -16,5 +17,6 @@ mod tenancy;
 mod timepiece;
 
 pub use backend::Embedded;
-pub(crate) use sandbox::{EmbeddedSandbox, Place};
+pub(crate) use place::Place;
+pub(crate) use sandbox::EmbeddedSandbox;
 pub(crate) use spawner::Spawner;

@@ -6,11 +6,11 @@ use super::control_groups::ControlGroups;
 use super::instance::{Instance, Parcel};
 use super::keeper_link::KeeperLink;
 use super::neighbours::listening_beside;
+use super::place::Place;
 use super::spawner::Spawner;
 use super::tenancy::Tenancy;
 use super::timepiece::{Timepiece, broken};
-use crate::docker::{self, Images};
-use crate::traces::raze_abandoned;
+use crate::docker;
 use crate::wire::{Host, KeeperReply, KeeperRequest, Luggage, NoConnection, Premises, Tree};
 use crate::{
     ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory, RootTree,
@@ -39,28 +39,6 @@ const CATCHES_UP_BY: Duration = Duration::from_millis(450);
 /// What is said where not every short wait could be stopped for.
 const HURRIED: &str = "services waited briefly so often that time went on over some of their waits: a limit that was \
     pending then may have run out early";
-
-/// Where services live.
-#[derive(Debug, Clone)]
-pub(crate) enum Place {
-    /// In containers of an engine, from images that are made for it.
-    Containers(Arc<Images>),
-    /// On the machine itself.
-    Machine,
-    /// In namespaces of the sandbox's own.
-    Namespaces,
-}
-
-impl Place {
-    /// What keeps services apart there.
-    pub(super) fn isolation(&self) -> Isolation {
-        match self {
-            Self::Containers(_) => Isolation::Containers,
-            Self::Machine => Isolation::None,
-            Self::Namespaces => Isolation::Namespaces,
-        }
-    }
-}
 
 /// Services on one network.
 pub(crate) struct EmbeddedSandbox {
@@ -108,9 +86,9 @@ impl EmbeddedSandbox {
             (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
             (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
         };
-        let (keeper, mut remarks) = KeeperLink::open(&spawner, premises).inspect_err(|_| {
-            // It may have been killed before it was ready; that it failed is what is being told.
-            let _ = move_out(&place, tenancy.as_ref(), &disk, &[]);
+        let (keeper, mut remarks) = KeeperLink::open(&spawner, premises).inspect_err(|error| {
+            // That it failed is what is being told.
+            let _ = place.clear(tenancy.as_ref(), &disk, &[], was_lost(error));
         })?;
         remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
         let timepiece = match spec.clock {
@@ -235,7 +213,8 @@ impl EmbeddedSandbox {
             self.services.values_mut().for_each(Instance::hang_up);
             let closed = self.keeper.close();
             let inits: Vec<i32> = self.services.values().filter_map(|instance| instance.init).collect();
-            if let Err(error) = move_out(&self.place, self.tenancy.as_ref(), &self.disk, &inits) {
+            let lost = closed.as_ref().is_err_and(was_lost);
+            if let Err(error) = self.place.clear(self.tenancy.as_ref(), &self.disk, &inits, lost) {
                 self.remarks.push(format!("something is left behind on the machine: {error}"));
             }
             let left = self.services.values_mut().flat_map(|instance| instance.bounds.clear()).collect();
@@ -246,19 +225,8 @@ impl EmbeddedSandbox {
     }
 }
 
-/// Takes away what a keeper that was killed has left; one that ends by itself leaves nothing.
-///
-/// # Errors
-/// `TimedOut` where something is still there in the end.
-fn move_out(place: &Place, tenancy: Option<&Tenancy>, disk: &Path, inits: &[i32]) -> io::Result<()> {
-    match (place, tenancy) {
-        (Place::Containers(_), _) => match raze_abandoned(disk) {
-            (_, 0) => Ok(()),
-            (_, left) => Err(io::Error::other(format!("{left} directories of a sandbox"))),
-        },
-        (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.end(inits),
-        (Place::Machine | Place::Namespaces, None) => Ok(()),
-    }
+fn was_lost(error: &Error) -> bool {
+    matches!(error, Error::Lost { .. })
 }
 
 impl Sandbox for EmbeddedSandbox {

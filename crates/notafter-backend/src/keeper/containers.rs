@@ -6,6 +6,7 @@ use super::guard::PROGRAM;
 use super::inside;
 use crate::docker::{Client, Container, View};
 use crate::init::{self, Site, prepare_volumes};
+use crate::owner;
 use crate::traces::{House, raze_abandoned};
 use crate::wire::{
     Attempt, Blueprint, Channel, Errand, Failure, Farewell, KeeperReply, KeeperRequest, Lease, Tree,
@@ -66,9 +67,11 @@ fn open<'a>(channel: &Channel, lease: &'a Lease) -> Result<Keeper<'a>, Failure> 
         View::Room { inside, .. } => House::build_in(inside, inside),
     };
     let house = house.doing(|| "make room for the sandbox".to_owned())?;
+    let own_name = owner::this_process().doing(|| "name the sandbox".to_owned())?;
     let mut keeper = Keeper {
         client,
         lease,
+        own_name,
         program,
         house,
         network: None,
@@ -111,6 +114,8 @@ struct Occupied {
 struct Keeper<'a> {
     client: Client,
     lease: &'a Lease,
+    /// For the labels of the containers: where the keeper is gone, nobody needs them any more.
+    own_name: String,
     program: PathBuf,
     house: House,
     /// Holds the network that all services share.
@@ -251,6 +256,7 @@ impl Keeper<'_> {
             .client
             .create(&Container {
                 owner: &self.lease.owner,
+                keeper: &self.own_name,
                 image,
                 network,
                 program: &self.shown(&self.program)?,

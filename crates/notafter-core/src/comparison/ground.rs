@@ -22,6 +22,9 @@ pub enum Incomparable {
         /// Its name.
         name: String,
     },
+    /// What services see of the times of files is not the same.
+    #[error("its services saw times of files otherwise: `file_times` has to be the same")]
+    FileTimes,
     /// The support window ends elsewhere.
     #[error("its support window ends at {theirs}, and here at {ours}")]
     Horizon {
@@ -87,6 +90,9 @@ pub fn is_comparable(ours: &Scenario, theirs: &Scenario) -> Result<(), Incompara
     let (ours, theirs) = (plain(ours), plain(theirs));
     if ours.planning != theirs.planning {
         return Err(Incomparable::Planning);
+    }
+    if ours.file_times != theirs.file_times {
+        return Err(Incomparable::FileTimes);
     }
     // One that only the files of another build hold is not declared for this one.
     let specs = theirs.credentials.iter().filter_map(|spec| Some((spec, ours.credential(&spec.name)?)));

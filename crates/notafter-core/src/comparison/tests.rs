@@ -330,6 +330,7 @@ fn a_run_under_other_conditions_is_refused_by_what_is_different() {
         refused(|scenario| scenario.horizon = at(LATER)),
         refused(|scenario| scenario.candidate.service = name("portal")),
         refused(|scenario| scenario.planning.depth = Depth::Full),
+        refused(|scenario| scenario.file_times = FileTimes::Shifted),
         refused(|scenario| scenario.credentials[0].x509.not_after = at(BROKEN)),
         refused(|scenario| scenario.services[0].command = Some(vec!["/hss".to_owned()])),
         refused(|scenario| scenario.services[1].needs.clear()),
@@ -358,6 +359,7 @@ fn a_run_under_other_conditions_is_refused_by_what_is_different() {
     its support window ends at 2019-12-06T04:30:00Z, and here at 2020-11-01T00:00:00Z
     its candidate is portal, and here it is node
     it was planned otherwise: depth, dwell and restart have to be the same
+    its services saw times of files otherwise: `file_times` has to be the same
     it declares site otherwise
     its service hss is not that of this scenario
     its service node is not that of this scenario

@@ -245,14 +245,19 @@ fn because(record: &RunRecord, found: &Finding) -> String {
     });
     let named = match culprit(record, found) {
         Some(credential) => {
-            let begins = edges
-                .filter(|edge| edge.credential == credential.fingerprint)
-                .any(|edge| edge.kind == EdgeKind::NotBefore);
-            match begins {
+            let mut own = edges.filter(|edge| edge.credential == credential.fingerprint).peekable();
+            let is_elsewhere = own.peek().is_none();
+            let late = found.bracket.filter(|bracket| bracket.is_exact() && is_elsewhere);
+            let late = late.map_or(0, |bracket| bracket.first_fail.secs_since(credential.not_after));
+            match own.any(|edge| edge.kind == EdgeKind::NotBefore) {
                 true => format!("{} is valid from {} on", credential.subject, credential.not_before),
                 false if credential.kind == CredentialKind::SqlRole => {
                     let (word, end) = (credential.kind.word(), credential.kind.end_word());
                     format!("{word} {}: {end} {}", credential.subject, credential.not_after)
+                }
+                false if late > 1 => {
+                    let (end, late) = (credential.not_after, Span::from_secs(late - 1));
+                    format!("{} ends at {end}, {late} before", credential.subject)
                 }
                 false => format!("{} ends at {}", credential.subject, credential.not_after),
             }

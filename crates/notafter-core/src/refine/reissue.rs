@@ -22,6 +22,12 @@ const BEYOND_SECS: i64 = 365 * 86_400;
 /// A run whose break lies at a known end makes at most so many launches. The first trial of a break is made even behind a
 /// longer search.
 const MAX_LAUNCHES: usize = 8;
+/// The same where nothing is known to change where it breaks, and what ended a while before is tried.
+const MAX_GUESSING_LAUNCHES: usize = 32;
+/// How long before a break that nothing else explains an end may lie: caches and timers of a week are common.
+const LATELY_SECS: i64 = 7 * 86_400;
+/// So many of those are tried, the last first.
+const MAX_GUESSES: usize = 3;
 
 /// What reissuing showed of one break.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +53,15 @@ impl Suspect {
     fn is_related(&self, other: &Self) -> bool {
         self.issuer.as_ref() == Some(&other.name) || other.issuer.as_ref() == Some(&self.name)
     }
+}
+
+/// Whom to try.
+#[derive(Debug, Default)]
+struct Suspects {
+    /// The most likely first.
+    all: Vec<Suspect>,
+    /// Whether nothing speaks for them but that they ended a while before: then only what mends the break says something.
+    guessed: bool,
 }
 
 /// One thing that fails.
@@ -83,7 +98,7 @@ fn control(
     let record = known.record;
     let scenario = &record.scenario;
     let suspects = suspects(record, bracket, case, behind);
-    let failure = first_failure(case, scenario).filter(|_| !suspects.is_empty())?;
+    let failure = first_failure(case, scenario).filter(|_| !suspects.all.is_empty())?;
     let mut control = Control::default();
     match expected_works(case, &failure, scenario) {
         Some(true) => {}
@@ -100,11 +115,12 @@ fn control(
     }
     let until = scenario.horizon.plus_secs(BEYOND_SECS).min(UnixTime::NO_EXPIRY);
     let mut untried: Option<Vec<Suspect>> = None;
-    for (index, trial) in trials(&suspects).into_iter().enumerate() {
+    let most_launches = if suspects.guessed { MAX_GUESSING_LAUNCHES } else { MAX_LAUNCHES };
+    for (index, trial) in trials(&suspects.all).into_iter().enumerate() {
         let wanted = reissuing(case, &failure, &trial, until);
         let id = wanted.id.clone();
         let launches = record.cases.len() + known.next.len();
-        if index > 0 && record.case(&id).is_none() && launches >= MAX_LAUNCHES {
+        if index > 0 && record.case(&id).is_none() && launches >= most_launches {
             untried.get_or_insert(trial);
             continue;
         }
@@ -132,6 +148,9 @@ fn control(
             return Some(control);
         }
     }
+    if suspects.guessed {
+        return None;
+    }
     control.missing = untried.map(|trial| {
         let names: Vec<&str> = trial.iter().map(|suspect| suspect.name.as_str()).collect();
         let names = match names.as_slice() {
@@ -143,19 +162,20 @@ fn control(
     Some(control)
 }
 
-/// Declared credentials that may be behind the break, the most likely first; none where it is one that the gate did not
-/// make that is blamed.
-fn suspects(
-    record: &RunRecord,
-    bracket: Bracket,
-    case: &CaseRecord,
-    behind: Option<UnixTime>,
-) -> Vec<Suspect> {
+/// Declared credentials that may be behind the break; none where it is one that the gate did not make that is blamed.
+fn suspects(record: &RunRecord, bracket: Bracket, case: &CaseRecord, behind: Option<UnixTime>) -> Suspects {
     let ranked = rank(record, Some(bracket), case);
     let Some((first, _)) = ranked.first().cloned() else {
         let (_, evidence) = attribute(record, Some(bracket), &case.case.id);
-        let alone = behind.filter(|_| evidence.is_empty()).and_then(|at| changes_alone(record, at));
-        return alone.and_then(|edge| suspect(record, edge.credential, bracket)).into_iter().collect();
+        return match (evidence.is_empty(), behind) {
+            (false, _) => Suspects::default(),
+            (true, None) => Suspects { all: ended_lately(record, bracket), guessed: true },
+            (true, Some(at)) => {
+                let alone = changes_alone(record, at);
+                let all = alone.and_then(|edge| suspect(record, edge.credential, bracket));
+                Suspects { all: all.into_iter().collect(), guessed: false }
+            }
+        };
     };
     let mut found: Vec<(bool, Suspect)> = ranked
         .into_iter()
@@ -163,11 +183,25 @@ fn suspects(
         .filter_map(|(rank, it)| suspect(record, it, bracket).map(|it| (rank == first, it)))
         .collect();
     if !found.iter().any(|(foremost, _)| *foremost) {
-        return Vec::new();
+        return Suspects::default();
     }
     // Fingerprints are others in every run.
     found.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
-    found.into_iter().map(|(_, suspect)| suspect).collect()
+    Suspects { all: found.into_iter().map(|(_, suspect)| suspect).collect(), guessed: false }
+}
+
+/// Declared credentials that ended a while before an exact break, the last first.
+fn ended_lately(record: &RunRecord, bracket: Bracket) -> Vec<Suspect> {
+    let declared = record.inventory.credentials.iter().filter(|_| bracket.is_exact());
+    let lately = declared.filter(|it| {
+        let late = bracket.first_fail.secs_since(it.not_after);
+        (0..=LATELY_SECS).contains(&late)
+    });
+    let mut found: Vec<(UnixTime, Suspect)> = lately
+        .filter_map(|it| suspect(record, it.fingerprint, bracket).map(|suspect| (it.not_after, suspect)))
+        .collect();
+    found.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.name.cmp(&other.name)));
+    found.into_iter().take(MAX_GUESSES).map(|(_, suspect)| suspect).collect()
 }
 
 /// Whether the credential of this rank ends in the second of the break.

@@ -3,14 +3,14 @@
 use super::PrivateKey;
 use crate::Error;
 use crate::read::{self, Reader, tag};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use notafter_core::{Credential, CredentialName, KeyAlgorithm, Origin, TokenSpec};
 use rcgen::{PublicKeyData, SigningKey};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroizing;
-
-const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A token that was made. `Debug` hides it.
 pub struct Token {
@@ -157,16 +157,7 @@ fn jwks(spec: &TokenSpec, public: &[u8]) -> Option<String> {
 
 /// base64url without padding (RFC 4648 §5).
 fn encoded(bytes: impl AsRef<[u8]>) -> String {
-    let mut text = String::new();
-    for part in bytes.as_ref().chunks(3) {
-        let bits =
-            part.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - part.len()));
-        for digit in 0..=part.len() {
-            let index = bits >> (18 - 6 * digit) & 0x3f;
-            text.push(char::from(BASE64_URL[index as usize]));
-        }
-    }
-    text
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]
@@ -188,14 +179,6 @@ mod tests {
             not_after: UnixTime::clamped(1_900_003_599),
             location: SourceLocation { file: String::new(), line: 1, column: 1 },
         }
-    }
-
-    #[test]
-    fn digits_are_those_of_rfc_4648() {
-        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")] {
-            assert_eq!(encoded(bytes), text);
-        }
-        assert_eq!(encoded([0xfb, 0xff]), "-_8");
     }
 
     /// Each part is read back, and the signature checked by the key of the set, with another implementation of neither.
@@ -249,7 +232,6 @@ mod tests {
     }
 
     fn decoded(text: &str) -> Vec<u8> {
-        let plain = text.replace('-', "+").replace('_', "/");
-        read::base64_bytes(plain.as_bytes()).unwrap()
+        URL_SAFE_NO_PAD.decode(text).unwrap()
     }
 }

@@ -63,7 +63,9 @@ pub fn base64_der_at(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 pub fn jwt_at(bytes: &[u8]) -> Option<(Credential, usize)> {
     let is_token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     let limited = &bytes[..bytes.len().min(MAX_TOKEN_LEN)];
-    let token = &limited[..limited.iter().take_while(is_token).count()];
+    let run = &limited[..limited.iter().take_while(is_token).count()];
+    let dots = run.iter().rev().take_while(|byte| **byte == b'.').count(); // ends of a sentence
+    let token = &run[..run.len() - dots];
     let mut parts = token.split(|byte| *byte == b'.');
     let (header, claims, signature) = (object(parts.next()?)?, object(parts.next()?)?, parts.next()?);
     header.get("alg")?.as_str()?;

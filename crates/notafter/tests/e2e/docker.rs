@@ -3,7 +3,9 @@
 use super::check::nodes;
 use super::needs::{are_installed, or_passed_over};
 use super::scene::{Scene, shown};
-use notafter_backend::{Backend, Bind, Docker, LaunchSpec, RootTree, SandboxSpec};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use notafter_backend::{Backend, Bind, Docker, Error, LaunchSpec, RootTree, SandboxSpec};
 use notafter_core::{ClockReading, ServiceName, UnixTime};
 use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
@@ -255,6 +257,46 @@ fn a_gate_whose_engine_goes_away_is_inconclusive_and_leaves_nothing() {
     let swept = scene.command(&["sweep"]).output().unwrap();
     assert!(swept.status.success(), "{}", shown(&swept));
     nothing_is_left(runner);
+}
+
+/// As where the engine is at it when the keeper is killed: the container is there a while later, and never starts.
+#[test]
+fn what_the_engine_was_making_for_a_killed_keeper_is_taken_away() {
+    if !can_use_engine() {
+        return;
+    }
+    let backend = Docker::with_executable(Path::new(env!("CARGO_BIN_EXE_notafter")), host_clock).unwrap();
+    let spec = SandboxSpec {
+        hosts: vec![ServiceName::new("box").unwrap()],
+        aliases: Vec::new(),
+        clock: Some(UnixTime::clamped(1_900_000_000).into()),
+        scratch: None,
+    };
+    let sandbox = backend.open(&spec).unwrap();
+    let runner = std::process::id();
+    let [network] = containers_of(runner).try_into().unwrap();
+    let asked = |of: &str| {
+        let id = network.split(' ').next().unwrap();
+        let inspect = ["inspect", "--format", of, id];
+        let told = Command::new("docker").args(inspect).output().unwrap();
+        assert!(told.status.success(), "{told:?}");
+        String::from_utf8(told.stdout).unwrap().trim().to_owned()
+    };
+    let [owner, keeper] =
+        ["owner", "keeper"].map(|label| asked(&format!("{{{{index .Config.Labels \"notafter.{label}\"}}}}")));
+    let image = asked("{{.Image}}");
+    let killed = keeper.split('-').nth_back(1).unwrap().parse().unwrap();
+    kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        let labels = [format!("notafter.owner={owner}"), format!("notafter.keeper={keeper}")];
+        let create = ["create", "--label", &labels[0], "--label", &labels[1], &image, "/late"];
+        Command::new("docker").args(create).output().unwrap()
+    });
+    assert!(matches!(sandbox.close(), Err(Error::Lost { .. })));
+    let made = late.join().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(containers_of(runner), Vec::<String>::new());
 }
 
 /// What the engine itself starts in a container is not under the clock.

@@ -161,6 +161,26 @@ fn a_control_that_could_not_run_is_missing_and_changes_nothing() {
     ");
 }
 
+/// Nothing coincides with such a break, and only what mends it tells more than that.
+#[test]
+fn what_ended_a_while_before_an_unexplained_break_is_tried() {
+    let late = "2018-12-06T04:45:00Z";
+    for (name, seed) in [("shop", 1), ("client", 2)] {
+        let world = two_ends().ill(Ill::NeedsStill { name, cached: 900 });
+        let (_, verdict) = check(name, &world, &block(late, Some(seed), 32));
+        assert_eq!(verdict.findings[0].uncontrolled, None, "{}", shown(&verdict.findings[0]));
+        if seed == 2 {
+            insta::assert_snapshot!(shown(&verdict.findings[0]), @r"
+            node breaks at 2018-12-06T04:45:00Z: CN=client ends at 2018-12-06T04:29:59Z, 15 min before
+            Mends 02020202 reissued-client-cold-2018-12-06T044500Z
+            ");
+        }
+    }
+    let (record, verdict) = check("a date in the code", &two_ends().ill(dies(late)), &block(late, None, 32));
+    assert!(ids(&record).iter().any(|id| id.starts_with("reissued")), "{:?}", ids(&record));
+    insta::assert_snapshot!(shown(&verdict.findings[0]), @"node breaks at 2018-12-06T04:45:00Z: no known credential changes there (unexplained)");
+}
+
 /// What an earlier version saved has no such case, and is judged as it was.
 #[test]
 fn a_record_without_the_control_blocks_all_the_same() {

@@ -42,6 +42,8 @@ pub(crate) enum Ill {
     KnowsLists,
     /// It refuses once the declared credential of this name has ended.
     Needs { name: &'static str },
+    /// It refuses so many seconds after the declared credential of this name has ended: what it read is in a cache.
+    NeedsStill { name: &'static str, cached: i64 },
     /// The portal refuses once the declared credential of this name has ended.
     PortalNeeds { name: &'static str },
     /// A process that was started before the declared credential of this name ended refuses behind it.

@@ -421,6 +421,11 @@ impl<'a> Play<'a> {
                         (Ill::Needs { name }, _) if self.has_ended(name) => {
                             return (refused("something has ended".to_owned(), None), None);
                         }
+                        (Ill::NeedsStill { name, cached }, _)
+                            if now.secs_since(self.end_of(name)) > *cached =>
+                        {
+                            return (refused("something has ended".to_owned(), None), None);
+                        }
                         (Ill::RemembersThat { name }, _)
                             if self.has_ended(name) && process.since <= self.end_of(name) =>
                         {
