@@ -17,14 +17,11 @@ use crate::{
     Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
-use notafter_core::{
-    ClockReading, ClockWitness, Isolation, Motion, Replacement, ServiceName, UnixTime, WitnessBasis,
-};
+use notafter_core::{ClockReading, ClockWitness, Motion, Replacement, ServiceName, UnixTime, WitnessBasis};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 

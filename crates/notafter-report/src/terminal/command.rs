@@ -41,7 +41,7 @@ pub(crate) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
 /// instant. Anything else takes the whole gate.
 fn runs_alone(case: &CaseId) -> bool {
     match case.as_str() {
-        "cold" | "control" | "control-native" | "walk" => true,
+        "cold" | "control" | "control-native" | "stale-list" | "walk" => true,
         other => other.starts_with("cold-") && !other.ends_with("-again"),
     }
 }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn only_cases_that_run_alone_are_named() {
         let alone = |id: &str| runs_alone(&CaseId::new(id).unwrap());
-        assert!(alone("walk") && alone("cold-2018-12-06T043000Z"));
+        assert!(alone("walk") && alone("stale-list") && alone("cold-2018-12-06T043000Z"));
         assert!(!alone("walk-served") && !alone("aged-2") && !alone("cold-2018-12-06T043000Z-again"));
     }
 

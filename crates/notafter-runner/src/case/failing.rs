@@ -1,4 +1,4 @@
-//! How long a failure may last before it counts: shorter where it is nothing new.
+//! How long a failure may last before it counts, and a look may take: shorter where it is nothing new.
 
 use notafter_core::{Check, CheckName, Connection, UnixTime};
 use std::collections::BTreeMap;
@@ -9,6 +9,8 @@ const ROW: u32 = 2;
 /// What is left then of the time that a failure may last. The case has failed by then; what is seen later only tells
 /// for how long, and of a check that waits long a walk would do little but wait.
 const SHARE: u32 = 8;
+/// The least that a look has, where the check leaves it so much.
+const LEAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Checks that failed at their latest checkpoints.
 #[derive(Debug, Default)]
@@ -25,13 +27,17 @@ struct Row {
 }
 
 impl Failing {
-    /// How long a failure of `check` at `now` may last, on the host's clock.
-    pub(super) fn settle(&self, check: &Check, connection: Connection, now: UnixTime) -> Duration {
+    /// `check` as it is asked at `now`: where its failure is nothing new, a failure may last less long and a look take
+    /// less time, on the host's clock.
+    pub(super) fn hurried(&self, check: &Check, connection: Connection, now: UnixTime) -> Check {
         let row = self.rows.get(&(check.name.clone(), connection));
-        match row.filter(|row| row.length >= ROW && Some(row.through) == through(check, now)) {
-            Some(_) => check.settle / SHARE,
-            None => check.settle,
+        let is_new = row.is_none_or(|row| row.length < ROW || Some(row.through) != through(check, now));
+        let mut hurried = check.clone();
+        if !is_new {
+            hurried.settle /= SHARE;
+            hurried.within = hurried.within.min(LEAST_LOOK.max(hurried.within / SHARE));
         }
+        hurried
     }
 
     /// Notes whether what the check expects at `now` was seen.
@@ -56,4 +62,31 @@ impl Failing {
 /// The end of the span that says what is expected at `now`; outside of all spans nothing is.
 fn through(check: &Check, now: UnixTime) -> Option<Option<UnixTime>> {
     check.expectation_at(now).map(|span| span.through)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::scene::{check, start};
+    use notafter_core::Probe;
+
+    #[test]
+    fn what_keeps_failing_is_hurried_until_it_is_met() {
+        let probe = Probe::Alive { service: notafter_core::ServiceName::new("node").unwrap() };
+        let mut asked = check("alive", probe);
+        let mut failing = Failing::default();
+        let mut note = |met: bool| failing.note(&asked, Connection::Fresh, start(), met);
+        (note(false), note(false));
+        for (within, left) in [(300, 300), (2_000, 1_000), (16_000, 2_000)]
+            .map(|(within, left)| (Duration::from_millis(within), Duration::from_millis(left)))
+        {
+            asked.within = within;
+            asked.settle = within;
+            let hurried = failing.hurried(&asked, Connection::Fresh, start());
+            assert_eq!((hurried.within, hurried.settle), (left, within / SHARE));
+            assert_eq!(failing.hurried(&asked, Connection::Held, start()), asked);
+        }
+        failing.note(&asked, Connection::Fresh, start(), true);
+        assert_eq!(failing.hurried(&asked, Connection::Fresh, start()), asked);
+    }
 }

@@ -64,8 +64,8 @@ impl CaseRun<'_> {
     fn observe(&mut self, check: &Check, connection: Connection) -> Result<(), CaseError> {
         // What a service had time to show and did not, it will not show for being asked again.
         let is_final = self.stale.contains(&check.name) || check.probe.stretch().is_some();
-        let begin = self.sandbox.now().second;
-        let settle = if is_final { Duration::ZERO } else { self.failing.settle(check, connection, begin) };
+        let check = &self.failing.hurried(check, connection, self.sandbox.now().second);
+        let settle = if is_final { Duration::ZERO } else { check.settle };
         let mut patience = Patience::new(settle, Duration::from_millis(10), Duration::from_millis(250));
         let mut tries = 0;
         let (observation, met) = loop {
