@@ -8,6 +8,9 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+/// Who crashes so soon after a start does so at every start.
+const SOON_SECS: i64 = 600;
+
 /// One look and whether it met its expectation; none where it decides nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look<'a> {
@@ -143,14 +146,27 @@ pub(crate) fn counts(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -
     if scenario.rotations.iter().any(forbidden) {
         return true;
     }
-    let recovered = case.ready.iter().any(|(name, at)| *name == end.service && *at >= end.at);
+    let recovered = || case.ready.iter().any(|(name, at)| *name == end.service && *at >= end.at);
     let restart = scenario.service(&end.service).map_or(Restart::Never, |service| service.restart);
     match (restart, end.before_ready) {
-        (Restart::Always, _) => !recovered,
+        (Restart::Always, _) => !recovered() || is_of_loop(end, case),
         (Restart::Never, true) => true,
         // A peer that is done exits with 0; a candidate that goes away is gone, whatever it says of itself.
         (Restart::Never, false) => end.code != Some(0) || end.service == scenario.candidate.service,
     }
+}
+
+/// Whether the service crashed again soon after it was started anew behind `end`, or `end` is such a crash itself. Whoever
+/// crashes once may have read new files; whoever does so again and again serves nobody.
+fn is_of_loop(end: &ServiceEnd, case: &CaseRecord) -> bool {
+    let crashes = || case.ends.iter().filter(|it| it.service == end.service && it.code != Some(0));
+    let again = |first: &ServiceEnd, then: &ServiceEnd| {
+        let mut between = case.ready.iter().filter(|(name, at)| {
+            *name == end.service && *at >= first.at && *at <= then.at && first.at <= then.at
+        });
+        between.next_back().is_some_and(|(_, ready)| then.at.second.secs_since(ready.second) <= SOON_SECS)
+    };
+    end.code != Some(0) && crashes().any(|other| other != end && (again(end, other) || again(other, end)))
 }
 
 /// Where `case` fails first, as its observations and ends tell it.

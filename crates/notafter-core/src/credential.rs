@@ -359,6 +359,18 @@ pub struct GeneratedX509 {
     pub not_after: UnixTime,
 }
 
+impl GeneratedX509 {
+    /// Whether it is a leaf that servers show, and that no client would: said by its usages, or where there are none, by
+    /// its names.
+    #[must_use]
+    pub fn is_for_servers_alone(&self) -> bool {
+        match self.usage.as_slice() {
+            [] => !self.dns.is_empty() || !self.ip.is_empty(),
+            usages => usages == [KeyUsage::Server],
+        }
+    }
+}
+
 /// A certificate revocation list that the gate makes for a scenario (RFC 5280 §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CrlSpec {

@@ -2,8 +2,8 @@
 
 use crate::{
     CaseClock, CaseRecord, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind,
-    Fingerprint, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime, X509Issuer,
-    memory,
+    Fingerprint, MountedSource, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime,
+    X509Issuer, memory,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,13 +119,33 @@ impl<'a> Holders<'a> {
         let scenario = &self.record.scenario;
         let held = self.of(credential);
         if reach(scenario, check).iter().any(|service| held.contains(service)) {
-            return true;
+            return !self.is_shown_others(check, credential);
         }
         let Origin::Declared(name) = &credential.origin else { return false };
         let names = below(scenario, name);
         let trusted = check.probe.tls().and_then(|terms| terms.trust.as_ref());
         let trusted = trusted.map(|TlsTrust::Credential(anchor)| anchor);
         check.probe.shown().chain(trusted).any(|used| names.contains(used))
+    }
+
+    /// Whether `check` asks the very service that shows `credential` to clients, and is only ever shown others there: by
+    /// another name, on another port, or because it takes another kind of key.
+    fn is_shown_others(&self, check: &Check, credential: &Credential) -> bool {
+        let Origin::Declared(name) = &credential.origin else { return false };
+        let scenario = &self.record.scenario;
+        let is_for_clients = scenario.credential(name).is_some_and(|spec| spec.x509.is_for_servers_alone());
+        let target = scenario.services.iter().find(|service| service.name.as_str() == check.probe.target());
+        let has_key = target.is_some_and(|service| {
+            service.files.iter().any(|file| matches!(&file.source, MountedSource::Key(held) if held == name))
+        });
+        if !is_for_clients || !has_key || check.probe.tls().is_none() {
+            return false;
+        }
+        let cases = self.record.cases.iter().filter(|case| case.case.purpose.material().is_none());
+        let looks = cases.flat_map(|case| &case.observations).filter(|look| look.check == check.name);
+        let mut served = looks.flat_map(|look| &look.served).peekable();
+        served.peek().is_some()
+            && !served.any(|served| served.credential.fingerprint == credential.fingerprint)
     }
 }
 

@@ -12,10 +12,10 @@ use notafter_image::{Assembly, ImageConfig, Layer};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long the engine may go on with what it was asked for by somebody who is gone.
-const STILL_MAKING: Duration = Duration::from_secs(3);
+/// How often is looked for what the engine still makes for somebody who is gone, and how long is waited in between.
+const SWEEPS: u32 = 30;
 const BETWEEN_SWEEPS: Duration = Duration::from_millis(100);
 
 /// What an image holds.
@@ -65,14 +65,11 @@ impl Images {
     /// # Errors
     /// Where the engine does not answer, or keeps what is left.
     pub(crate) fn sweep_after_loss(&self) -> io::Result<()> {
-        let end = Instant::now() + STILL_MAKING;
-        loop {
+        for _ in 0..SWEEPS {
             self.client.sweep()?;
-            if Instant::now() >= end {
-                return Ok(());
-            }
             std::thread::sleep(BETWEEN_SWEEPS);
         }
+        Ok(())
     }
 
     /// The id of the image of a service: its root tree and the files beside it, and where that will be read-only, links

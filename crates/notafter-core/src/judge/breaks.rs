@@ -120,6 +120,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
         }
         control::apply(record, investigation, &mut found, &motion.case);
         let when = match (motion.is_aged(), motion.behind) {
+            _ if motion.fails_soon => "a fresh start fails within minutes there".to_owned(),
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),
             (false, Some(edge)) => match motion.first_fail.secs_since(edge) {

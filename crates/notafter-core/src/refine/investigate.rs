@@ -10,6 +10,7 @@ use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::reissue::{self, Control};
 use super::renewal::{self, Renewal};
+use super::soon;
 use super::unattended::without_restarts;
 use crate::attribute::named;
 use crate::checkpoint::{Checkpoint, Failure, Look, checkpoints, counts};
@@ -210,7 +211,12 @@ fn breaks<'a>(
         }
     });
     found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
-    let (Some(hint), Some(failure)) = (hint, &walked.failure) else { return Ok(None) };
+    let (Some(hint), Some(failure)) = (hint, &walked.failure) else {
+        if found.cold.is_none() {
+            found.motion = soon::investigate(known, &boundaries)?;
+        }
+        return Ok(None);
+    };
     if found.cold.as_ref().is_some_and(|cold| cold.first_fail <= hint.at) {
         return Ok(None);
     }

@@ -17,6 +17,7 @@ mod plan;
 mod reduced;
 mod reissue;
 mod renewal;
+mod soon;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unattended;

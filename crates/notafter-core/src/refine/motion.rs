@@ -4,6 +4,7 @@ use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
 use super::plan::{case_id, check_all, elapse, every_service, one_by_one, with_rotations};
+use super::soon;
 use crate::attribute::coincides;
 use crate::checkpoint::{checkpoints, first_instant};
 use crate::holder::relevant_edges;
@@ -37,6 +38,9 @@ pub(crate) struct MotionBreak {
     pub(crate) behind: Option<UnixTime>,
     /// Whether everything restarted at the horizon, on the state that the walk left behind, fails too.
     pub(crate) aged_fails: bool,
+    /// Whether a fresh start fails within minutes there, and one before does not: by a timer of its own, which no look at
+    /// a start waits for.
+    pub(crate) fails_soon: bool,
     /// Whether it broke in the same second again, after a second of time, though the time before came in other parts.
     /// No motion did that, whatever ends there.
     pub(crate) by_time_alone: bool,
@@ -48,7 +52,8 @@ impl MotionBreak {
         let bracket = Bracket::around(self.last_pass, self.first_fail, record);
         let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &bracket));
         let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == self.first_fail);
-        at_edge || rotates || self.is_aged() || self.behind.is_some() || self.by_time_alone
+        let by_itself = self.fails_soon || self.by_time_alone;
+        at_edge || rotates || self.is_aged() || self.behind.is_some() || by_itself
     }
 
     /// Whether it takes a restart on the state that time left behind.
@@ -66,7 +71,10 @@ pub(super) fn investigate(
 ) -> Result<Option<MotionBreak>, Waiting> {
     let Some(failure) = walk.failure.clone() else { return Ok(None) };
     let again = repeat(known, walk.id())?;
-    let same = |ran: &Ran<'_>| ran.failure.as_ref().is_some_and(|other| other.at == failure.at);
+    let same = |ran: &Ran<'_>| {
+        let at_once = ran.failure.as_ref().is_some_and(|other| other.at == failure.at);
+        at_once || soon::ends_alike(walk, ran, &known.record.scenario)
+    };
     let mut found = MotionBreak {
         last_pass: failure.last_pass,
         first_fail: failure.at,
@@ -80,6 +88,7 @@ pub(super) fn investigate(
         restarted: failure.restarted.clone(),
         behind: None,
         aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
+        fails_soon: false,
         by_time_alone: false,
     };
     if found.repeat != Repeat::Failed {
@@ -98,6 +107,13 @@ pub(super) fn investigate(
         found.behind = behind(known, walk, &found, boundaries)?;
         if found.behind.is_none() {
             found.by_time_alone = breaks_evenly(known, walk, failure.step, &found)?;
+            let low = found.last_pass.filter(|_| !found.by_time_alone);
+            let soon = low.map(|low| soon::search(known, walk.id(), low, found.first_fail)).transpose()?;
+            if let Some(soon) = soon.flatten() {
+                found.behind = soon.behind(boundaries);
+                (found.last_pass, found.first_fail) = (Some(soon.last_pass), soon.first_fail);
+                (found.case, found.fails_soon) = (soon.case, true);
+            }
         }
     }
     Ok(Some(found))

@@ -26,7 +26,7 @@ pub(crate) fn owners_of(files: &dyn Files, paths: &BTreeSet<String>) -> BTreeMap
 /// Whether the file at an absolute path tells of packages: worth keeping where it cannot be read later.
 pub(crate) fn is_document(path: &str) -> bool {
     let in_folder = |folder: &str| path.rsplit_once('/').is_some_and(|(above, _)| above == folder);
-    managed::DOCUMENTS.contains(&path)
+    managed::is_document(path)
         || (in_folder(managed::DPKG_INFO) && path.ends_with(".list"))
         || in_folder(managed::STATUS_FOLDER)
         || path.ends_with(".dist-info/METADATA")

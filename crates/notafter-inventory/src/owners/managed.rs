@@ -10,9 +10,12 @@ pub(super) const DPKG_INFO: &str = "/var/lib/dpkg/info";
 const DPKG_STATUS: &str = "/var/lib/dpkg/status";
 /// Where images that carry packages without dpkg keep one record each.
 pub(super) const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
-/// Files of their own that tell of packages.
-pub(super) const DOCUMENTS: [&str; 5] = [DPKG_STATUS, APK[0], APK[1], rpm::DATABASES[0], rpm::DATABASES[1]];
 const APK: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installed"];
+
+/// Whether `path` is a file of its own that tells of packages.
+pub(super) fn is_document(path: &str) -> bool {
+    path == DPKG_STATUS || APK.contains(&path) || rpm::is_database(path)
+}
 
 /// Paths that are asked for, each with a package that claims it.
 pub(super) fn claims(files: &dyn Files, wanted: &Wanted<'_>) -> Vec<(String, Package)> {

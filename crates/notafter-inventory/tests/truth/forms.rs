@@ -119,16 +119,28 @@ cp ca.pem tree/etc/other.pem
 rm -r build ca.pem key.pem app.spec
 "#;
 
+/// The same database as rpm had it before 4.16, which does not write it any more: the header of the package, without the
+/// magic number that it has in a list, under the number of the package. `$PAGE` is the length of pages.
+const AS_BERKELEY: &str = r#"
+header=$(rpmdb --dbpath "$PWD/tree/var/lib/rpm" --exportdb | tail -c +9 | od -An -v -tx1 | tr -d ' \n')
+rm -r tree/var/lib/rpm/*
+printf '%s\n' VERSION=3 format=bytevalue type=hash "db_pagesize=$PAGE" HEADER=END \
+    ' 00000000' ' 02000000' ' 01000000' " $header" DATA=END | db5.3_load tree/var/lib/rpm/Packages
+"#;
+
 #[test]
 fn files_are_owned_by_the_packages_of_rpm_that_its_database_names() {
-    let directory = tempfile::tempdir().unwrap();
-    if !made_with("openssl") || !made("rpmbuild", &format!("{CA} {INSTALL}"), directory.path()) {
+    if !["openssl", "rpmbuild", "db5.3_load"].map(made_with).iter().all(|there| *there) {
         return;
     }
-    let inventory = scan_root(&directory.path().join("tree"));
-    let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
-        panic!("{inventory:?}");
-    };
-    let expected = [("/etc/app/ca.pem", "rpm package app 1.2-3.el9"), ("/etc/other.pem", "")];
-    assert_eq!(owners(certificate), expected.map(|(path, owner)| (path, owner.to_owned())));
+    for (form, then) in [("", ""), ("PAGE=512", AS_BERKELEY), ("PAGE=65536", AS_BERKELEY)] {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(made("rpmbuild", &format!("{form}\n{CA} {INSTALL} {then}"), directory.path()));
+        let inventory = scan_root(&directory.path().join("tree"));
+        let [certificate] = &of_kind(&inventory, CredentialKind::X509)[..] else {
+            panic!("{form}: {inventory:?}");
+        };
+        let expected = [("/etc/app/ca.pem", "rpm package app 1.2-3.el9"), ("/etc/other.pem", "")];
+        assert_eq!(owners(certificate), expected.map(|(path, owner)| (path, owner.to_owned())), "{form}");
+    }
 }

@@ -58,6 +58,33 @@ fn a_look_that_cannot_tell_exercises_nothing() {
     assert_eq!(through(tls("portal")).1.decision, Decision::Allow);
 }
 
+/// By another name, on another port, or because the check takes another kind of key.
+#[test]
+fn a_server_certificate_that_a_check_is_never_shown_is_not_met_by_it() {
+    let other = certificate(9, "CN=other", at("2029-06-01T00:00:00Z"));
+    let (site, declared) = declared("site", 7, at("2019-06-01T00:00:00Z"));
+    let world = |usage: Vec<KeyUsage>, served: &Credential| {
+        let world = mounted(Some(CANDIDATE)).ill(Ill::Serves { credential: served.clone() });
+        world.with(|scenario| {
+            scenario.credentials[0].x509.usage = usage;
+            scenario.checks.truncate(2); // who depends on it may be shown what this check is not
+            let key = MountedFile {
+                path: "/key".to_owned(),
+                source: MountedSource::Key(site.name.clone()),
+                mode: 0o600,
+                folder: None,
+                location: location(7),
+            };
+            scenario.services.iter_mut().find(|it| it.name == name(CANDIDATE)).unwrap().files.push(key);
+        })
+    };
+    let (_, verdict) = world(vec![KeyUsage::Server], &other).gate();
+    assert_eq!(worst(&verdict), Some(FindingCode::CredentialNotCrossed));
+    for (usage, served) in [(KeyUsage::Server, &declared), (KeyUsage::Client, &other)] {
+        assert_eq!(world(vec![usage], served).gate().1.decision, Decision::Allow, "{usage:?}");
+    }
+}
+
 #[test]
 fn an_issuer_is_met_where_what_it_issued_is() {
     let (root, credential) = declared("root", 8, at("2019-06-01T00:00:00Z"));

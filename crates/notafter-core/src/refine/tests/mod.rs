@@ -6,6 +6,7 @@ mod full;
 mod in_memory;
 mod reissued;
 mod renewals;
+mod soon;
 mod unattended;
 mod verdicts;
 pub(crate) mod world;

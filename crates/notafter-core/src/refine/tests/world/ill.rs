@@ -14,6 +14,8 @@ pub(crate) enum Ill {
     ColdFails { from: UnixTime },
     /// It ends: when started at or after `from` where `at_start`, and when a watchdog of this period looks.
     Dies { from: UnixTime, at_start: bool, watchdog: Option<i64>, log: &'static str },
+    /// A process that was started before `at` ends there: who starts it anew has the new files.
+    EndsOnce { at: UnixTime },
     /// One launch of the scenario, counted from 0, fails by accident.
     Fluke { launch: usize },
     /// It does not start within the gap.

@@ -263,6 +263,13 @@ impl<'a> Play<'a> {
                         self.now = to;
                     }
                 }
+                Ill::EndsOnce { at }
+                    if to >= *at && self.candidate.take_if(|process| process.since < *at).is_some() =>
+                {
+                    self.now = *at;
+                    self.ends(CANDIDATE, Some(1), false, "new files");
+                    self.now = to;
+                }
                 Ill::JumpIntolerant { longest } if leap && to.secs_since(from) > *longest => {
                     if let Some(process) = &mut self.candidate {
                         process.hangs = true;
@@ -283,6 +290,10 @@ impl<'a> Play<'a> {
                 }
                 _ => {}
             }
+        }
+        let restart = self.world.scenario.service(&name(CANDIDATE)).map(|service| service.restart);
+        if self.candidate.is_none() && restart == Some(Restart::Always) {
+            self.begin(&[name(CANDIDATE)]);
         }
     }
 

@@ -1,33 +1,19 @@
-//! The database of rpm(8) in the form that it has had since version 4.16: SQLite, a table of headers.
+//! The form that rpm has had since version 4.16: SQLite, a table of headers.
 
-use super::files::Files;
-use super::lookup::Wanted;
-use crate::rpm_header::Header;
-use notafter_core::Package;
 use rusqlite::{Connection, MAIN_DB};
 
-/// Where distributions keep it.
-pub(super) const DATABASES: [&str; 2] = ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite"];
 /// How the file begins, and where it says by which journal it is read and written: 2, a log beside it; 1, none.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const JOURNAL: std::ops::Range<usize> = 18..20;
 
-/// Adds paths that are asked for, each with the package that claims it. A database that is damaged claims what can be read.
-pub(super) fn claims(files: &dyn Files, wanted: &Wanted<'_>, claims: &mut Vec<(String, Package)>) {
-    for database in DATABASES.iter().filter_map(|path| files.read(path)) {
-        let _ = read(database, &mut |blob| {
-            let Some(header) = Header::of_database(blob) else { return };
-            let Some(package) = header.package() else { return };
-            for file in header.files() {
-                let named = wanted.named(&file).iter();
-                claims.extend(named.map(|path| ((*path).to_owned(), package.clone())));
-            }
-        });
-    }
+/// Hands each header to `look`.
+pub(super) fn read(database: Vec<u8>, look: &mut dyn FnMut(&[u8])) {
+    // What could be read before an error counts.
+    let _ = try_read(database, look);
 }
 
-/// Hands each header to `look`. The database is read from memory: nothing is written, and no file beside it is taken for its log.
-fn read(mut database: Vec<u8>, look: &mut dyn FnMut(&[u8])) -> rusqlite::Result<()> {
+/// The database is read from memory: nothing is written, and no file beside it is taken for its log.
+fn try_read(mut database: Vec<u8>, look: &mut dyn FnMut(&[u8])) -> rusqlite::Result<()> {
     match database.get_mut(..100) {
         Some(head) if head.starts_with(MAGIC) => head[JOURNAL].fill(1),
         _ => return Ok(()),
@@ -61,7 +47,7 @@ mod tests {
         let whole = connection.serialize(MAIN_DB).unwrap().to_vec();
         let count = |database: &[u8]| {
             let mut bytes = 0;
-            let outcome = read(database.to_vec(), &mut |blob| bytes += blob.len());
+            let outcome = try_read(database.to_vec(), &mut |blob| bytes += blob.len());
             (outcome.is_ok(), bytes)
         };
         assert_eq!(count(&whole), (true, 55_010));
