@@ -3,7 +3,7 @@
 use crate::against;
 use crate::page::{clip, escape, log_line};
 use crate::words::{
-    boundaries, candidate, count, coverage_sum, credential, distance, place, stands_for, subject,
+    boundaries, candidate, count, coverage_sum, credential, distance, place, reservation, stands_for, subject,
 };
 use notafter_core::{Comparison, Decision, Finding, Gated, RunRecord, Severity, Touch, Verdict};
 use std::fmt::Write as _;
@@ -35,7 +35,10 @@ fn write(
     writeln!(page)?;
     let window = format!("{} ({})", scenario.horizon, distance(scenario.start, scenario.horizon));
     match verdict.decision {
-        Decision::Allow => writeln!(page, "**{}** passes every check through {window}.", plain(&who))?,
+        Decision::Allow => {
+            let but = reservation(verdict);
+            writeln!(page, "**{}** passes every check through {window}{but}.", plain(&who))?;
+        }
         Decision::Block => {
             writeln!(page, "**{}** must not ship: support is promised until {window}.", plain(&who))?
         }

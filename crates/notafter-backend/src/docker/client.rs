@@ -29,6 +29,8 @@ const EXPORT_SECS: u64 = 600;
 const REMOVALS: u32 = 2_000;
 const BETWEEN_REMOVALS: Duration = Duration::from_millis(5);
 const CHUNK_BYTES: usize = 256 << 10;
+/// Digits of an id as engines list it.
+const SHORT_ID_LEN: usize = 12;
 
 /// A conversation with an engine.
 #[derive(Debug)]
@@ -100,9 +102,12 @@ impl Client {
         Ok(self.image_id(id)?.is_some())
     }
 
-    /// The id of the image of that name, or with that id.
+    /// The id of the image of that name, or with that id, of which engines show twelve digits.
     pub(crate) fn image_id(&self, name: &str) -> io::Result<Option<String>> {
         match self.runtime.block_on(self.engine.inspect_image(name)) {
+            Ok(image) if image.id.as_deref().is_some_and(|id| is_begin_of_id(name, id, &image.repo_tags)) => {
+                Ok(None)
+            }
             Ok(image) => image
                 .id
                 .map(Some)
@@ -255,6 +260,15 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
     }
 }
 
+/// Whether an engine found the image only because its id begins with the few digits of `name`: whoever writes `9` means
+/// no such image.
+fn is_begin_of_id(name: &str, id: &str, tags: &Option<Vec<String>>) -> bool {
+    let latest = format!("{name}:latest");
+    let is_named = tags.iter().flatten().any(|tag| *tag == latest || tag == name);
+    let digits = id.strip_prefix("sha256:").unwrap_or(id);
+    name.len() < SHORT_ID_LEN && digits.starts_with(name) && !is_named
+}
+
 /// A directory in memory, in the engine's words.
 fn in_memory((path, mode): &(String, u32)) -> (String, String) {
     (path.clone(), format!("mode={mode:04o},exec"))
@@ -340,6 +354,21 @@ mod tests {
             Client::reconnect(&Address::Unix(socket), (1, 41)).unwrap().remove(&["c0ffee".to_owned()]);
         engine.join().unwrap();
         heard
+    }
+
+    #[test]
+    fn a_few_digits_are_no_name_of_an_image() {
+        let id = "sha256:9d70a615c0ffee";
+        let tags = |tag: &str| Some(vec![tag.to_owned()]);
+        for (name, tags, is_begin) in [
+            ("9", None, true),
+            ("9d70", tags("shop:9"), true),
+            ("9", tags("9:latest"), false),
+            ("9d70a615c0ff", None, false),
+            ("shop", tags("shop:latest"), false),
+        ] {
+            assert_eq!(is_begin_of_id(name, id, &tags), is_begin, "{name}");
+        }
     }
 
     #[test]

@@ -115,18 +115,24 @@ pub(super) fn findings(record: &RunRecord, coverage: &Coverage, known: &[Finding
     if !broken && looked {
         found.extend(unlooked(record, coverage));
     }
-    found.extend(unused(record, known));
+    found.extend(unused(record, coverage, known));
     found
 }
 
 /// Where the run did not look closely enough.
-pub(super) fn unlooked(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
-    uncrossed(record, coverage).into_iter().chain(below_policy(record, coverage)).collect()
+fn unlooked(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
+    uncrossed(record, coverage, false).into_iter().chain(below_policy(record, coverage)).collect()
 }
 
-/// Declared and served credentials whose end no check lived through. Where the policy is to doubt, only a TLS check that
-/// was shown a served one did.
-fn uncrossed(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
+/// The same behind a break that is waived: who fails from there on shows nothing of what comes later.
+pub(super) fn hidden(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
+    uncrossed(record, coverage, true).into_iter().chain(below_policy(record, coverage)).collect()
+}
+
+/// Declared and served credentials whose end no check lived through, and `own` ones of the candidate. Where the policy is
+/// to doubt, only a TLS check that was shown a served one did.
+fn uncrossed(record: &RunRecord, coverage: &Coverage, own: bool) -> Vec<Finding> {
+    let holders = Holders::new(record);
     let doubts = record.scenario.policy.present_but_unused == PresentButUnused::Doubt;
     let walks = walks(record);
     let known = coverage.entries.iter().filter_map(|entry| {
@@ -138,7 +144,8 @@ fn uncrossed(record: &RunRecord, coverage: &Coverage) -> Vec<Finding> {
             Origin::Served => {
                 *touch != Touch::Exercised || (doubts && !is_seen_through(record, &walks, credential))
             }
-            Origin::Embedded | Origin::Memory => false,
+            Origin::Embedded => own && *touch != Touch::Exercised && holders.is_own(credential),
+            Origin::Memory => false,
         })
         .map(|(_, credential)| {
             let code = FindingCode::CredentialNotCrossed;
@@ -176,7 +183,7 @@ fn below_policy(record: &RunRecord, coverage: &Coverage) -> Option<Finding> {
 /// Credentials in the files of the candidate, or in its memory alone, that end inside the window though nothing breaks with
 /// them. Trust
 /// stores carry such as a matter of course and are not counted.
-fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
+fn unused(record: &RunRecord, coverage: &Coverage, known: &[Finding]) -> Vec<Finding> {
     let scenario = &record.scenario;
     let policy = scenario.policy.present_but_unused;
     if policy == PresentButUnused::Ignore {
@@ -188,6 +195,11 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
         policy == PresentButUnused::Doubt
             && credential.kind != CredentialKind::LeapSeconds
             && !is_seen_through(record, &walks, credential)
+    };
+    let broken = known.iter().any(|finding| finding.severity == Severity::Block);
+    let was_looked_at = |credential: &Credential| {
+        let mut entries = coverage.entries.iter();
+        !broken || entries.any(|it| it.credential == credential.fingerprint && it.touch == Touch::Exercised)
     };
     let blamed = |credential: &Credential| {
         known.iter().any(|finding| {
@@ -239,7 +251,11 @@ fn unused(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
                 PresentButUnused::Doubt if doubtful => Severity::Inconclusive,
                 PresentButUnused::Doubt | PresentButUnused::Ignore | PresentButUnused::Warn => Severity::Note,
             };
-            let what = if doubtful { "no check shows what that does" } else { "nothing breaks" };
+            let what = match (doubtful, was_looked_at(credential)) {
+                (true, _) => "no check shows what that does",
+                (false, true) => "nothing breaks",
+                (false, false) => "a break hides what that does",
+            };
             let lies = match credential.origin {
                 Origin::Memory => "memory",
                 Origin::Declared(_) | Origin::Embedded | Origin::Served => &place.path,

@@ -6,10 +6,11 @@ use super::known::{Known, Ran, Wanted};
 use super::plan::{case_id, check_all, elapse, every_service, one_by_one, with_rotations};
 use super::soon;
 use crate::attribute::coincides;
-use crate::checkpoint::{checkpoints, first_instant};
+use crate::checkpoint::{checkpoints, first_failure, first_instant};
 use crate::holder::relevant_edges;
 use crate::{
-    Bracket, Case, CaseId, Pace, Purpose, RestartOrder, RunRecord, Scenario, ServiceName, Step, UnixTime,
+    Bracket, Case, CaseClock, CaseId, Pace, Purpose, RestartOrder, RunRecord, Scenario, ServiceName, Step,
+    UnixTime,
 };
 use std::collections::BTreeSet;
 
@@ -44,6 +45,9 @@ pub(crate) struct MotionBreak {
     /// Whether it broke in the same second again, after a second of time, though the time before came in other parts.
     /// No motion did that, whatever ends there.
     pub(crate) by_time_alone: bool,
+    /// Whether the same motions, made so much earlier that they end before the break, do no harm: then the date does it,
+    /// though no two walks need show it in the same second.
+    pub(crate) by_date: bool,
 }
 
 impl MotionBreak {
@@ -52,7 +56,7 @@ impl MotionBreak {
         let bracket = Bracket::around(self.last_pass, self.first_fail, record);
         let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &bracket));
         let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == self.first_fail);
-        let by_itself = self.fails_soon || self.by_time_alone;
+        let by_itself = self.fails_soon || self.by_time_alone || self.by_date;
         at_edge || rotates || self.is_aged() || self.behind.is_some() || by_itself
     }
 
@@ -90,6 +94,7 @@ pub(super) fn investigate(
         aged_fails: cold_passes_at_horizon && aged_fails(walk, &known.record.scenario),
         fails_soon: false,
         by_time_alone: false,
+        by_date: false,
     };
     if found.repeat != Repeat::Failed {
         return Ok(Some(found));
@@ -113,6 +118,9 @@ pub(super) fn investigate(
                 found.behind = soon.behind(boundaries);
                 (found.last_pass, found.first_fail) = (Some(soon.last_pass), soon.first_fail);
                 (found.case, found.fails_soon) = (soon.case, true);
+            }
+            if !found.by_time_alone && !found.fails_soon {
+                found.by_date = passes_earlier(known, &found)?;
             }
         }
     }
@@ -148,6 +156,42 @@ fn breaks_evenly(
         Wanted::Ran(ran) => Ok(ran
             .failure
             .is_some_and(|failure| failure.at == found.first_fail && failure.last_pass == Some(low))),
+    }
+}
+
+/// Whether the motions that break do no harm where they end before the break. Where something of the scenario was not in
+/// force yet by then, or is exchanged on the way, that cannot be told.
+fn passes_earlier(known: &mut Known<'_>, found: &MotionBreak) -> Result<bool, Waiting> {
+    let record = known.record;
+    let scenario = &record.scenario;
+    let Some((case, low)) = record.case(&found.case).zip(found.last_pass) else { return Ok(false) };
+    let Some(failure) = first_failure(case, scenario) else { return Ok(false) };
+    let shift = low.secs_since(found.first_fail);
+    let begin = first_instant(case.case.clock, scenario).plus_secs(shift);
+    let declared = scenario.credentials.iter().map(|spec| spec.x509.not_before);
+    let declared = declared.chain(scenario.crls.iter().map(|spec| spec.this_update));
+    let mut declared = declared.chain(scenario.tokens.iter().map(|spec| spec.not_before));
+    if !scenario.rotations.is_empty() || declared.any(|not_before| not_before > begin) {
+        return Ok(false);
+    }
+    let steps = case.case.steps.iter().take(failure.step + 1).map(|step| match step {
+        Step::Move { motion, to } => Step::Move { motion: *motion, to: to.plus_secs(shift) },
+        Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => step.clone(),
+    });
+    let earlier = Case {
+        id: case_id(&format!("{}-earlier", found.walk)),
+        purpose: Purpose::Walk,
+        reason: format!(
+            "the motions of {} from {begin} on, to tell whether the date breaks it or the motions do",
+            found.case
+        ),
+        clock: CaseClock::Shifted(begin),
+        steps: steps.collect(),
+    };
+    match known.want_to_search(earlier) {
+        Wanted::Missing => Err(Waiting),
+        Wanted::Lost => Ok(false),
+        Wanted::Ran(ran) => Ok(ran.failure.is_none()),
     }
 }
 

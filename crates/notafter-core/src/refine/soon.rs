@@ -49,8 +49,9 @@ pub(super) fn ends_alike(one: &Ran<'_>, other: &Ran<'_>, scenario: &Scenario) ->
     }
 }
 
-/// Whether a fresh start at `first_fail` fails within minutes, twice, and one that ends before it at `last_pass` or
-/// begins with the scenario does not: then neither a motion did that nor what lived through the time before.
+/// Whether a fresh start at `first_fail` fails within minutes, twice, and one some minutes before `last_pass`, where a
+/// timer may not have looked yet, or at the start of the scenario does not: then neither a motion did that nor what lived
+/// through the time before.
 pub(super) fn search(
     known: &mut Known<'_>,
     walk: &CaseId,
@@ -58,7 +59,7 @@ pub(super) fn search(
     first_fail: UnixTime,
 ) -> Result<Option<Soon>, Waiting> {
     let scenario = &known.record.scenario;
-    let begin = last_pass.plus_secs(-LAST_LOOK_SECS).max(scenario.start.instant());
+    let begin = last_pass.plus_secs(-2 * LAST_LOOK_SECS).max(scenario.start.instant());
     let low = begin.plus_secs(LAST_LOOK_SECS);
     if low >= first_fail {
         return Ok(None);
@@ -160,6 +161,7 @@ pub(super) fn investigate(
         aged_fails: false,
         fails_soon: true,
         by_time_alone: false,
+        by_date: false,
     }))
 }
 

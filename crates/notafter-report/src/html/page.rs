@@ -9,7 +9,7 @@ use crate::page::{clip, escape, log_line};
 use crate::terminal::{repeating, told};
 use crate::words::{
     Unseen, boundaries, candidate, case_error, connections, count, coverage_sum, credential, distance,
-    duration, ended, looked, place, purpose, seen, stands_for, subject,
+    duration, ended, looked, place, purpose, reservation, seen, stands_for, subject,
 };
 use notafter_core::{
     CaseRecord, Comparison, CoverageEntry, Credential, Decision, Finding, Gated, Outcome, RunRecord,
@@ -191,7 +191,10 @@ fn headline(record: &RunRecord, verdict: &Verdict, who: &str) -> String {
     let until = scenario.horizon;
     let first = verdict.findings.first();
     match verdict.decision {
-        Decision::Allow => format!("{who} passes every check through {until}, the end of its support window"),
+        Decision::Allow => {
+            let but = reservation(verdict);
+            format!("{who} passes every check through {until}, the end of its support window{but}")
+        }
         Decision::Block => match first.and_then(|finding| finding.bracket) {
             Some(bracket) => format!(
                 "{who} breaks on {}, {}; support is promised until {until}",

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::page::Page;
-use crate::words::{boundaries, candidate, checked_instants, count, credential, distance, list};
+use crate::words::{boundaries, candidate, checked_instants, count, credential, distance, list, reservation};
 use notafter_core::{
     CaseClock, ClockWitness, Coverage, Edge, Outcome, RunRecord, Touch, UnixTime, WitnessBasis,
 };
@@ -18,10 +18,11 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let record = report.record;
     let scenario = &record.scenario;
     let text = format!(
-        "{} passes every check through {}, the end of its support window, {}",
+        "{} passes every check through {}, the end of its support window, {}{}",
         candidate(scenario),
         scenario.horizon,
-        distance(scenario.start, scenario.horizon)
+        distance(scenario.start, scenario.horizon),
+        reservation(report.verdict)
     );
     page.headline(page.styles.allow, "allow", &text)?;
     page.section("proved by")?;

@@ -13,4 +13,4 @@ pub(crate) use describe::{
 pub(crate) use plural::{count, list};
 pub(crate) use search::{Search, is_point};
 pub(crate) use stops::{Stop, checked_instants, motion, stops};
-pub(crate) use unseen::{Unseen, coverage_sum};
+pub(crate) use unseen::{Unseen, coverage_sum, reservation};

@@ -3,11 +3,18 @@
 use super::describe::boundaries;
 use super::plural::count;
 use crate::page::clip;
-use notafter_core::{Coverage, EdgeKind, RunRecord, ServiceName};
+use notafter_core::{Coverage, EdgeKind, RunRecord, ServiceName, Verdict};
 use std::collections::BTreeMap;
 
 /// How much of a path or a reason is shown, in characters.
 const MAX_TEXT: usize = 160;
+
+/// What an allow does not say: nothing is known of what a waived break hides. Empty where none is waived.
+pub(crate) fn reservation(verdict: &Verdict) -> String {
+    let waived = verdict.findings.iter().filter(|finding| finding.waived.is_some());
+    let broken = waived.filter_map(|finding| finding.bracket).map(|bracket| bracket.first_fail).min();
+    broken.map_or_else(String::new, |at| format!(", but for a waived break at {at} and whatever that hides"))
+}
 
 /// `12 of 14 expiring credentials exercised`.
 pub(crate) fn coverage_sum(record: &RunRecord, coverage: &Coverage) -> String {

@@ -76,7 +76,8 @@ mod tests {
         let mut asked = check("alive", probe);
         let mut failing = Failing::default();
         let mut note = |met: bool| failing.note(&asked, Connection::Fresh, start(), met);
-        (note(false), note(false));
+        note(false);
+        note(false);
         for (within, left) in [(300, 300), (2_000, 1_000), (16_000, 2_000)]
             .map(|(within, left)| (Duration::from_millis(within), Duration::from_millis(left)))
         {

@@ -233,6 +233,17 @@ fn a_waived_break_does_not_hide_what_lies_behind_it() {
 }
 
 #[test]
+fn what_the_candidate_holds_and_a_waived_break_hides_is_not_allowed() {
+    let hidden = certificate(7, "CN=licence", at("2019-06-01T00:00:00Z"));
+    let world = outage().holding([hidden.clone()]);
+    let (_, verdict) =
+        world.with(|scenario| waive(scenario, Waived::Fingerprint(embedded().fingerprint), 30)).gate();
+    let told: Vec<_> = verdict.findings.iter().map(|finding| (finding.code, finding.culprit)).collect();
+    assert_eq!(told[0], (FindingCode::CredentialNotCrossed, Some(hidden.fingerprint)), "{told:?}");
+    assert!(verdict.findings.iter().any(|it| it.summary.ends_with("and a break hides what that does")));
+}
+
+#[test]
 fn a_certificate_that_is_refused_in_its_last_second_has_been_exercised() {
     let culprit = Some(embedded().fingerprint);
     for from in [END, BROKEN] {
