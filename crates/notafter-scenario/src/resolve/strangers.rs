@@ -23,6 +23,21 @@ pub(super) struct Strangers {
     pub(super) checks: Vec<Check>,
 }
 
+impl Strangers {
+    /// One stranger asks at every door at which the valid one gets in.
+    fn add(&mut self, spec: CredentialSpec) {
+        if !self.credentials.iter().any(|known| known.name == spec.name) {
+            self.credentials.push(spec);
+        }
+    }
+
+    fn add_token(&mut self, spec: TokenSpec) {
+        if !self.tokens.iter().any(|known| known.name == spec.name) {
+            self.tokens.push(spec);
+        }
+    }
+}
+
 /// What the scenario declares by itself.
 pub(super) struct Known<'a> {
     pub(super) credentials: &'a [CredentialSpec],
@@ -188,7 +203,7 @@ impl Scope<'_> {
                 return self.cannot_be(span, message, "leave it out, or show an `identity`");
             }
         }
-        found.tokens.push(token);
+        found.add_token(token);
         let word = format!("{}-token", kind.word());
         self.refused(check, &word, span, check.probe.clone().with_token(name), found);
     }
@@ -240,7 +255,7 @@ impl Scope<'_> {
                 (authority.not_before, authority.not_after) = past;
                 (x509.not_before, x509.not_after) = wide;
                 x509.issuer = X509Issuer::IssuedBy(ended.clone());
-                found.credentials.push(made(ended, authority));
+                found.add(made(ended, authority));
             }
             Stranger::StaleCrl => return, // it is no other peer
             Stranger::UnknownIssuer => {
@@ -258,10 +273,10 @@ impl Scope<'_> {
                 };
                 (x509.not_before, x509.not_after) = wide;
                 x509.issuer = X509Issuer::IssuedBy(unknown.clone());
-                found.credentials.push(made(unknown, root));
+                found.add(made(unknown, root));
             }
         }
-        found.credentials.push(made(name.clone(), x509));
+        found.add(made(name.clone(), x509));
         self.refused(check, kind.word(), span, check.probe.clone().with_identity(name), found);
     }
 }

@@ -383,6 +383,13 @@ fn tokens_and_those_that_must_be_refused() {
         ]
     );
 
+    // One stranger asks at both doors.
+    let check = check.replace("KINDS", "expired");
+    let doors = right(&declared(&format!("{check}\n{}", check.replace("  tokens:", "  door:"))));
+    assert_eq!(doors.tokens.len(), 2, "{:?}", doors.tokens);
+    assert!(doors.check(&CheckName::new("door-refuses-expired-token").unwrap()).is_some());
+
+    let check = check.replace("expired", "KINDS");
     for (text, told) in [
         (check.replace("KINDS", "expired-intermediate"), "is a token and has no intermediate"),
         (check.replace("KINDS", "stale-crl"), "holds no revocation list"),
