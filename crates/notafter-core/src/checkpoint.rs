@@ -9,7 +9,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// Who crashes so soon after a start does so at every start.
-const SOON_SECS: i64 = 600;
+pub(crate) const LOOP_SECS: i64 = 600;
 
 /// One look and whether it met its expectation; none where it decides nothing.
 #[derive(Debug, Clone, Copy)]
@@ -164,7 +164,7 @@ fn is_of_loop(end: &ServiceEnd, case: &CaseRecord) -> bool {
         let mut between = case.ready.iter().filter(|(name, at)| {
             *name == end.service && *at >= first.at && *at <= then.at && first.at <= then.at
         });
-        between.next_back().is_some_and(|(_, ready)| then.at.second.secs_since(ready.second) <= SOON_SECS)
+        between.next_back().is_some_and(|(_, ready)| then.at.second.secs_since(ready.second) <= LOOP_SECS)
     };
     end.code != Some(0) && crashes().any(|other| other != end && (again(end, other) || again(other, end)))
 }

@@ -60,17 +60,7 @@ pub(super) fn describe(
             finding.location = scenario.rotation(rotation).map(|rotation| rotation.location.clone());
         }
         (Some(look), _) => {
-            let at = look.observation.begin.second;
-            let span = look.check.expectation_at(at);
-            finding.expected =
-                span.map(|span| format!("{} {}", look.check.name, words::expected(&span.expectation)));
-            finding.location = Some(span.map_or(&look.check.location, |span| &span.location).clone());
-            finding.seen = Some(match span.map(|span| &span.expectation) {
-                Some(Expectation::Serves { .. }) => words::shown(look.observation),
-                Some(Expectation::Works(works)) => words::looked(look.observation, works),
-                Some(Expectation::Rejected { .. }) | None => words::seen(&look.observation.seen),
-            });
-            finding.seen_at = Some(at);
+            tell(finding, look);
         }
         (None, Some(end)) => {
             finding.expected = Some(format!("{} runs", end.service));
@@ -86,8 +76,22 @@ pub(super) fn describe(
     }
 }
 
+/// What `look` was to see, what it saw, when, and which line of the scenario asks for it.
+pub(super) fn tell(finding: &mut Finding, look: &Look<'_>) {
+    let at = look.observation.begin.second;
+    let span = look.check.expectation_at(at);
+    finding.expected = span.map(|span| format!("{} {}", look.check.name, words::expected(&span.expectation)));
+    finding.location = Some(span.map_or(&look.check.location, |span| &span.location).clone());
+    finding.seen = Some(match span.map(|span| &span.expectation) {
+        Some(Expectation::Serves { .. }) => words::shown(look.observation),
+        Some(Expectation::Works(works)) => words::looked(look.observation, works),
+        Some(Expectation::Rejected { .. }) | None => words::seen(&look.observation.seen),
+    });
+    finding.seen_at = Some(at);
+}
+
 /// The checkpoints of a failing case that show this break: from its first failure on, and of a walk only those
-/// before the next boundary, behind which something else may fall.
+/// before the next boundary and as long as time elapses behind one; later something else may have fallen.
 fn fallen_points<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Checkpoint<'a>> {
     let scenario = &record.scenario;
     let Some(failure) = first_failure(case, scenario) else { return Vec::new() };
@@ -100,6 +104,7 @@ fn fallen_points<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Vec<Checkpo
         .into_iter()
         .filter(|point| point.step >= failure.step)
         .filter(|point| next.as_ref().is_none_or(|next| point.at < next.first))
+        .filter(|point| !walks || point.at.secs_since(failure.at) <= scenario.planning.dwell_secs())
         .collect()
 }
 

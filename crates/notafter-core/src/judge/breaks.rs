@@ -45,10 +45,15 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
     let mut found = finding(code, Severity::Inconclusive, String::new());
     describe(record, &mut found, case, None);
     let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    let start = record.scenario.start.instant();
+    let is_later = first_failure(case, &record.scenario).is_some_and(|failure| failure.at > start);
     found.summary = match case.case.purpose {
         Purpose::Stale { .. } => {
             format!("{what} neither lets in nor refuses in {control}, with a revocation list that has ended")
         }
+        Purpose::Walk if is_later => format!(
+            "{what} fails within minutes of each start, at the start of the window too, and works when it was started anew"
+        ),
         Purpose::Walk => format!("{what} fails at the start of the window and works a little later"),
         _ => format!("{what} fails in {control}, where no boundary is crossed"),
     };

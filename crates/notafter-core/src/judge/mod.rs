@@ -3,6 +3,7 @@
 //! What must never happen here: a record that does not show that the gate looked becoming an allow; a case that may
 //! not be believed becoming a block.
 
+mod behind;
 mod blast;
 mod breaks;
 mod control;

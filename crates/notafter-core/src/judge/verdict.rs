@@ -1,6 +1,6 @@
 //! The verdict itself.
 
-use super::{breaks, coverage, finding, policy, renewal, rotation, soundness};
+use super::{behind, breaks, coverage, finding, policy, renewal, rotation, soundness};
 use crate::holder::{is_in_use, relevant_edges};
 use crate::refine::investigate;
 use crate::{Decision, Edge, Finding, RunRecord, Severity, Verdict};
@@ -23,7 +23,8 @@ pub fn judge(record: &RunRecord) -> Verdict {
     policy::waive(record, &mut findings);
     // A waiver lets a break pass, not what the break hides.
     if broken && !findings.iter().any(|finding| finding.severity == Severity::Block) {
-        let mut hidden = coverage::hidden(record, &coverage);
+        let mut hidden = behind::findings(record, &findings);
+        hidden.extend(coverage::hidden(record, &coverage));
         policy::waive(record, &mut hidden);
         findings.extend(hidden);
     }

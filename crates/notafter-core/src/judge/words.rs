@@ -96,6 +96,10 @@ pub(super) const DOUBT: &str = "that the service runs and its ports answer shows
 pub(super) const UNEXPLAINED: &str = "find what in the build knows that date: a licence, a date in the code, an account or a \
     password that ends; what was seen, and the log of the case, may name it";
 
+/// What to do where a check fails behind a break that is waived.
+pub(super) const BEHIND_WAIVED: &str = "mend what is waived and run again, and the search comes to this; or waive it too, by \
+    its code and its checks";
+
 /// What to do where all works on the machine's own clock, and something fails on a shifted one before anything ends.
 pub(super) fn works_natively(file_times: FileTimes) -> &'static str {
     match file_times {

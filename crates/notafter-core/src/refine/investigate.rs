@@ -213,7 +213,7 @@ fn breaks<'a>(
     found.cold = cold::investigate(known, &mut points, hint.as_ref(), &boundaries)?;
     let (Some(hint), Some(failure)) = (hint, &walked.failure) else {
         if found.cold.is_none() {
-            found.motion = soon::investigate(known, &boundaries)?;
+            soon::investigate(known, found, &boundaries)?;
         }
         return Ok(None);
     };

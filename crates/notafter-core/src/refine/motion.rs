@@ -4,7 +4,7 @@ use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::known::{Known, Ran, Wanted};
 use super::plan::{case_id, check_all, elapse, every_service, one_by_one, with_rotations};
-use super::soon;
+use super::soon::{self, Answer};
 use crate::attribute::coincides;
 use crate::checkpoint::{checkpoints, first_failure, first_instant};
 use crate::holder::relevant_edges;
@@ -113,8 +113,8 @@ pub(super) fn investigate(
         if found.behind.is_none() {
             found.by_time_alone = breaks_evenly(known, walk, failure.step, &found)?;
             let low = found.last_pass.filter(|_| !found.by_time_alone);
-            let soon = low.map(|low| soon::search(known, walk.id(), low, found.first_fail)).transpose()?;
-            if let Some(soon) = soon.flatten() {
+            let soon = low.map(|low| soon::search(known, low, found.first_fail)).transpose()?;
+            if let Some(Answer::Since(soon)) = soon {
                 found.behind = soon.behind(boundaries);
                 (found.last_pass, found.first_fail) = (Some(soon.last_pass), soon.first_fail);
                 (found.case, found.fails_soon) = (soon.case, true);

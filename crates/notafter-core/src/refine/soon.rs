@@ -3,19 +3,25 @@
 
 use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
+use super::investigate::Investigation;
 use super::known::{Known, Ran, Wanted, believed};
 use super::motion::MotionBreak;
-use super::plan::{case_id, check_all, elapse, with_rotations};
-use crate::checkpoint::{checkpoints, counts, fatal_ends, first_instant};
+use super::plan::{check_all, elapse, instant_id, with_rotations};
+use crate::checkpoint::{LOOP_SECS, checkpoints, counts, fatal_ends, first_instant, last_instant};
 use crate::{
     Case, CaseClock, CaseId, CaseRecord, Pace, Purpose, Restart, RunRecord, Scenario, ServiceEnd, UnixTime,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When a fresh start is looked at again, in seconds from it.
-const LOOKS_SECS: [i64; 3] = [60, 120, LAST_LOOK_SECS];
-const LAST_LOOK_SECS: i64 = 600;
+const LOOKS_SECS: [i64; 4] = [60, 120, 600, LAST_LOOK_SECS];
+/// Long enough for two crashes, each as long behind a start as a loop allows, and what starting takes.
+const LAST_LOOK_SECS: i64 = 2 * LOOP_SECS + 60;
 /// How often an interval is halved before the break is reported as it is known then.
 const MAX_ROUNDS: usize = 24;
+
+/// So many crashes that a restart made good are tried.
+const MAX_CRASHES: usize = 6;
 
 /// Since when fresh starts fail within minutes.
 #[derive(Debug)]
@@ -49,54 +55,86 @@ pub(super) fn ends_alike(one: &Ran<'_>, other: &Ran<'_>, scenario: &Scenario) ->
     }
 }
 
+/// What fresh starts at and before some instant have shown.
+pub(super) enum Answer {
+    /// None fails there: whatever was seen there is over.
+    LivesOn,
+    /// They fail from an instant on.
+    Since(Soon),
+    /// They fail wherever the scenario begins; the case shows it.
+    FromStart(CaseId),
+    /// They fail there once and not again, or not in an order that a date explains; the case failed.
+    Differs(CaseId),
+    /// Not all ran, or they may not be believed.
+    Unknown,
+}
+
 /// Whether a fresh start at `first_fail` fails within minutes, twice, and one some minutes before `last_pass`, where a
 /// timer may not have looked yet, or at the start of the scenario does not: then neither a motion did that nor what lived
 /// through the time before.
 pub(super) fn search(
     known: &mut Known<'_>,
-    walk: &CaseId,
     last_pass: UnixTime,
     first_fail: UnixTime,
-) -> Result<Option<Soon>, Waiting> {
+) -> Result<Answer, Waiting> {
     let scenario = &known.record.scenario;
-    let begin = last_pass.plus_secs(-2 * LAST_LOOK_SECS).max(scenario.start.instant());
-    let low = begin.plus_secs(LAST_LOOK_SECS);
-    if low >= first_fail {
-        return Ok(None);
+    let start = scenario.start.instant();
+    let begin = last_pass.plus_secs(-2 * LAST_LOOK_SECS).max(start);
+    let Some([behind, before]) = lived(known, [first_fail, begin])? else { return Ok(Answer::Unknown) };
+    if behind.failure.is_none() {
+        return Ok(Answer::LivesOn);
     }
-    let behind = lives(case_id(&format!("{walk}-fresh")), first_fail, scenario);
-    let before = lives(case_id(&format!("{walk}-fresh-before")), begin, scenario);
-    let [behind, before] = match [behind, before].map(|case| known.want_to_search(case)) {
-        [Wanted::Missing, _] | [_, Wanted::Missing] => return Err(Waiting),
-        [Wanted::Ran(behind), Wanted::Ran(before)] => [behind, before],
-        [Wanted::Lost, _] | [_, Wanted::Lost] => return Ok(None),
+    match repeat(known, behind.id())? {
+        None => return Ok(Answer::Unknown),
+        Some(again) if again.failure.is_none() => return Ok(Answer::Differs(behind.id().clone())),
+        Some(_) => {}
+    }
+    let (before, begin) = match before.failure {
+        None => (before, begin),
+        Some(_) => match lived(known, [start])? {
+            None => return Ok(Answer::Unknown),
+            Some([first]) => (first, start),
+        },
     };
-    if behind.failure.is_none() || before.failure.is_some() {
-        return Ok(None);
+    if before.failure.is_some() {
+        return Ok(Answer::FromStart(before.id().clone()));
     }
-    let again = repeat(known, behind.id())?;
-    if again.is_none_or(|again| again.failure.is_none()) {
-        return Ok(None);
+    let last_pass = begin.plus_secs(LAST_LOOK_SECS);
+    let ends = shown(&behind, scenario).map(|(_, ends)| ends);
+    let first_fail = ends.filter(|_| last_pass >= first_fail).unwrap_or(first_fail);
+    if last_pass >= first_fail {
+        return Ok(Answer::Differs(behind.id().clone()));
     }
-    let found = Soon { last_pass: low, first_fail, case: behind.id().clone() };
-    narrow(known, walk, found).map(Some)
+    narrow(known, Soon { last_pass, first_fail, case: behind.id().clone() }).map(Answer::Since)
+}
+
+/// Fresh starts at these instants. None where one is not to be believed.
+fn lived<'a, const N: usize>(
+    known: &mut Known<'a>,
+    at: [UnixTime; N],
+) -> Result<Option<[Box<Ran<'a>>; N]>, Waiting> {
+    let wanted = at.map(|at| known.want_to_search(lives(at, &known.record.scenario)));
+    if wanted.iter().any(|wanted| matches!(wanted, Wanted::Missing)) {
+        return Err(Waiting);
+    }
+    let ran = wanted.into_iter().filter_map(|wanted| match wanted {
+        Wanted::Ran(ran) => Some(ran),
+        Wanted::Lost | Wanted::Missing => None,
+    });
+    Ok(ran.collect::<Vec<_>>().try_into().ok())
 }
 
 /// Halves the interval, until one start lives through the rest of it: what that one shows is the break.
-fn narrow(known: &mut Known<'_>, walk: &CaseId, mut found: Soon) -> Result<Soon, Waiting> {
+fn narrow(known: &mut Known<'_>, mut found: Soon) -> Result<Soon, Waiting> {
     for round in 1..=MAX_ROUNDS {
         let width = found.first_fail.secs_since(found.last_pass);
         let is_last = width < LAST_LOOK_SECS;
         let at = if is_last { found.last_pass } else { found.last_pass.plus_secs(width / 2) };
-        let case = lives(case_id(&format!("{walk}-fresh-{round}")), at, &known.record.scenario);
-        let ran = match known.want_to_search(case) {
-            Wanted::Missing => return Err(Waiting),
-            Wanted::Lost => return Ok(found),
-            Wanted::Ran(ran) => ran,
-        };
+        let Some([ran]) = lived(known, [at])? else { return Ok(found) };
         match shown(&ran, &known.record.scenario) {
             Some((last_pass, first_fail)) if is_last => {
-                return Ok(Soon { last_pass, first_fail, case: ran.id().clone() });
+                let found = Soon { last_pass, first_fail, case: ran.id().clone() };
+                return earliest(known, at, found, MAX_ROUNDS - round);
             }
             Some((_, first_fail)) => {
                 found.first_fail = first_fail.min(found.first_fail);
@@ -107,6 +145,29 @@ fn narrow(known: &mut Known<'_>, walk: &CaseId, mut found: Soon) -> Result<Soon,
         }
     }
     Ok(found)
+}
+
+/// The same where a start at `from` fails as soon as its timer looks: one that comes so many seconds earlier looks so many
+/// seconds earlier, and fails then unless the date lies behind that.
+fn earliest(known: &mut Known<'_>, from: UnixTime, found: Soon, rounds: usize) -> Result<Soon, Waiting> {
+    let start = known.record.scenario.start.instant();
+    let most = found.first_fail.secs_since(from).min(from.secs_since(start));
+    let (mut shift, mut too_far) = (0_i64, None);
+    let mut earliest = None;
+    for _ in 0..rounds {
+        let next = too_far.map_or_else(|| (2 * shift).max(1), |too_far| shift.midpoint(too_far));
+        if next > most || next == shift {
+            break;
+        }
+        let Some([ran]) = lived(known, [from.plus_secs(-next)])? else { break };
+        match shown(&ran, &known.record.scenario) {
+            Some((last_pass, first_fail)) if first_fail == found.first_fail.plus_secs(-next) => {
+                (shift, earliest) = (next, Some(Soon { last_pass, first_fail, case: ran.id().clone() }));
+            }
+            _ => too_far = Some(next),
+        }
+    }
+    Ok(earliest.unwrap_or(found))
 }
 
 /// Between which instants a case fails. A process that ended has lived until then.
@@ -121,66 +182,111 @@ fn shown(ran: &Ran<'_>, scenario: &Scenario) -> Option<(UnixTime, UnixTime)> {
 }
 
 /// A fresh start at `at` that is looked at for some minutes.
-fn lives(id: CaseId, at: UnixTime, scenario: &Scenario) -> Case {
+fn lives(at: UnixTime, scenario: &Scenario) -> Case {
     let looks =
         LOOKS_SECS.iter().flat_map(|secs| [elapse(Pace::Walk, at.plus_secs(*secs)), check_all(scenario)]);
     let steps = [check_all(scenario)].into_iter().chain(looks).collect();
     Case {
-        id,
+        id: instant_id("fresh", at),
         purpose: Purpose::Walk,
         reason: format!(
-            "a fresh start at {at} and looks at it for 10 min, to tell whether it fails by itself"
+            "a fresh start at {at} and looks at it for {} min, to tell whether it fails by itself",
+            LAST_LOOK_SECS / 60
         ),
         clock: CaseClock::Shifted(at),
         steps: with_rotations(scenario, at, steps),
     }
 }
 
-/// A service that crashes, is started anew and works where it is looked at, and crashes again minutes later. None where
-/// no walk that passed saw a crash, or where fresh starts live on.
+/// Services that crash, are started anew and work where they are looked at, and may crash again minutes later: fresh
+/// starts where walks that passed saw a crash tell a recovery from that.
 pub(super) fn investigate(
     known: &mut Known<'_>,
+    found: &mut Investigation,
     boundaries: &[Boundary],
-) -> Result<Option<MotionBreak>, Waiting> {
+) -> Result<(), Waiting> {
     let record = known.record;
-    let Some((walk, end)) = first_crash(record) else { return Ok(None) };
-    let first_fail = end.at.second;
-    let passed = checkpoints(walk.record, &record.scenario);
-    let passed = passed.iter().rev().find(|point| point.at < first_fail && !point.looks.is_empty());
-    let Some(last_pass) = passed.map(|point| point.at) else { return Ok(None) };
-    let Some(soon) = search(known, walk.id(), last_pass, first_fail)? else { return Ok(None) };
-    let behind = soon.behind(boundaries);
-    Ok(Some(MotionBreak {
-        last_pass: Some(soon.last_pass),
-        first_fail: soon.first_fail,
-        case: soon.case,
-        walk: walk.id().clone(),
-        repeat: Repeat::Failed,
-        restarted: Vec::new(),
-        behind,
-        aged_fails: false,
-        fails_soon: true,
-        by_time_alone: false,
-        by_date: false,
-    }))
+    let crashes = some_of(crashes(record));
+    for crash in &crashes {
+        // All at once where parallel cases are to be had; the answers are read below.
+        known.want_to_search(lives(crash.at, &record.scenario));
+    }
+    for crash in crashes {
+        let motion = |last_pass, first_fail, case, repeat| MotionBreak {
+            last_pass,
+            first_fail,
+            case,
+            walk: crash.walk.clone(),
+            repeat,
+            restarted: Vec::new(),
+            behind: None,
+            aged_fails: false,
+            fails_soon: true,
+            by_time_alone: false,
+            by_date: false,
+        };
+        match search(known, crash.last_pass, crash.at)? {
+            Answer::LivesOn | Answer::Unknown => {}
+            Answer::Since(soon) => {
+                let behind = soon.behind(boundaries);
+                let found_soon = motion(Some(soon.last_pass), soon.first_fail, soon.case, Repeat::Failed);
+                found.motion = Some(MotionBreak { behind, ..found_soon });
+                return Ok(());
+            }
+            Answer::Differs(case) => {
+                let fluke = motion(None, crash.at, case.clone(), Repeat::Passed);
+                found.motion = Some(MotionBreak { walk: case, ..fluke });
+                return Ok(());
+            }
+            Answer::FromStart(case) => {
+                found.control_failure = Some(case);
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The first crash that a restart made good, of all walks through the window that passed.
-fn first_crash(record: &RunRecord) -> Option<(Ran<'_>, &ServiceEnd)> {
+/// A crash that a restart made good.
+struct Crash {
+    at: UnixTime,
+    /// The last look before it at which all was well.
+    last_pass: UnixTime,
+    walk: CaseId,
+}
+
+/// The crashes that a restart made good, of all walks through the window that passed, by their instants.
+fn crashes(record: &RunRecord) -> Vec<Crash> {
     let scenario = &record.scenario;
     let whole = |case: &&CaseRecord| {
         case.case.purpose == Purpose::Walk
             && first_instant(case.case.clock, scenario) == scenario.start.instant()
+            && last_instant(&case.case) == Some(scenario.horizon)
     };
-    let walks = record.cases.iter().filter(whole).filter_map(|case| believed(record, case));
-    let crashes = walks.filter(|walk| walk.failure.is_none()).filter_map(|walk| {
-        let mut ends = walk.record.ends.iter();
-        let end = ends.find(|end| {
-            let service = scenario.service(&end.service);
-            let is_restarted = service.is_some_and(|service| service.restart == Restart::Always);
-            is_restarted && end.code != Some(0) && !end.before_ready && !counts(end, walk.record, scenario)
-        })?;
-        Some((walk, end))
-    });
-    crashes.min_by_key(|(_, end)| end.at)
+    let mut found = BTreeMap::new();
+    for case in record.cases.iter().filter(whole) {
+        let Some(walk) = believed(record, case).filter(|walk| walk.failure.is_none()) else { continue };
+        let points = checkpoints(case, scenario);
+        for end in case.ends.iter().filter(|end| is_made_good(end, case, scenario)) {
+            let at = end.at.second;
+            let passed = points.iter().rfind(|point| point.at < at && !point.looks.is_empty());
+            if let Some(last_pass) = passed.map(|point| point.at) {
+                found.entry(at).or_insert(Crash { at, last_pass, walk: walk.id().clone() });
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+fn is_made_good(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -> bool {
+    let service = scenario.service(&end.service);
+    let is_restarted = service.is_some_and(|service| service.restart == Restart::Always);
+    is_restarted && end.code != Some(0) && !end.before_ready && !counts(end, case, scenario)
+}
+
+/// The first, the last and some between them. A loop that begins at an end and never heals shows in the last.
+fn some_of(crashes: Vec<Crash>) -> Vec<Crash> {
+    let last = crashes.len().saturating_sub(1);
+    let taken: BTreeSet<usize> = (0..MAX_CRASHES).map(|nth| nth * last / (MAX_CRASHES - 1)).collect();
+    crashes.into_iter().enumerate().filter(|(index, _)| taken.contains(index)).map(|(_, it)| it).collect()
 }

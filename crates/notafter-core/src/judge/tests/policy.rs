@@ -244,6 +244,24 @@ fn what_the_candidate_holds_and_a_waived_break_hides_is_not_allowed() {
 }
 
 #[test]
+fn another_check_that_fails_behind_a_waived_break_is_not_allowed() {
+    let world = || {
+        let world = outage().ill(Ill::HssRefuses { from: at("2019-06-01T00:00:00Z") });
+        world.with(|scenario| waive(scenario, Waived::Fingerprint(embedded().fingerprint), 30))
+    };
+    let (_, verdict) = world().gate();
+    let first = &verdict.findings[0];
+    assert_eq!(verdict.decision, Decision::Inconclusive);
+    assert_eq!((first.code, first.services[0].as_str()), (FindingCode::BreaksInWindow, "hss"));
+    insta::assert_snapshot!(first.summary, @"check registers is seen to fail at 2020-11-01T00:00:00Z too, behind a break that is waived, and what breaks it was not searched for");
+    let by_check = |scenario: &mut Scenario| {
+        waive(scenario, Waived::Code("breaks-in-window".to_owned()), 30);
+        scenario.policy.waivers[1].only.checks.extend(first.checks.iter().map(|(check, _)| check.clone()));
+    };
+    assert_eq!(world().with(by_check).gate().1.decision, Decision::Allow);
+}
+
+#[test]
 fn a_certificate_that_is_refused_in_its_last_second_has_been_exercised() {
     let culprit = Some(embedded().fingerprint);
     for from in [END, BROKEN] {

@@ -28,7 +28,7 @@ fn a_crash_loop_behind_an_end_is_no_recovery() {
 fn a_crash_loop_from_a_date_in_the_code_on_is_no_recovery() {
     let (record, verdict) = restarted(World::new().ill(looks_soon(BROKEN))).gate();
     assert_eq!(verdict.decision, Decision::Block, "{:?}", ids(&record));
-    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks at 2018-12-06T04:30:02Z: no known credential changes there (unexplained); a fresh start fails within minutes there");
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks at 2018-12-06T04:30:00Z: no known credential changes there (unexplained); a fresh start fails within minutes there");
 }
 
 #[test]
@@ -44,7 +44,46 @@ fn one_crash_that_a_restart_makes_good_is_a_recovery() {
     let once = restarted(licence().ill(Ill::EndsOnce { at: at(BROKEN) }));
     let (record, verdict) = check("once", &once, &allow(6));
     assert_eq!(verdict.findings, []);
-    assert!(ids(&record).contains(&"walk-fresh"), "{:?}", ids(&record));
+    assert!(ids(&record).contains(&"fresh-2018-12-06T043000Z"), "{:?}", ids(&record));
+}
+
+/// Of several crashes the later one may be no recovery.
+#[test]
+fn a_recovery_before_it_hides_no_crash_loop() {
+    let once = Ill::EndsOnce { at: at("2018-09-06T04:30:00Z") };
+    let (record, verdict) = restarted(World::new().ill(once).ill(looks_soon(BROKEN))).gate();
+    assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks at 2018-12-06T04:30:00Z: no known credential changes there (unexplained); a fresh start fails within minutes there");
+}
+
+/// Two crashes need twice its period, and more than the first ten minutes.
+#[test]
+fn a_crash_loop_of_nine_minutes_is_seen() {
+    let slow =
+        Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(540), log: "my licence is over" };
+    let (record, verdict) = restarted(World::new().ill(slow)).gate();
+    assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
+    assert!(record.cases.len() <= 32, "{:?}", ids(&record));
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks at 2018-12-06T04:36:36Z: no known credential changes there (unexplained); a fresh start fails within minutes there");
+}
+
+#[test]
+fn who_crashes_again_and_again_since_the_start_of_the_window_is_not_allowed() {
+    let (record, verdict) = restarted(World::new().ill(looks_soon("2018-01-01T00:00:00Z"))).gate();
+    assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
+    assert_eq!(verdict.findings[0].code, FindingCode::ControlFails);
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node fails within minutes of each start, at the start of the window too, and works when it was started anew");
+}
+
+#[test]
+fn a_crash_whose_fresh_start_fails_once_is_not_allowed() {
+    let once = restarted(World::new().ill(Ill::EndsOnce { at: at(BROKEN) }));
+    let (record, _) = once.gate();
+    let launch = ids(&record).iter().position(|id| id.starts_with("fresh-")).unwrap();
+    let (record, verdict) = once.ill(Ill::Fluke { launch }).gate();
+    assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
+    assert_eq!(verdict.findings[0].code, FindingCode::Flaky);
+    assert_eq!(verdict.findings[0].case, Some(record.cases[launch].case.id.clone()));
 }
 
 /// No two walks show it in the same second, and no fresh start does.

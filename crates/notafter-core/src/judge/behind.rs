@@ -1,0 +1,47 @@
+//! What else falls behind a break that is waived. The search ends at the first break; the walk goes on.
+
+use super::blast::tell;
+use super::finding::finding;
+use super::words;
+use crate::checkpoint::{Look, checkpoints};
+use crate::refine::believed;
+use crate::{CaseRecord, CheckName, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One finding for each check that fails in a walk or a fresh start and is no part of any of `known`.
+pub(super) fn findings(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
+    let scenario = &record.scenario;
+    let fallen: BTreeSet<&CheckName> =
+        known.iter().flat_map(|finding| &finding.checks).map(|(check, _)| check).collect();
+    let is_searched = |case: &&CaseRecord| matches!(case.case.purpose, Purpose::Cold | Purpose::Walk);
+    let mut first: BTreeMap<&CheckName, Finding> = BTreeMap::new();
+    for case in record.cases.iter().filter(is_searched).filter(|case| believed(record, case).is_some()) {
+        for point in checkpoints(case, scenario) {
+            let failing = point.looks.iter().filter(|look| {
+                look.met == Some(false) && look.observation.tries > 0 && !fallen.contains(&look.check.name)
+            });
+            for look in failing {
+                let earlier = first.get(&look.check.name).and_then(|found| found.seen_at);
+                if earlier.is_none_or(|earlier| look.observation.begin.second < earlier) {
+                    first.insert(&look.check.name, of(look, case));
+                }
+            }
+        }
+    }
+    first.into_values().collect()
+}
+
+fn of(look: &Look<'_>, case: &CaseRecord) -> Finding {
+    let check = look.check;
+    let summary = format!(
+        "check {} is seen to fail at {} too, behind a break that is waived, and what breaks it was not searched for",
+        check.name, look.observation.begin.second
+    );
+    let mut found = finding(FindingCode::BreaksInWindow, Severity::Inconclusive, summary);
+    tell(&mut found, look);
+    found.services = ServiceName::new(check.probe.target()).into_iter().collect();
+    found.checks = vec![(check.name.clone(), vec![look.connection])];
+    found.case = Some(case.case.id.clone());
+    found.help = Some(words::BEHIND_WAIVED.to_owned());
+    found
+}
