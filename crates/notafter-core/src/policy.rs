@@ -97,3 +97,10 @@ pub struct Policy {
     /// Findings that may pass.
     pub waivers: Vec<Waiver>,
 }
+
+impl Policy {
+    /// The waivers that have not run out at `now`, on the clock of the machine that gates.
+    pub(crate) fn in_force(&self, now: UnixTime) -> impl Iterator<Item = &Waiver> {
+        self.waivers.iter().filter(move |waiver| waiver.until >= now)
+    }
+}

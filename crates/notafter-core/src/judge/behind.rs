@@ -1,15 +1,37 @@
 //! What else falls behind a break that is waived. The search ends at the first break; the walk goes on.
 
-use super::blast::tell;
+use super::blast::{describe, tell};
 use super::finding::finding;
 use super::words;
 use crate::checkpoint::{Look, checkpoints};
-use crate::refine::believed;
+use crate::refine::{believed, is_mended};
 use crate::{CaseRecord, CheckName, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One finding for each check that fails in a walk or a fresh start and is no part of any of `known`.
+/// What fails in a walk or a fresh start and is no part of any of `known`, and what fails though that is issued anew which
+/// is waived.
 pub(super) fn findings(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
+    let mended = record.cases.iter().filter(|case| is_mended(case, record));
+    let failing = mended.filter(|case| believed(record, case).is_some_and(|ran| ran.failure.is_some()));
+    let mut found: Vec<Finding> = failing.map(|case| of_mended(record, case)).collect();
+    found.extend(of_checks(record, known));
+    found
+}
+
+fn of_mended(record: &RunRecord, case: &CaseRecord) -> Finding {
+    let mut found = finding(FindingCode::BreaksInWindow, Severity::Inconclusive, String::new());
+    describe(record, &mut found, case, None);
+    let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    let at = found.seen_at.map(|at| format!(" at {at}")).unwrap_or_default();
+    found.summary = format!(
+        "{what} is seen to fail{at} though what is waived was issued anew, and what breaks it was not searched for"
+    );
+    found.help = Some(words::BEHIND_WAIVED.to_owned());
+    found
+}
+
+/// One finding for each check.
+fn of_checks(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
     let scenario = &record.scenario;
     let fallen: BTreeSet<&CheckName> =
         known.iter().flat_map(|finding| &finding.checks).map(|(check, _)| check).collect();

@@ -4,11 +4,11 @@ use super::finding::finding;
 use super::words;
 use crate::checkpoint::{Checkpoint, Look, checkpoints};
 use crate::holder::{Holders, edges_in, is_anchor, is_in_use};
-use crate::refine::believed;
+use crate::refine::{believed, is_mended};
 use crate::renewal::{Renewed, renewed};
 use crate::{
-    Check, Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding,
-    FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime, memory,
+    CaseRecord, Check, Coverage, CoverageEntry, Credential, CredentialKind, Edge, EdgeKind, Evidence,
+    Finding, FindingCode, Origin, PresentButUnused, Purpose, RunRecord, Severity, Touch, UnixTime, memory,
 };
 
 /// Edges inside the window of what is in use then, in time order.
@@ -23,10 +23,8 @@ fn window(record: &RunRecord) -> Vec<Edge> {
 
 /// The walks that can be believed, checkpoint by checkpoint.
 fn walks(record: &RunRecord) -> Vec<Vec<Checkpoint<'_>>> {
-    let walks = record
-        .cases
-        .iter()
-        .filter(|case| case.case.purpose == Purpose::Walk && believed(record, case).is_some());
+    let is_walk = |case: &CaseRecord| case.case.purpose == Purpose::Walk || is_mended(case, record);
+    let walks = record.cases.iter().filter(|case| is_walk(case) && believed(record, case).is_some());
     walks.map(|case| checkpoints(case, &record.scenario)).collect()
 }
 

@@ -90,14 +90,15 @@ fn falls_within(finding: &Finding, checks: &[CheckName]) -> bool {
     !finding.checks.is_empty() && finding.checks.iter().all(|(check, _)| checks.contains(check))
 }
 
-fn in_force(record: &RunRecord) -> impl Iterator<Item = &Waiver> {
-    record.scenario.policy.waivers.iter().filter(|waiver| waiver.until >= record.started)
-}
-
 /// Lets findings pass that a waiver in force covers.
 pub(super) fn waive(record: &RunRecord, findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|finding| finding.severity > Severity::Note) {
-        if let Some(waiver) = in_force(record).find(|waiver| fit(record, waiver, finding) == Fit::Covers) {
+        if let Some(waiver) = record
+            .scenario
+            .policy
+            .in_force(record.started)
+            .find(|waiver| fit(record, waiver, finding) == Fit::Covers)
+        {
             finding.severity = Severity::Note;
             finding.waived = Some(format!("{} until {}: {}", waiver.owner, waiver.until, waiver.reason));
         }

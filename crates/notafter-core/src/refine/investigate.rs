@@ -5,6 +5,7 @@ use super::boundary::{Boundary, boundaries};
 use super::cold::{self, ColdBreak, Hint, Points, Repeat, Waiting};
 use super::full;
 use super::known::{Known, Ran, Wanted, believed};
+use super::mended;
 use super::motion::{self, MotionBreak};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
@@ -57,6 +58,9 @@ pub(crate) fn investigate(record: &RunRecord) -> Investigation {
     // A wait is no end: whatever it waits for is on the list.
     if ask(&mut known, &mut found).is_ok() {
         reissue::investigate(&mut known, &mut found);
+        if known.next.is_empty() {
+            mended::investigate(&mut known, &found);
+        }
     }
     found.next = if stopped { Vec::new() } else { std::mem::take(&mut known.next) };
     found.capped = known.capped;

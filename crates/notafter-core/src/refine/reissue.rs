@@ -18,7 +18,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// What is issued anew ends so long after the horizon: far enough for whoever warns or renews ahead of an end.
-const BEYOND_SECS: i64 = 365 * 86_400;
+pub(super) const BEYOND_SECS: i64 = 365 * 86_400;
 /// A run whose break lies at a known end makes at most so many launches. The first trial of a break is made even behind a
 /// longer search.
 const MAX_LAUNCHES: usize = 8;

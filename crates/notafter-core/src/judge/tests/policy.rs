@@ -243,6 +243,31 @@ fn what_the_candidate_holds_and_a_waived_break_hides_is_not_allowed() {
     assert!(verdict.findings.iter().any(|it| it.summary.ends_with("and a break hides what that does")));
 }
 
+/// Where the gate made what is waived, it looks at the window without that.
+#[test]
+fn what_a_waived_break_of_a_declared_credential_hides_is_looked_at() {
+    let shop = || certificate(1, "CN=shop", at(END));
+    let waived = |scenario: &mut Scenario| {
+        waive(scenario, Waived::Credential(CredentialName::new("shop").unwrap()), 30);
+    };
+    let world = || World::new().declaring("shop", None, shop()).ill(Ill::Needs { name: "shop" }).with(waived);
+    let later = || certificate(7, "CN=licence", at("2019-06-01T00:00:00Z"));
+    for well in [world(), world().declaring("licence", None, later())] {
+        let (record, verdict) = well.gate();
+        assert_eq!(verdict.decision, Decision::Allow, "{:#?}", verdict.findings);
+        assert!(record.case(&id("walk-mended")).is_some() && record.case(&id("cold-mended")).is_some());
+    }
+    for ill in [
+        Ill::Needs { name: "licence" },
+        Ill::ColdFails { from: at("2019-06-01T00:00:00Z") },
+        Ill::RefusesNew { from: at("2019-06-01T00:00:00Z"), culprit: None },
+    ] {
+        let (_, verdict) = world().declaring("licence", None, later()).ill(ill).gate();
+        assert_eq!(verdict.decision, Decision::Inconclusive, "{:#?}", verdict.findings);
+        assert_eq!(verdict.findings[0].code, FindingCode::BreaksInWindow);
+    }
+}
+
 #[test]
 fn another_check_that_fails_behind_a_waived_break_is_not_allowed() {
     let world = || {
