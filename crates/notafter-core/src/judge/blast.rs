@@ -30,7 +30,7 @@ pub(super) fn describe(
         .collect();
 
     finding.case = Some(case.case.id.clone());
-    finding.still_working = still_working(&points, &looks.iter().map(|look| &look.check.name).collect());
+    finding.still_working = still_working(&points, &looks);
     finding.checks = fallen_checks(scenario, &looks, &finding.still_working);
     finding.services = fallen_services(record, &looks, &ends, finding.culprit);
     let first = finding.services.first();
@@ -137,18 +137,21 @@ fn fallen_checks(
     scenario.checks.iter().map(fallen).filter(|(_, connections)| !connections.is_empty()).collect()
 }
 
-/// What worked at the first failing checkpoint of a case though the same check fails over another connection, or in
-/// another case, and was not refused later by the same processes: sessions, and processes that live on.
-fn still_working(
-    cases: &[Vec<Checkpoint<'_>>],
-    fallen: &BTreeSet<&CheckName>,
-) -> Vec<(CheckName, Connection)> {
+/// What worked in a failing case at an instant at which the same check fails over another connection, or in another case,
+/// and was not refused later by the same processes: sessions, and processes that live on. Another verifier may refuse a
+/// second later; what works until then does not live on.
+fn still_working(cases: &[Vec<Checkpoint<'_>>], fallen: &[&Look<'_>]) -> Vec<(CheckName, Connection)> {
+    let fails_by = |look: &Look<'_>| {
+        let mut failing = fallen.iter().filter(|other| other.check.name == look.check.name);
+        failing.any(|other| other.observation.begin.second <= look.observation.begin.second)
+    };
     let mut working = Vec::new();
     for points in cases {
-        let Some(first) = points.first() else { continue };
-        let later = || points.iter().take_while(|point| point.restarted.is_empty()).flat_map(|p| &p.looks);
-        for look in first.looks.iter().filter(|look| look.met == Some(true) && is_over_its_kind(look)) {
-            let refused = later().any(|other| {
+        let same = points.iter().enumerate();
+        let same = same.take_while(|(index, point)| *index == 0 || point.restarted.is_empty());
+        let looks: Vec<&Look<'_>> = same.flat_map(|(_, point)| &point.looks).collect();
+        for look in looks.iter().filter(|look| look.met == Some(true) && is_over_its_kind(look)) {
+            let refused = looks.iter().any(|other| {
                 other.check.name == look.check.name
                     && other.connection == look.connection
                     && other.met == Some(false)
@@ -156,7 +159,7 @@ fn still_working(
                     && !matches!(other.observation.seen, Seen::Absent { .. })
             });
             let entry = (look.check.name.clone(), look.connection);
-            if fallen.contains(&look.check.name) && !refused && !working.contains(&entry) {
+            if fails_by(look) && !refused && !working.contains(&entry) {
                 working.push(entry);
             }
         }
