@@ -14,7 +14,7 @@ const MAX_TRIES: usize = 2;
 /// nearest.
 fn suspects(record: &RunRecord, failing: &Ran<'_>, control: UnixTime) -> Vec<Edge> {
     let named = named(record, failing.record);
-    let mut ranked: Vec<(bool, bool, Edge)> = boundaries(record, UnixTime::MIN, control)
+    let mut ranked: Vec<(bool, bool, Edge)> = until(record, UnixTime::MIN, control)
         .into_iter()
         .flat_map(|boundary| boundary.edges.into_iter().map(move |edge| (boundary.own, edge)))
         .filter(|(_, edge)| edge.kind == EdgeKind::NotAfter)
@@ -24,6 +24,11 @@ fn suspects(record: &RunRecord, failing: &Ran<'_>, control: UnixTime) -> Vec<Edg
     let mut edges: Vec<Edge> = ranked.into_iter().map(|(_, _, edge)| edge).collect();
     edges.dedup_by_key(|edge| edge.at);
     edges
+}
+
+/// Boundaries in (`after`, `control`], and one whose last valid second the control stands in: OpenSSL refuses in it already.
+fn until(record: &RunRecord, after: UnixTime, control: UnixTime) -> Vec<Boundary> {
+    boundaries(record, after, control.plus_secs(1))
 }
 
 /// Starts everything just before an edge that lies before the control. Where that passes, finds the second in which
@@ -54,7 +59,7 @@ pub(super) fn investigate(
             Wanted::Ran(ran) => {
                 let mut points =
                     Points::from([(at, (true, ran.id().clone())), (control, (false, failing.id().clone()))]);
-                let edges: Vec<Boundary> = boundaries(known.record, at, control);
+                let edges: Vec<Boundary> = until(known.record, at, control);
                 return cold::investigate(known, &mut points, None, &edges).map(|found| (found, untried));
             }
         }

@@ -184,6 +184,18 @@ fn a_build_that_broke_in_the_last_second_of_its_certificate_is_already_broken_to
     assert_eq!(verdict.findings[0].bracket.unwrap().first_fail, from);
 }
 
+/// The control has no second to stand in before it.
+#[test]
+fn a_certificate_whose_last_second_is_the_start_has_broken_it_already() {
+    let ended = certificate(3, "CN=old software", start());
+    let from = ended.not_after;
+    let (_, verdict) =
+        World::new().holding([ended]).ill(Ill::Dies { from, at_start: true, watchdog: None, log: "" }).gate();
+    assert_eq!(worst(&verdict), Some(FindingCode::AlreadyBroken), "{:#?}", verdict.findings);
+    assert_eq!(verdict.findings[0].bracket.unwrap().first_fail, from);
+    assert_eq!(verdict.findings[0].culprit, Some(Fingerprint::from_bytes([3; 32])));
+}
+
 #[test]
 fn a_build_that_broke_before_the_start_is_told_so() {
     let since = "2018-10-25T00:00:00Z";
