@@ -61,15 +61,19 @@ pub(super) fn describe(
         }
         (Some(look), _) => {
             tell(finding, look);
+            let gone = ends.iter().find(|end| end.service.as_str() == look.check.probe.target());
+            let gone = gone.map(|end| words::ended(end));
+            if let (Seen::Absent { .. }, Some(gone), Some(seen)) =
+                (&look.observation.seen, gone, &mut finding.seen)
+                && !seen.contains(&gone)
+            {
+                *seen += &format!("; {gone}");
+            }
         }
         (None, Some(end)) => {
             finding.expected = Some(format!("{} runs", end.service));
             finding.location = scenario.service(&end.service).map(|service| service.location.clone());
-            finding.seen = Some(match (&end.reason, end.code) {
-                (Some(reason), _) => reason.clone(),
-                (None, Some(code)) => format!("{} ended with exit code {code}", end.service),
-                (None, None) => format!("{} did not run", end.service),
-            });
+            finding.seen = Some(words::ended(end));
             finding.seen_at = Some(end.at.second);
         }
         (None, None) => {}

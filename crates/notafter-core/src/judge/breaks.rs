@@ -4,12 +4,12 @@ use super::blast::describe;
 use super::finding::finding;
 use super::{control, rotation, words};
 use crate::attribute::{self, attribute, changes_alone, in_memory};
-use crate::checkpoint::{first_failure, last_instant};
+use crate::checkpoint::{checkpoints, first_failure, last_instant};
 use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
     Bracket, CaseClock, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding,
-    FindingCode, Origin, Outcome, Purpose, RunRecord, Severity, Span, UnixTime, memory,
+    FindingCode, Origin, Outcome, Purpose, RunRecord, Seen, ServiceName, Severity, Span, UnixTime, memory,
 };
 
 /// Everything that the cases show of a release that fails.
@@ -62,6 +62,10 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         found.summary +=
             &format!("; whether it worked before {untried} more of the ends before it was not tried");
     }
+    if let Some(service) = not_waited_for(record, case) {
+        found.help = Some(words::not_waited_for(service));
+        return Some(found);
+    }
     found.help = match case.case.clock {
         CaseClock::Shifted(_) if works_natively(record) => {
             Some(words::works_natively(record.scenario.file_times).to_owned())
@@ -69,6 +73,16 @@ fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigatio
         CaseClock::Native | CaseClock::Shifted(_) => words::help(code).map(str::to_owned),
     };
     Some(found)
+}
+
+/// The service at which nothing was there, though it lived on, and whose scenario does not say when it is ready.
+fn not_waited_for<'a>(record: &'a RunRecord, case: &CaseRecord) -> Option<&'a ServiceName> {
+    let scenario = &record.scenario;
+    let points = checkpoints(case, scenario);
+    let failing = points.iter().flat_map(|point| &point.looks).find(|look| look.met == Some(false))?;
+    let target = scenario.services.iter().find(|it| it.name.as_str() == failing.check.probe.target())?;
+    let is_absent = matches!(failing.observation.seen, Seen::Absent { .. });
+    (is_absent && target.ready.is_none() && case.ends.is_empty()).then_some(&target.name)
 }
 
 /// Whether all works on the machine's own clock.

@@ -1,7 +1,8 @@
 //! What findings say in words.
 
 use crate::{
-    Alert, Answer, Credential, Expectation, FileTimes, FindingCode, Observation, RefusalLayer, Seen, Works,
+    Alert, Answer, Credential, Expectation, FileTimes, FindingCode, Observation, RefusalLayer, Seen,
+    ServiceEnd, ServiceName, Works,
 };
 
 /// What a check expects, as a fragment after the name of the check: `works with status 200`.
@@ -96,6 +97,15 @@ pub(super) const DOUBT: &str = "that the service runs and its ports answer shows
 pub(super) const UNEXPLAINED: &str = "find what in the build knows that date: a licence, a date in the code, an account or a \
     password that ends; what was seen, and the log of the case, may name it";
 
+/// How a main process went.
+pub(super) fn ended(end: &ServiceEnd) -> String {
+    match (&end.reason, end.code) {
+        (Some(reason), _) => reason.clone(),
+        (None, Some(code)) => format!("{} ended with exit code {code}", end.service),
+        (None, None) => format!("{} did not run", end.service),
+    }
+}
+
 /// What to do where a check fails behind a break that is waived.
 pub(super) const BEHIND_WAIVED: &str = "mend what is waived and run again, and the search comes to this; or waive it too, by \
     its code and its checks";
@@ -111,6 +121,14 @@ pub(super) fn works_natively(file_times: FileTimes) -> &'static str {
             "it works on the machine's own clock: the log of the failing service says what it takes amiss"
         }
     }
+}
+
+/// What to do where a service was looked at before it may have been ready.
+pub(super) fn not_waited_for(service: &ServiceName) -> String {
+    format!(
+        "nothing says when {service} is ready, and it was looked at as soon as its process ran: give it a `ready`, as in \
+         `ready: {{ tcp: {{ port: 8443 }} }}`"
+    )
 }
 
 /// What to do about it.

@@ -9,7 +9,7 @@ use crate::keep::Keep;
 use crate::stage::Stage;
 use notafter_backend::{Backend, ClockSpec, Sandbox, SandboxSpec};
 use notafter_core::{
-    Case, CaseClock, CaseError, CheckName, ClockWitness, Event, Motion, ServiceName, Step, UnixTime,
+    Case, CaseClock, CaseError, CheckName, ClockWitness, Event, Motion, Purpose, ServiceName, Step, UnixTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -157,7 +157,9 @@ impl CaseRun<'_> {
     fn linger(&mut self) -> Result<(), CaseError> {
         let left = self.stage.linger.saturating_sub(self.launched.elapsed());
         let mut patience = Patience::new(left, Duration::from_millis(5), Duration::from_millis(25));
-        while !self.unmet && self.standing.values().any(|standing| *standing == Standing::Ready) {
+        // Where the scenario itself does not work, that end says why.
+        let asks_why = !self.unmet || self.case.purpose == Purpose::Control;
+        while asks_why && self.standing.values().any(|standing| *standing == Standing::Ready) {
             self.stage.allowance.ask()?;
             if !patience.wait() {
                 break;

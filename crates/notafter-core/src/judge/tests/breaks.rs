@@ -48,7 +48,10 @@ fn a_block_tells_everything_that_a_release_engineer_asks() {
         finding.checks.iter().map(|(check, over)| (check.as_str(), over.clone())).collect();
     assert_eq!(checks, [("attaches", fresh_and_held), ("portal-answers", vec![Connection::Fresh])]);
     assert_eq!(finding.expected.as_deref(), Some("attaches works"));
-    assert_eq!(finding.seen.as_deref(), Some("nothing there: connection refused"));
+    assert_eq!(
+        finding.seen.as_deref(),
+        Some("nothing there: connection refused; node ended with exit code 1")
+    );
     assert_eq!(finding.seen_at, Some(at(BROKEN)));
     assert_eq!(finding.location, Some(location(51)));
     assert_eq!(finding.case, Some(id("cold-2018-12-06T043000Z")));
