@@ -131,6 +131,19 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// What the format calls the beginning.
+    #[must_use]
+    pub const fn begin_word(self) -> &'static str {
+        match self {
+            Self::Crl | Self::Ocsp => "thisUpdate",
+            Self::DnssecSignatures => "inception",
+            Self::Jwt => "nbf",
+            Self::OpenPgpKey => "created",
+            Self::SshCertificate => "valid after",
+            Self::LeapSeconds | Self::SqlRole | Self::TufMetadata | Self::X509 => "notBefore",
+        }
+    }
+
     /// What the format calls the end.
     #[must_use]
     pub const fn end_word(self) -> &'static str {

@@ -130,14 +130,18 @@ impl Answer {
         }
     }
 
-    /// What of a text that came back says most: the title of a page, else the last line that is not empty.
+    /// What of a text that came back says most: the title of a page; of what a failing command printed the last line that
+    /// tells of an end or an error, as curl prints advice behind it; else the last line that is not empty.
     #[must_use]
     pub fn telling_line(&self) -> Option<&str> {
         let text = self.text()?;
         let may_be_page = matches!(self, Self::Http { .. });
         let title = text.split_once("<title>").filter(|_| may_be_page);
         let title = title.and_then(|(_, rest)| rest.split_once("</title>")).map(|(title, _)| title.trim());
-        let line = || text.lines().map(str::trim).rfind(|line| !line.is_empty());
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let fails = matches!(self, Self::Exited { code, .. } if *code != 0);
+        // Of equal ones the last.
+        let line = || lines.max_by_key(|line| if fails { telling(line) } else { 0 });
         title.filter(|title| !title.is_empty() && !title.contains('\n')).or_else(line)
     }
 
@@ -154,6 +158,19 @@ impl Answer {
             | Self::Logged { .. }
             | Self::Queried { .. } => false,
         }
+    }
+}
+
+/// How much a line of a failing command tells of why it fails.
+fn telling(line: &str) -> u8 {
+    const ENDS: [&str; 3] = ["expired", "not yet valid", "not valid"];
+    const ERRORS: [&str; 6] = ["denied", "error", "exception", "fatal", "problem", "refused"];
+    let line = line.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    match (says(&ENDS), says(&ERRORS)) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
     }
 }
 
@@ -270,8 +287,22 @@ mod tests {
             let answer = Answer::Http { status: 400, body: text.to_owned() };
             assert_eq!(answer.telling_line(), expected, "{text:?}");
         }
-        let output = Answer::Exited { code: 1, output: page.to_owned() };
+        let output = Answer::Exited { code: 0, output: page.to_owned() };
         assert_eq!(output.telling_line(), Some("</html>"), "a command writes no page");
         assert_eq!(Answer::Alive.telling_line(), None);
+    }
+
+    #[test]
+    fn of_a_failing_command_the_line_that_tells_why_says_most() {
+        let advice = "more is to be read elsewhere\n";
+        let table = [
+            ("SSL problem: certificate has expired\nerror 60\n", "SSL problem: certificate has expired"),
+            ("first error\nsecond error\n", "second error"),
+            ("nothing\n", "more is to be read elsewhere"),
+        ];
+        for (text, expected) in table {
+            let answer = Answer::Exited { code: 60, output: format!("{text}{advice}") };
+            assert_eq!(answer.telling_line(), Some(expected), "{text:?}");
+        }
     }
 }

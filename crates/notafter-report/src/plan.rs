@@ -3,7 +3,7 @@
 use crate::StyleSheet;
 use crate::page::{Align, Column, Page, Row, Table};
 use crate::words::{
-    Stop, boundaries, candidate, checked_instants, count, credential, distance, edges_changing, list, motion,
+    Stop, boundaries, candidate, checked_instants, count, distance, edges_changing, end_of, list, motion,
     purpose, stops,
 };
 use notafter_core::{
@@ -113,7 +113,7 @@ fn stops_of(page: &mut Page<'_>, inventory: &Inventory, moments: &[Moment], case
             _ => Vec::new(),
         };
         for edge in edges.iter().take(EDGES) {
-            let text = format!("beyond {} of {}", edge.kind, credential(inventory, edge.credential));
+            let text = format!("beyond {}", end_of(inventory, edge));
             page.item(STOP_COLUMN, label, 2, &text)?;
             label = "";
         }

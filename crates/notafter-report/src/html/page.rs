@@ -9,7 +9,7 @@ use crate::page::{clip, escape, log_line};
 use crate::terminal::{repeating, told};
 use crate::words::{
     Unseen, boundaries, candidate, case_error, connections, count, coverage_sum, credential, distance,
-    duration, ended, looked, place, purpose, reservation, seen, stands_for, subject,
+    duration, edge_word, end_of, ended, looked, place, purpose, reservation, seen, stands_for, subject,
 };
 use notafter_core::{
     CaseRecord, Comparison, CoverageEntry, Credential, Decision, Finding, Gated, Outcome, RunRecord,
@@ -212,9 +212,7 @@ fn facts(record: &RunRecord, verdict: &Verdict, who: &str) -> Vec<Fact> {
     let (start, horizon) = (scenario.start.instant(), scenario.horizon);
     let image = scenario.service(&scenario.candidate.service).and_then(|service| scenario.image_of(service));
     let image = image.map_or_else(String::new, |image| format!(", {}", clip(&image.to_string(), 200)));
-    let next = verdict.next_edge.map(|edge| {
-        format!("{}, {} of {}", edge.at, edge.kind, credential(&record.inventory, edge.credential))
-    });
+    let next = verdict.next_edge.map(|edge| format!("{}, {}", edge.at, end_of(&record.inventory, &edge)));
     let mut facts = vec![
         Fact { name: "scenario", value: scenario.name.to_string() },
         Fact { name: "candidate", value: safe(&format!("{who}{image}")) },
@@ -246,7 +244,8 @@ fn covered(record: &RunRecord, entry: &CoverageEntry) -> Covered {
             Touch::Never => "never used",
             Touch::Served => "only served",
         },
-        at: edge.map_or_else(String::new, |edge| format!("{} {}", edge.kind, edge.at)),
+        at: edge
+            .map_or_else(String::new, |edge| format!("{} {}", edge_word(&record.inventory, &edge), edge.at)),
         credential: safe(&credential(&record.inventory, entry.credential)),
         places: safe(&places(known).join("; ")),
     }

@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use crate::page::Page;
-use crate::words::{boundaries, candidate, checked_instants, count, credential, distance, list, reservation};
+use crate::words::{boundaries, candidate, checked_instants, count, distance, end_of, list, reservation};
 use notafter_core::{
     CaseClock, ClockWitness, Coverage, Edge, Outcome, RunRecord, Touch, UnixTime, WitnessBasis,
 };
@@ -110,8 +110,7 @@ fn crossed(page: &mut Page<'_>, record: &RunRecord, coverage: &Coverage) -> fmt:
         return page.field("crossed", "no edge: nothing that a check uses begins or ends in the window");
     }
     for (index, edge) in crossed.iter().take(CROSSED).enumerate() {
-        let text =
-            format!("{}, {} of {}", edge.at, edge.kind, credential(&record.inventory, edge.credential));
+        let text = format!("{}, {}", edge.at, end_of(&record.inventory, edge));
         page.field(if index == 0 { "crossed" } else { "" }, &text)?;
     }
     if crossed.len() > CROSSED {

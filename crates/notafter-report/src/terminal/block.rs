@@ -5,7 +5,8 @@ use super::report::Report;
 use crate::explain::explain;
 use crate::page::{Page, clip, log_line};
 use crate::words::{
-    candidate, connections, count, credential, distance, list, place, stands_for, subject, survivor,
+    candidate, connections, count, credential, distance, edge_word, end_of, list, place, stands_for, subject,
+    survivor,
 };
 use notafter_core::{
     Credential, CredentialKind, Edge, EdgeKind, Effect, Evidence, Finding, FindingCode, Fingerprint, Origin,
@@ -203,15 +204,6 @@ fn edge_of(finding: &Finding) -> Option<&Edge> {
     })
 }
 
-/// What the end or the beginning is called in the format of the credential.
-fn word(record: &RunRecord, edge: &Edge) -> String {
-    let kind = record.inventory.find(edge.credential).map(|credential| credential.kind);
-    match (edge.kind, kind) {
-        (EdgeKind::NotAfter, Some(kind)) => kind.end_word().to_owned(),
-        (EdgeKind::NotAfter | EdgeKind::NotBefore, _) => edge.kind.to_string(),
-    }
-}
-
 /// Seconds from the edge to the instant that the format of the credential writes.
 fn lag_secs(record: &RunRecord, edge: &Edge) -> i64 {
     let credential = record.inventory.find(edge.credential).filter(|_| edge.kind == EdgeKind::NotAfter);
@@ -245,9 +237,9 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
         }
         Evidence::Coincidence { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
-                format!("its {}", word(record, edge))
+                format!("its {}", edge_word(&record.inventory, edge))
             } else {
-                format!("{} of {}", word(record, edge), credential(&record.inventory, edge.credential))
+                end_of(&record.inventory, edge)
             };
             let written = edge.at.plus_secs(lag_secs(record, edge));
             match finding.bracket.map(|bracket| bracket.first_fail.secs_since(written)) {
@@ -265,9 +257,9 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
         }
         Evidence::Delayed { edge } => {
             let whose = if finding.culprit == Some(edge.credential) {
-                format!("its {}", word(record, edge))
+                format!("its {}", edge_word(&record.inventory, edge))
             } else {
-                format!("{} of {}", word(record, edge), credential(&record.inventory, edge.credential))
+                end_of(&record.inventory, edge)
             };
             format!("the same motions that stop short of {whose}, {}, do no harm", edge.at)
         }

@@ -3,7 +3,7 @@
 use super::cases::cases;
 use super::report::Report;
 use crate::page::{Page, clip};
-use crate::words::{Unseen, boundaries, candidate, coverage_sum, credential};
+use crate::words::{Unseen, boundaries, candidate, coverage_sum, credential, edge_word, end_of};
 use notafter_core::{Coverage, Decision, Isolation, RunRecord, Severity, Span, Touch};
 use std::fmt;
 
@@ -74,7 +74,8 @@ fn coverage(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
             Touch::Served => "only served",
         };
         let boundary = edges.iter().find(|edge| edge.credential == entry.credential);
-        let when = boundary.map_or_else(String::new, |edge| format!("{}, {} of ", edge.at, edge.kind));
+        let when = boundary
+            .map_or_else(String::new, |edge| format!("{}, {} of ", edge.at, edge_word(inventory, edge)));
         page.field(touch, &format!("{when}{}", credential(inventory, entry.credential)))?;
     }
     more_rows(page, total)
@@ -102,11 +103,10 @@ fn next_edge(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let horizon = report.record.scenario.horizon;
     let text = match &report.verdict.next_edge {
         Some(edge) => format!(
-            "{}, {} after the window: {} of {}",
+            "{}, {} after the window: {}",
             edge.at,
             Span::from_secs(edge.at.secs_since(horizon)),
-            edge.kind,
-            credential(&report.record.inventory, edge.credential)
+            end_of(&report.record.inventory, edge)
         ),
         None => "none: no known credential ends after the window".to_owned(),
     };

@@ -3,9 +3,9 @@
 use super::{count, list};
 use crate::page::{clip, log_line};
 use notafter_core::{
-    Answer, CaseError, Connection, Container, Credential, Edge, EdgeKind, Fingerprint, Inventory,
-    Observation, Origin, Place, Purpose, Refusal, RefusalLayer, RunRecord, Scenario, Seen, Service,
-    ServiceEnd, Span, Start, UnixTime,
+    Answer, CaseError, Connection, Container, Credential, CredentialKind, Edge, EdgeKind, Fingerprint,
+    Inventory, Observation, Origin, Place, Purpose, Refusal, RefusalLayer, RunRecord, Scenario, Seen,
+    Service, ServiceEnd, Span, Start, UnixTime,
 };
 use std::time::Duration;
 
@@ -36,6 +36,20 @@ pub(crate) fn credential(inventory: &Inventory, fingerprint: Fingerprint) -> Str
         None => "a certificate that the inventory does not hold".to_owned(),
     };
     format!("{name} ({})", fingerprint.short())
+}
+
+/// What the format of the credential calls this end of it.
+pub(crate) fn edge_word(inventory: &Inventory, edge: &Edge) -> &'static str {
+    let kind = inventory.find(edge.credential).map_or(CredentialKind::X509, |credential| credential.kind);
+    match edge.kind {
+        EdgeKind::NotAfter => kind.end_word(),
+        EdgeKind::NotBefore => kind.begin_word(),
+    }
+}
+
+/// `nextUpdate of CN=issuer (47a1b2c3)`.
+pub(crate) fn end_of(inventory: &Inventory, edge: &Edge) -> String {
+    format!("{} of {}", edge_word(inventory, edge), credential(inventory, edge.credential))
 }
 
 /// Edges that change something inside the support window, in time order.
@@ -168,7 +182,7 @@ fn answered(answer: &Answer) -> String {
     match answer {
         Answer::Alive => "the process runs".to_owned(),
         Answer::Connected => "the connection came about".to_owned(),
-        Answer::Exited { code, output } => with(exit_code(*code), output),
+        Answer::Exited { code, .. } => with(exit_code(*code), answer.telling_line().unwrap_or_default()),
         Answer::Greeted { said } => with("answered".to_owned(), said),
         Answer::Handshake => "the handshake came about".to_owned(),
         Answer::Http { status, .. } => {

@@ -7,8 +7,9 @@ mod stops;
 mod unseen;
 
 pub(crate) use describe::{
-    boundaries, candidate, case_error, connections, credential, distance, duration, edges_changing, ended,
-    last_line, looked, path_chain, place, place_short, purpose, seen, stands_for, subject, survivor,
+    boundaries, candidate, case_error, connections, credential, distance, duration, edge_word,
+    edges_changing, end_of, ended, last_line, looked, path_chain, place, place_short, purpose, seen,
+    stands_for, subject, survivor,
 };
 pub(crate) use plural::{count, list};
 pub(crate) use search::{Search, is_point};
