@@ -40,7 +40,9 @@ fn main() -> ExitCode {
         Err(message) => {
             _ = message.print();
             let code = u8::try_from(message.exit_code()).unwrap_or(Exit::Usage.code());
-            return ExitCode::from(code);
+            let is_failure = code != 0
+                && is_at(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()));
+            return ExitCode::from(if is_failure { at::FAILED } else { code });
         }
     };
     let mut printer = Printer::new(cli.color);
@@ -62,6 +64,15 @@ fn main() -> ExitCode {
     exit.into()
 }
 
+/// Whether a command line that nobody understands is one of `at`, whose other exit codes are those of its command.
+fn is_at(words: impl IntoIterator<Item = String>) -> bool {
+    let mut words = words.into_iter().skip_while(|word| word.starts_with('-') && word != "--color");
+    match words.next().as_deref() {
+        Some("--color") => words.nth(1).as_deref() == Some("at"),
+        first => first == Some("at"),
+    }
+}
+
 /// What `work` comes to; none where it panics. A panic is a bug of the gate, and what it did not look at is unknown;
 /// the panic hook has told where.
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
@@ -71,6 +82,17 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_line_of_at_fails_as_env_does() {
+        let is_at = |line: &str| is_at(line.split_whitespace().map(str::to_owned));
+        for line in ["at +1y", "--color never at +1y", "--color=never at", "at"] {
+            assert!(is_at(line), "{line}");
+        }
+        for line in ["gate at", "--color at gate", "", "--color"] {
+            assert!(!is_at(line), "{line}");
+        }
+    }
 
     #[test]
     fn a_panic_has_no_exit_code_of_its_own() {

@@ -15,7 +15,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 /// Exit codes for failures of one's own, as env(1) and timeout(1) use them.
-const FAILED: u8 = 125;
+pub(crate) const FAILED: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
 

@@ -6,4 +6,4 @@
 mod front;
 mod supervising;
 
-pub(crate) use front::run;
+pub(crate) use front::{FAILED, run};

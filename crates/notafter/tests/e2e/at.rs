@@ -121,6 +121,7 @@ fn the_exit_code_is_the_commands_own() {
         assert_eq!(at(&scene, "+1d", command).status.code(), Some(code), "{command:?}");
     }
     assert_eq!(at(&scene, "tomorrow", &["true"]).status.code(), Some(125));
+    assert_eq!(at(&scene, "+1d", &[]).status.code(), Some(125));
 }
 
 #[test]
