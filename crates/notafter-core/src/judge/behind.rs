@@ -14,6 +14,7 @@ pub(super) fn findings(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
     let mended = record.cases.iter().filter(|case| is_mended(case, record));
     let failing = mended.filter(|case| believed(record, case).is_some_and(|ran| ran.failure.is_some()));
     let mut found: Vec<Finding> = failing.map(|case| of_mended(record, case)).collect();
+    found.dedup_by(|one, other| (&one.services, &one.checks) == (&other.services, &other.checks));
     found.extend(of_checks(record, known));
     found
 }

@@ -70,12 +70,7 @@ pub(super) fn describe(
                 *seen += &format!("; {gone}");
             }
         }
-        (None, Some(end)) => {
-            finding.expected = Some(format!("{} runs", end.service));
-            finding.location = scenario.service(&end.service).map(|service| service.location.clone());
-            finding.seen = Some(words::ended(end));
-            finding.seen_at = Some(end.at.second);
-        }
+        (None, Some(end)) => tell_end(finding, end, scenario),
         (None, None) => {}
     }
 }
@@ -92,6 +87,14 @@ pub(super) fn tell(finding: &mut Finding, look: &Look<'_>) {
         Some(Expectation::Rejected { .. }) | None => words::seen(&look.observation.seen),
     });
     finding.seen_at = Some(at);
+}
+
+/// The same of a main process that ended.
+pub(super) fn tell_end(finding: &mut Finding, end: &ServiceEnd, scenario: &Scenario) {
+    finding.expected = Some(format!("{} runs", end.service));
+    finding.location = scenario.service(&end.service).map(|service| service.location.clone());
+    finding.seen = Some(words::ended(end));
+    finding.seen_at = Some(end.at.second);
 }
 
 /// The checkpoints of a failing case that show this break: from its first failure on, and of a walk only those

@@ -1,6 +1,6 @@
 //! Findings about the release: what breaks, when, and because of what.
 
-use super::blast::describe;
+use super::blast::{describe, tell_end};
 use super::finding::finding;
 use super::{control, rotation, words};
 use crate::attribute::{self, attribute, changes_alone, in_memory};
@@ -138,7 +138,16 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
             blame_delayed(record, shown.case, &mut found, edge);
         }
         control::apply(record, investigation, &mut found, &motion.case);
+        if let Some(crash) = &motion.crash {
+            tell_end(&mut found, crash, &record.scenario);
+            found.services = vec![crash.service.clone()];
+            found.case = Some(motion.case.clone());
+            found.log_tail = Some(crash.log_tail.clone()).filter(|tail| !tail.is_empty());
+        }
         let when = match (motion.is_aged(), motion.behind) {
+            _ if motion.crash.is_some() => {
+                "it is started anew, and crashes again and again from there on".to_owned()
+            }
             _ if motion.fails_soon => "a fresh start fails within minutes there".to_owned(),
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),

@@ -15,6 +15,7 @@ mod motion;
 mod next;
 mod past;
 mod plan;
+mod recurring;
 mod reduced;
 mod reissue;
 mod renewal;

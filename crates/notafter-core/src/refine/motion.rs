@@ -9,8 +9,8 @@ use crate::attribute::coincides;
 use crate::checkpoint::{checkpoints, first_failure, first_instant};
 use crate::holder::relevant_edges;
 use crate::{
-    Bracket, Case, CaseClock, CaseId, Pace, Purpose, RestartOrder, RunRecord, Scenario, ServiceName, Step,
-    UnixTime,
+    Bracket, Case, CaseClock, CaseId, Pace, Purpose, RestartOrder, RunRecord, Scenario, ServiceEnd,
+    ServiceName, Step, UnixTime,
 };
 use std::collections::BTreeSet;
 
@@ -48,6 +48,8 @@ pub(crate) struct MotionBreak {
     /// Whether the same motions, made so much earlier that they end before the break, do no harm: then the date does it,
     /// though no two walks need show it in the same second.
     pub(crate) by_date: bool,
+    /// The first of the crashes that come again and again from there on, where a restart makes each good.
+    pub(crate) crash: Option<ServiceEnd>,
 }
 
 impl MotionBreak {
@@ -95,6 +97,7 @@ pub(super) fn investigate(
         fails_soon: false,
         by_time_alone: false,
         by_date: false,
+        crash: None,
     };
     if found.repeat != Repeat::Failed {
         return Ok(Some(found));

@@ -7,9 +7,11 @@ use super::investigate::Investigation;
 use super::known::{Known, Ran, Wanted, believed};
 use super::motion::MotionBreak;
 use super::plan::{check_all, elapse, instant_id, with_rotations};
+use super::recurring;
 use crate::checkpoint::{LOOP_SECS, checkpoints, counts, fatal_ends, first_instant, last_instant};
 use crate::{
-    Case, CaseClock, CaseId, CaseRecord, Pace, Purpose, Restart, RunRecord, Scenario, ServiceEnd, UnixTime,
+    Case, CaseClock, CaseId, CaseRecord, Pace, Purpose, Restart, RunRecord, Scenario, ServiceEnd,
+    ServiceName, UnixTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,12 +102,17 @@ pub(super) fn search(
         return Ok(Answer::FromStart(before.id().clone()));
     }
     let last_pass = begin.plus_secs(LAST_LOOK_SECS);
-    let ends = shown(&behind, scenario).map(|(_, ends)| ends);
+    // From here on it is known to crash again and again: its first crash tells when.
+    let failure = behind.failure.as_ref();
+    let crash = failure.and_then(|failure| fatal_ends(behind.record, scenario, failure).first().copied());
+    let service = crash.map(|end| end.service.clone());
+    let ends = shown(&behind, service.as_ref(), scenario).map(|(_, ends)| ends);
     let first_fail = ends.filter(|_| last_pass >= first_fail).unwrap_or(first_fail);
     if last_pass >= first_fail {
         return Ok(Answer::Differs(behind.id().clone()));
     }
-    narrow(known, Soon { last_pass, first_fail, case: behind.id().clone() }).map(Answer::Since)
+    let found = Soon { last_pass, first_fail, case: behind.id().clone() };
+    narrow(known, service.as_ref(), found).map(Answer::Since)
 }
 
 /// Fresh starts at these instants. None where one is not to be believed.
@@ -124,17 +131,18 @@ fn lived<'a, const N: usize>(
     Ok(ran.collect::<Vec<_>>().try_into().ok())
 }
 
-/// Halves the interval, until one start lives through the rest of it: what that one shows is the break.
-fn narrow(known: &mut Known<'_>, mut found: Soon) -> Result<Soon, Waiting> {
+/// Halves the interval, until one start lives up to the break: what that one shows is it.
+fn narrow(known: &mut Known<'_>, service: Option<&ServiceName>, mut found: Soon) -> Result<Soon, Waiting> {
     for round in 1..=MAX_ROUNDS {
         let width = found.first_fail.secs_since(found.last_pass);
         let is_last = width < LAST_LOOK_SECS;
         let at = if is_last { found.last_pass } else { found.last_pass.plus_secs(width / 2) };
         let Some([ran]) = lived(known, [at])? else { return Ok(found) };
-        match shown(&ran, &known.record.scenario) {
-            Some((last_pass, first_fail)) if is_last => {
+        match shown(&ran, service, &known.record.scenario) {
+            // Behind the date nothing lives so long.
+            Some((last_pass, first_fail)) if is_last || first_fail.secs_since(at) > LOOP_SECS => {
                 let found = Soon { last_pass, first_fail, case: ran.id().clone() };
-                return earliest(known, at, found, MAX_ROUNDS - round);
+                return earliest(known, service, at, found, MAX_ROUNDS - round);
             }
             Some((_, first_fail)) => {
                 found.first_fail = first_fail.min(found.first_fail);
@@ -149,7 +157,13 @@ fn narrow(known: &mut Known<'_>, mut found: Soon) -> Result<Soon, Waiting> {
 
 /// The same where a start at `from` fails as soon as its timer looks: one that comes so many seconds earlier looks so many
 /// seconds earlier, and fails then unless the date lies behind that.
-fn earliest(known: &mut Known<'_>, from: UnixTime, found: Soon, rounds: usize) -> Result<Soon, Waiting> {
+fn earliest(
+    known: &mut Known<'_>,
+    service: Option<&ServiceName>,
+    from: UnixTime,
+    found: Soon,
+    rounds: usize,
+) -> Result<Soon, Waiting> {
     let start = known.record.scenario.start.instant();
     let most = found.first_fail.secs_since(from).min(from.secs_since(start));
     let (mut shift, mut too_far) = (0_i64, None);
@@ -160,7 +174,7 @@ fn earliest(known: &mut Known<'_>, from: UnixTime, found: Soon, rounds: usize) -
             break;
         }
         let Some([ran]) = lived(known, [from.plus_secs(-next)])? else { break };
-        match shown(&ran, &known.record.scenario) {
+        match shown(&ran, service, &known.record.scenario) {
             Some((last_pass, first_fail)) if first_fail == found.first_fail.plus_secs(-next) => {
                 (shift, earliest) = (next, Some(Soon { last_pass, first_fail, case: ran.id().clone() }));
             }
@@ -170,15 +184,19 @@ fn earliest(known: &mut Known<'_>, from: UnixTime, found: Soon, rounds: usize) -
     Ok(earliest.unwrap_or(found))
 }
 
-/// Between which instants a case fails. A process that ended has lived until then.
-fn shown(ran: &Ran<'_>, scenario: &Scenario) -> Option<(UnixTime, UnixTime)> {
+/// The first crash of `service`, and where it has none between which instants the case fails. A process that ended has
+/// lived until then.
+fn shown(ran: &Ran<'_>, service: Option<&ServiceName>, scenario: &Scenario) -> Option<(UnixTime, UnixTime)> {
+    let crash = ran
+        .record
+        .ends
+        .iter()
+        .find(|end| service == Some(&end.service) && end.code != Some(0) && !end.before_ready);
+    if let Some(end) = crash {
+        return Some((end.at.second.plus_secs(-1), end.at.second));
+    }
     let failure = ran.failure.as_ref()?;
-    let end = fatal_ends(ran.record, scenario, failure).first().map(|end| end.at.second);
-    let begin = first_instant(ran.record.case.clock, scenario);
-    Some(match end {
-        Some(end) => (end.plus_secs(-1), end),
-        None => (failure.last_pass.unwrap_or(begin), failure.at),
-    })
+    Some((failure.last_pass.unwrap_or_else(|| first_instant(ran.record.case.clock, scenario)), failure.at))
 }
 
 /// A fresh start at `at` that is looked at for some minutes.
@@ -211,7 +229,7 @@ pub(super) fn investigate(
         // All at once where parallel cases are to be had; the answers are read below.
         known.want_to_search(lives(crash.at, &record.scenario));
     }
-    for crash in crashes {
+    for crash in &crashes {
         let motion = |last_pass, first_fail, case, repeat| MotionBreak {
             last_pass,
             first_fail,
@@ -224,6 +242,7 @@ pub(super) fn investigate(
             fails_soon: true,
             by_time_alone: false,
             by_date: false,
+            crash: None,
         };
         match search(known, crash.last_pass, crash.at)? {
             Answer::LivesOn | Answer::Unknown => {}
@@ -244,12 +263,22 @@ pub(super) fn investigate(
             }
         }
     }
+    for crash in &crashes {
+        known.want_to_search(recurring::first(crash, &record.scenario));
+    }
+    for crash in &crashes {
+        found.motion = recurring::investigate(known, crash, boundaries)?;
+        if found.motion.is_some() {
+            break;
+        }
+    }
     Ok(())
 }
 
 /// A crash that a restart made good.
-struct Crash {
-    at: UnixTime,
+pub(super) struct Crash {
+    pub(super) service: ServiceName,
+    pub(super) at: UnixTime,
     /// The last look before it at which all was well.
     last_pass: UnixTime,
     walk: CaseId,
@@ -271,7 +300,8 @@ fn crashes(record: &RunRecord) -> Vec<Crash> {
             let at = end.at.second;
             let passed = points.iter().rfind(|point| point.at < at && !point.looks.is_empty());
             if let Some(last_pass) = passed.map(|point| point.at) {
-                found.entry(at).or_insert(Crash { at, last_pass, walk: walk.id().clone() });
+                let (service, walk) = (end.service.clone(), walk.id().clone());
+                found.entry(at).or_insert(Crash { service, at, last_pass, walk });
             }
         }
     }

@@ -42,7 +42,7 @@ fn who_dies_soon_behind_each_start_blocks_without_a_restart_too() {
 #[test]
 fn one_crash_that_a_restart_makes_good_is_a_recovery() {
     let once = restarted(licence().ill(Ill::EndsOnce { at: at(BROKEN) }));
-    let (record, verdict) = check("once", &once, &allow(6));
+    let (record, verdict) = check("once", &once, &allow(7));
     assert_eq!(verdict.findings, []);
     assert!(ids(&record).contains(&"fresh-2018-12-06T043000Z"), "{:?}", ids(&record));
 }
@@ -84,6 +84,40 @@ fn a_crash_whose_fresh_start_fails_once_is_not_allowed() {
     assert_eq!(verdict.decision, Decision::Inconclusive, "{:?}", ids(&record));
     assert_eq!(verdict.findings[0].code, FindingCode::Flaky);
     assert_eq!(verdict.findings[0].case, Some(record.cases[launch].case.id.clone()));
+}
+
+/// A restart makes each crash good until the next day.
+#[test]
+fn a_daily_crash_from_a_date_on_is_no_recovery() {
+    for period in [86_400, 604_800] {
+        let timer = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(period), log: "over" };
+        let (record, verdict) = restarted(World::new().ill(timer)).gate();
+        assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
+        let finding = &verdict.findings[0];
+        assert_eq!(
+            (finding.seen.as_deref(), finding.log_tail.as_deref()),
+            (Some("node ended with exit code 1"), Some("over"))
+        );
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(finding.summary, @"node breaks between 2018-12-01T11:00:00Z and 2018-12-07T22:00:00Z: no known credential changes there (unexplained); it is started anew, and crashes again and again from there on");
+        }
+    }
+}
+
+#[test]
+fn a_daily_crash_behind_an_end_names_what_ended() {
+    let timer = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(86_400), log: "over" };
+    let (record, verdict) = restarted(licence().ill(timer)).gate();
+    assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks between 2018-12-06T04:30:00Z and 2018-12-07T05:30:00Z: CN=licence ends at 2018-12-06T04:29:59Z; only a process that lives on shows it, 1 d 1 h after the edge at 2018-12-06T04:30:00Z");
+}
+
+/// That has nothing to do with a date.
+#[test]
+fn who_crashes_every_day_is_let_pass_where_a_restart_makes_it_good() {
+    let daily =
+        Ill::Dies { from: at("2018-01-01T00:00:00Z"), at_start: false, watchdog: Some(86_400), log: "" };
+    check("daily", &restarted(World::new().ill(daily)), &allow(8));
 }
 
 /// No two walks show it in the same second, and no fresh start does.
