@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Program, and what it makes in the current directory.
-const RECIPES: [(&str, &str); 6] = [
+const RECIPES: [(&str, &str); 7] = [
     (
         "openssl",
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out ca.pem -subj /CN=ca
@@ -40,6 +40,7 @@ const RECIPES: [(&str, &str); 6] = [
          ssh-keygen -q -s ssh-ca -I user -n me -V 20300101:20300201 ssh.pub; rm ssh ssh-ca",
     ),
     ("keytool", "keytool -importcert -noprompt -file ca.pem -storetype JKS -keystore a.jks -storepass changeit"),
+    ("python3", include_str!("says.sh")),
     ("python3", include_str!("pack.sh")),
     (
         "tar",

@@ -3,6 +3,7 @@
 //! It follows no coverage, so that it needs nothing but the pinned toolchain. What it looks for is a panic, and an input
 //! on which a parser takes too long.
 
+mod answers;
 mod corpus;
 mod mutate;
 mod run;

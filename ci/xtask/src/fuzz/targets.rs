@@ -1,5 +1,6 @@
 //! The parsers of untrusted bytes.
 
+use super::answers;
 use notafter_core::ServiceName;
 use notafter_inventory::{ImageForm, ScanOptions, read_cyclonedx, scan_bytes, scan_image};
 use notafter_pki::read;
@@ -14,7 +15,7 @@ pub(super) struct Target {
     pub(super) run: fn(&[u8], room: &Path),
 }
 
-pub(super) const TARGETS: [Target; 7] = [
+pub(super) const TARGETS: [Target; 8] = [
     Target {
         name: "der",
         takes: |name| name.ends_with(".der"),
@@ -63,6 +64,7 @@ pub(super) const TARGETS: [Target; 7] = [
         takes: |name| name == "bill.json",
         run: |bytes, _| drop(read_cyclonedx(&String::from_utf8_lossy(bytes), "/bill", &service())),
     },
+    Target { name: "answers", takes: |name| name.starts_with("says-"), run: |bytes, _| answers::hear(bytes) },
     Target {
         name: "image",
         takes: |name| name == "image.tar",
