@@ -110,10 +110,7 @@ fn spaced(word: &str, stops: &[UnixTime], scenario: &Scenario) -> Case {
 fn onset<'a>(ran: &Ran<'a>, crash: &Crash, stops: &[UnixTime]) -> Option<Onset<'a>> {
     let crashes = |from: UnixTime, to: UnixTime| {
         let mut ends = ran.record.ends.iter();
-        ends.find(|end| {
-            let is_crash = end.service == crash.service && end.code != Some(0) && !end.before_ready;
-            is_crash && end.at.second > from && end.at.second <= to
-        })
+        ends.find(|end| crash.is_like(end) && end.at.second > from && end.at.second <= to)
     };
     let stretches: Vec<(UnixTime, UnixTime, Option<&ServiceEnd>)> =
         stops.windows(2).map(|pair| (pair[0], pair[1], crashes(pair[0], pair[1]))).collect();

@@ -224,7 +224,9 @@ pub(super) fn investigate(
     boundaries: &[Boundary],
 ) -> Result<(), Waiting> {
     let record = known.record;
-    let crashes = some_of(crashes(record));
+    let (crashes, departures): (Vec<Crash>, Vec<Crash>) =
+        ends_made_good(record).into_iter().partition(Crash::is_crash);
+    let crashes = some_of(crashes);
     for crash in &crashes {
         // All at once where parallel cases are to be had; the answers are read below.
         known.want_to_search(lives(crash.at, &record.scenario));
@@ -263,10 +265,12 @@ pub(super) fn investigate(
             }
         }
     }
-    for crash in &crashes {
+    // Who exits with 0 may well do so all the time: its last exit tells whether it did.
+    let recurring: Vec<Crash> = crashes.into_iter().chain(departures.into_iter().next_back()).collect();
+    for crash in &recurring {
         known.want_to_search(recurring::first(crash, &record.scenario));
     }
-    for crash in &crashes {
+    for crash in &recurring {
         found.motion = recurring::investigate(known, crash, boundaries)?;
         if found.motion.is_some() {
             break;
@@ -275,17 +279,30 @@ pub(super) fn investigate(
     Ok(())
 }
 
-/// A crash that a restart made good.
+/// The end of a process that a restart made good.
 pub(super) struct Crash {
     pub(super) service: ServiceName,
+    pub(super) code: Option<i32>,
     pub(super) at: UnixTime,
     /// The last look before it at which all was well.
     last_pass: UnixTime,
     walk: CaseId,
 }
 
-/// The crashes that a restart made good, of all walks through the window that passed, by their instants.
-fn crashes(record: &RunRecord) -> Vec<Crash> {
+impl Crash {
+    fn is_crash(&self) -> bool {
+        self.code != Some(0)
+    }
+
+    /// Whether another end is like it: a crash, or of one that exits with 0 any.
+    pub(super) fn is_like(&self, end: &ServiceEnd) -> bool {
+        let is_as_bad = !self.is_crash() || end.code != Some(0);
+        end.service == self.service && is_as_bad && !end.before_ready
+    }
+}
+
+/// The ends that a restart made good, of all walks through the window that passed, by their instants.
+fn ends_made_good(record: &RunRecord) -> Vec<Crash> {
     let scenario = &record.scenario;
     let whole = |case: &&CaseRecord| {
         case.case.purpose == Purpose::Walk
@@ -300,8 +317,8 @@ fn crashes(record: &RunRecord) -> Vec<Crash> {
             let at = end.at.second;
             let passed = points.iter().rfind(|point| point.at < at && !point.looks.is_empty());
             if let Some(last_pass) = passed.map(|point| point.at) {
-                let (service, walk) = (end.service.clone(), walk.id().clone());
-                found.entry(at).or_insert(Crash { service, at, last_pass, walk });
+                let (service, code, walk) = (end.service.clone(), end.code, walk.id().clone());
+                found.entry((at, service.clone())).or_insert(Crash { service, code, at, last_pass, walk });
             }
         }
     }
@@ -311,7 +328,7 @@ fn crashes(record: &RunRecord) -> Vec<Crash> {
 fn is_made_good(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -> bool {
     let service = scenario.service(&end.service);
     let is_restarted = service.is_some_and(|service| service.restart == Restart::Always);
-    is_restarted && end.code != Some(0) && !end.before_ready && !counts(end, case, scenario)
+    is_restarted && !end.before_ready && !counts(end, case, scenario)
 }
 
 /// The first, the last and some between them. A loop that begins at an end and never heals shows in the last.

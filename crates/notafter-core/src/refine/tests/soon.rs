@@ -112,6 +112,18 @@ fn a_daily_crash_behind_an_end_names_what_ended() {
     insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks between 2018-12-06T04:30:00Z and 2018-12-07T05:30:00Z: CN=licence ends at 2018-12-06T04:29:59Z; only a process that lives on shows it, 1 d 1 h after the edge at 2018-12-06T04:30:00Z");
 }
 
+/// Whether it is a failure is nothing that its code tells.
+#[test]
+fn who_leaves_again_and_again_from_a_date_on_is_no_batch_job() {
+    for period in [7, 86_400] {
+        let (record, verdict) = restarted(World::new().ill(Ill::Leaves { from: at(BROKEN), period })).gate();
+        assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
+        assert_eq!(verdict.findings[0].seen.as_deref(), Some("node ended with exit code 0"));
+        let job = restarted(World::new().ill(Ill::Leaves { from: at("2018-01-01T00:00:00Z"), period }));
+        check("a job", &job, &allow(6));
+    }
+}
+
 /// That has nothing to do with a date.
 #[test]
 fn who_crashes_every_day_is_let_pass_where_a_restart_makes_it_good() {

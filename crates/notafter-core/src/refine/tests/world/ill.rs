@@ -40,6 +40,8 @@ pub(crate) enum Ill {
     Serves { credential: Credential },
     /// It works for this many seconds after its first start, which it notes in a volume.
     Trial { life: i64 },
+    /// It exits with 0 when a timer of this period looks at or after `from`.
+    Leaves { from: UnixTime, period: i64 },
     /// It lets nobody in while its revocation lists are stale; without this it does not look at them.
     KnowsLists,
     /// It refuses once the declared credential of this name has ended.

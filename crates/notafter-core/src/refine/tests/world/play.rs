@@ -243,7 +243,11 @@ impl<'a> Play<'a> {
         self.now = to;
         for ill in &self.world.ills {
             match ill {
-                Ill::Dies { from: end, watchdog: Some(period), log, .. } => {
+                Ill::Dies { from: end, watchdog: Some(period), .. } | Ill::Leaves { from: end, period } => {
+                    let (code, log) = match ill {
+                        Ill::Dies { log, .. } => (1, *log),
+                        _ => (0, ""),
+                    };
                     let Some(process) = &self.candidate else { continue };
                     let since = process.since;
                     let next = from.secs_since(since) / period + 1;
@@ -255,11 +259,11 @@ impl<'a> Play<'a> {
                     let seen = since.plus_secs(needed * period);
                     if leap && to >= *end {
                         self.candidate = None;
-                        self.ends(CANDIDATE, Some(1), false, log);
+                        self.ends(CANDIDATE, Some(code), false, log);
                     } else if !leap && seen <= to {
                         self.now = seen;
                         self.candidate = None;
-                        self.ends(CANDIDATE, Some(1), false, log);
+                        self.ends(CANDIDATE, Some(code), false, log);
                         self.now = to;
                     }
                 }
