@@ -146,7 +146,7 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
         }
         let when = match (motion.is_aged(), motion.behind) {
             _ if motion.crash.is_some() => {
-                "it is started anew, and crashes again and again from there on".to_owned()
+                "it is started anew, and ends again and again from there on".to_owned()
             }
             _ if motion.fails_soon => "a fresh start fails within minutes there".to_owned(),
             (true, _) => "a fresh start hides it".to_owned(),

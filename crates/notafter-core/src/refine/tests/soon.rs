@@ -99,7 +99,7 @@ fn a_daily_crash_from_a_date_on_is_no_recovery() {
             (Some("node ended with exit code 1"), Some("over"))
         );
         insta::allow_duplicates! {
-            insta::assert_snapshot!(finding.summary, @"node breaks between 2018-12-01T11:00:00Z and 2018-12-07T22:00:00Z: no known credential changes there (unexplained); it is started anew, and crashes again and again from there on");
+            insta::assert_snapshot!(finding.summary, @"node breaks between 2018-12-01T11:00:00Z and 2018-12-07T22:00:00Z: no known credential changes there (unexplained); it is started anew, and ends again and again from there on");
         }
     }
 }
