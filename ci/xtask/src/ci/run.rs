@@ -1,7 +1,7 @@
 //! Runs the steps, one after the other.
 
 use super::{Action, Step, Tools, steps};
-use crate::{fuzz, printer, stopwatch::Stopwatch, tidy};
+use crate::{corpus, fuzz, printer, stopwatch::Stopwatch, tidy};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -48,6 +48,10 @@ fn execute(root: &Path, step: &Step) -> Result<bool> {
             Ok(false)
         }
         Action::Tidy => tidy::run(root).map(|()| true),
+        Action::Corpus(names) => {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            corpus::chore(root, &names, false).map(|()| true)
+        }
         Action::Fuzz(seconds) => fuzz::chore(root, *seconds, 1).map(|()| true),
     }
 }

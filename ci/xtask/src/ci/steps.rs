@@ -19,6 +19,8 @@ pub enum Action {
     },
     /// Checks the rules of the house.
     Tidy,
+    /// Scans these packages, and asks other tools what lies in them.
+    Corpus(&'static [&'static str]),
     /// Feeds broken input to every parser for so many seconds.
     Fuzz(u64),
 }
@@ -51,6 +53,8 @@ pub fn steps(tools: &Tools) -> Vec<Step> {
         miri(tools),
         // A smoke test, not a campaign.
         Step { name: "fuzz", action: Action::Fuzz(20) },
+        // The two that say most in little time.
+        Step { name: "corpus", action: Action::Corpus(&["ca-certificates", "debian-archive-keyring"]) },
         run("tests", "ci/test --profile ci"),
     ]
 }
@@ -66,6 +70,9 @@ pub fn describe(steps: &[Step]) -> String {
         }
         Action::Skip { why } => format!("{:9} SKIPPED: {why}\n", step.name),
         Action::Tidy => format!("{:9} (the rules of the house)\n", step.name),
+        Action::Corpus(names) => {
+            format!("{:9} (what other tools find in {})\n", step.name, names.join(", "))
+        }
         Action::Fuzz(seconds) => {
             format!("{:9} (broken input to every parser, {seconds} s)\n", step.name)
         }
@@ -145,6 +152,7 @@ mod tests {
         deny      SKIPPED: cargo-deny is not installed; licences, bans and sources go unchecked
         miri      SKIPPED: no nightly toolchain has the components miri and rust-src; unsafe code goes uninterpreted
         fuzz      (broken input to every parser, 20 s)
+        corpus    (what other tools find in ca-certificates, debian-archive-keyring)
         tests     ci/test --profile ci
         "#);
     }

@@ -35,11 +35,23 @@ pub(super) fn fetch(package: &Package, cache: &Path) -> Result<Fetched> {
     }
     // Mirrors of Debian keep the last version alone.
     let directory = cache.join(format!("{}-as-it-is", package.name));
-    download(package, None, &directory)?;
+    if download(package, None, &directory).is_err() {
+        refresh(package.client);
+        download(package, None, &directory)?;
+    }
     let file = only_file(&directory).context("nothing was downloaded")?;
     let name = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     let version = name.split(['_', '-']).nth(1).unwrap_or("another").replace("%3a", ":");
     Ok(Fetched { file, instead: Some(version) })
+}
+
+/// What the mirror has may have changed since this machine asked. Only root may ask, and who may not is told by the
+/// download that fails again.
+fn refresh(client: Client) {
+    match client {
+        Client::Apt => drop(Command::new("apt-get").args(["update", "--quiet"]).output()),
+        Client::Pip => {}
+    }
 }
 
 /// Brings one file into `directory`, which held nothing else.
