@@ -7,7 +7,7 @@ use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, is_anchor, reach, relevant_edges};
 use crate::{
     Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
-    ProcessRead, RunRecord, Seen, ServiceName, UnixTime, memory,
+    ProcessRead, Refusal, RunRecord, Seen, ServiceName, UnixTime, memory,
 };
 use std::collections::BTreeSet;
 
@@ -16,6 +16,8 @@ const SHORTEST_SERIAL: usize = 6;
 /// What verifiers grant beyond an end, for clocks that differ: OpenSSL's tools and curl five minutes to an OCSP response,
 /// libraries for tokens mostly one.
 const LEEWAYS_SECS: [i64; 5] = [30, 60, 120, 180, 300];
+/// What breaks so soon behind a change breaks because of that one.
+const SOON_SECS: i64 = 60;
 /// As much evidence of a kind as a reader can use.
 const MAX_EVIDENCE: usize = 8;
 
@@ -116,11 +118,30 @@ fn is_granted(record: &RunRecord, edge: &Edge, bracket: &Bracket) -> bool {
         && LEEWAYS_SECS.iter().any(|leeway| late.abs_diff(*leeway) <= 1)
 }
 
-/// What alone changes at `changed`, behind which a break comes.
-pub(crate) fn changes_alone(record: &RunRecord, changed: UnixTime) -> Option<Edge> {
-    let mut edges = relevant_edges(record).into_iter().filter(|edge| edge.changed_at() == changed);
-    let first = edges.next();
-    first.filter(|_| edges.next().is_none())
+/// What may be behind a break at `first_fail` that comes behind the change at `changed`: what changes then, and where some
+/// timer put the break off all that changed before it, within as long as time elapses behind a boundary.
+pub(crate) fn put_off(record: &RunRecord, changed: UnixTime, first_fail: UnixTime) -> Vec<Edge> {
+    let is_soon = first_fail.secs_since(changed) <= SOON_SECS;
+    let since = changed.plus_secs(-record.scenario.planning.dwell_secs());
+    let mut edges = relevant_edges(record);
+    edges.retain(|edge| {
+        let at = edge.changed_at();
+        at == changed || (!is_soon && at >= since && at < changed)
+    });
+    edges
+}
+
+/// Of `edges` the one that is behind the break which `case` shows: the only one, or that of the only credential that a
+/// failing process holds in memory.
+pub(crate) fn most_likely(record: &RunRecord, case: &CaseRecord, edges: &[Edge]) -> Option<Edge> {
+    let credentials =
+        |edges: &[Edge]| edges.iter().map(|edge| edge.credential).collect::<BTreeSet<_>>().len();
+    if credentials(edges) == 1 {
+        return edges.last().copied();
+    }
+    let mut held = edges.to_vec();
+    held.retain(|edge| in_memory(record, case, edge.credential).is_some());
+    held.last().copied().filter(|_| credentials(&held) == 1)
 }
 
 /// Whether a break in `bracket` falls on `edge`: in the first second of the new state, one later, or in the last of
@@ -191,10 +212,21 @@ fn refused_by_name(record: &RunRecord, case: &CaseRecord) -> Vec<(Fingerprint, S
         .filter(|point| point.step == failure.step)
         .flat_map(|point| &point.looks)
         .filter(|look| look.met == Some(false))
-        .filter_map(|look| match &look.observation.seen {
-            Seen::Refused(refusal) => refusal.culprit.map(|culprit| (culprit, refusal.reason.clone())),
-            Seen::Absent { .. } | Seen::Answered(_) => None,
+        .flat_map(|look| match &look.observation.seen {
+            Seen::Refused(Refusal { culprit: Some(culprit), reason, .. }) => vec![(*culprit, reason.clone())],
+            Seen::Refused(Refusal { culprit: None, reason, .. }) => named_in(record, case, reason),
+            Seen::Absent { reason } => named_in(record, case, reason),
+            Seen::Answered(answer) => named_in(record, case, answer.text().unwrap_or_default()),
         })
+        .collect()
+}
+
+/// Credentials that `text`, which came back, names, each with the line that does.
+fn named_in(record: &RunRecord, case: &CaseRecord, text: &str) -> Vec<(Fingerprint, String)> {
+    let there = record.inventory.credentials.iter().filter(|it| is_there(record, case, it.fingerprint));
+    let line = |credential: &Credential| text.lines().find(|line| names(line, credential));
+    there
+        .filter_map(|credential| Some((credential.fingerprint, line(credential)?.trim().to_owned())))
         .collect()
 }
 
@@ -220,7 +252,10 @@ fn names(line: &str, credential: &Credential) -> bool {
     let plain: String = line.to_ascii_uppercase().chars().filter(|c| *c != ':').collect();
     let by_serial = serial.len() >= SHORTEST_SERIAL && holds_word(&plain, &serial);
     let by_subject = !credential.subject.is_empty() && holds_word(line, &credential.subject);
-    by_subject || by_serial || ends_as_text(credential).iter().any(|end| line.contains(end.as_str()))
+    let by_second =
+        || credential.written_end().is_some_and(|end| holds_word(line, &end.as_secs().to_string()));
+    let by_end = || ends_as_text(credential).iter().any(|end| line.contains(end.as_str()));
+    by_subject || by_serial || by_end() || by_second()
 }
 
 /// The end of validity as programs write it.
@@ -228,10 +263,17 @@ fn ends_as_text(credential: &Credential) -> Vec<String> {
     let Some(end) = credential.written_end() else { return Vec::new() };
     let Ok(end) = jiff::Timestamp::from_second(end.as_secs()) else { return Vec::new() };
     let zoned = end.to_zoned(jiff::tz::TimeZone::UTC);
-    ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%b %e %H:%M:%S %Y"]
-        .iter()
-        .map(|format| zoned.strftime(format).to_string())
-        .collect()
+    [
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M:%S",
+        "%b %e %H:%M:%S %Y",
+        // Of GnuTLS and of Java.
+        "%b %e %H:%M:%S UTC %Y",
+        "%b %d %H:%M:%S UTC %Y",
+    ]
+    .iter()
+    .map(|format| zoned.strftime(format).to_string())
+    .collect()
 }
 
 /// Whether `text` holds `word` and not as part of a longer one: `CN=hss` is not named by `CN=hss-2`.
@@ -266,6 +308,10 @@ mod tests {
             ("notAfter=Dec  6 04:29:59 2018 GMT", true),
             ("ended 2018-12-06T04:29:59Z", true),
             ("ended 2018-12-06T04:29:58Z", false),
+            ("NotAfter: Thu Dec 06 04:29:59 UTC 2018", true),
+            ("expired: Thu Dec  6 04:29:59 UTC 2018", true),
+            ("certificate is not valid after 1544070599 (86279 seconds ago)", true),
+            ("certificate is not valid after 15440705990", false),
             ("all is well", false),
         ] {
             assert_eq!(names(line, &credential), expected, "{line}");

@@ -78,7 +78,8 @@ pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use planning::{Depth, Planning, RestartOrder};
 pub use policy::{Narrowing, Policy, PresentButUnused, Waived, Waiver};
 pub use probe::{
-    AmqpTerms, Greeting, HttpMethod, Probe, SqlServer, SqlTerms, StartTls, TlsTerms, TlsTrust, Verify,
+    AmqpTerms, Greeting, HttpContent, HttpMethod, Probe, SqlServer, SqlTerms, StartTls, TlsTerms, TlsTrust,
+    Verify,
 };
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};

@@ -3,6 +3,7 @@
 use crate::{Credential, CredentialKind, CredentialName, EnvValue, ServiceName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How strictly a TLS probe looks at what is served.
@@ -85,10 +86,39 @@ pub enum HttpMethod {
     /// GET.
     #[default]
     Get,
+    /// DELETE.
+    Delete,
     /// HEAD.
     Head,
-    /// POST with an empty body.
+    /// PATCH.
+    Patch,
+    /// POST.
     Post,
+    /// PUT.
+    Put,
+}
+
+/// What an HTTP request carries beside what each does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HttpContent {
+    /// Header fields by their names (RFC 9110 §5); none that the probe sends itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The content, of at most 64 KiB; none: an empty one where the method has one at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl HttpContent {
+    /// Fields, in lower case, that a probe writes itself, and those that say where a message ends (RFC 9112 §6).
+    pub const OWN_FIELDS: [&'static str; 7] =
+        ["accept", "connection", "content-length", "host", "te", "transfer-encoding", "user-agent"];
+
+    /// Whether the request carries nothing of its own.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.body.is_none()
+    }
 }
 
 /// A protocol with a short question of its own.
@@ -209,6 +239,9 @@ pub enum Probe {
         path: String,
         /// Method.
         method: HttpMethod,
+        /// What it carries beside what each request does.
+        #[serde(default, skip_serializing_if = "HttpContent::is_empty")]
+        content: HttpContent,
         /// The TLS side, for `https`.
         tls: Option<TlsTerms>,
         /// The token that it shows as a bearer (RFC 6750).

@@ -179,9 +179,9 @@ pub enum Evidence {
         /// What is wrong with it by its scenario.
         problems: Vec<RotationProblem>,
     },
-    /// The probe refused this certificate by name.
+    /// The failing look names it.
     SeenOnTheWire {
-        /// What the verifier said.
+        /// What the verifier said, or the line of what came back.
         reason: String,
     },
     /// A process of a service that falls held it in its memory.

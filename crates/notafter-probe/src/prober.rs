@@ -87,15 +87,19 @@ pub struct Resumed {
 
 impl Resumed {
     /// Looks over a new TCP connection. The first look that gets through begins the session, with a full handshake;
-    /// every later one resumes it, and a look that had to make a full handshake instead has seen [`Seen::Absent`],
-    /// whatever came back over it ([`Look::handshake`] says so, too).
+    /// every later one resumes it, or the one that it begins anew where that has lapsed. A look that had to make full
+    /// handshakes alone has seen [`Seen::Absent`], whatever came back over them ([`Look::handshake`] says so, too).
     ///
     /// # Errors
     /// As [`Prober::fresh`].
     pub fn look(&mut self, connector: &mut dyn Connector, timing: &Timing<'_>) -> Result<Look, Error> {
         let mut look = look_once(&self.target, Some(&self.client), connector, timing)?;
+        // Tickets live for days, and walks go on for years: the handshake has begun a new session.
+        if self.begun && is_full(&look) {
+            look = look_once(&self.target, Some(&self.client), connector, timing)?;
+        }
         let answered = matches!(look.seen, Seen::Answered(_));
-        if self.begun && answered && look.handshake == Some(Handshake::Full) {
+        if self.begun && is_full(&look) {
             look.seen = absent(
                 "the TLS session was not resumed: a full handshake took its place, as without a ticket or with one \
                  that has lapsed or was declined",
@@ -104,6 +108,10 @@ impl Resumed {
         self.begun |= answered;
         Ok(look)
     }
+}
+
+fn is_full(look: &Look) -> bool {
+    matches!(look.seen, Seen::Answered(_)) && look.handshake == Some(Handshake::Full)
 }
 
 fn look_once(

@@ -76,10 +76,11 @@ impl Target {
                 let check = HealthCheck::new(scheme, &authority, service, token.as_deref())?;
                 (host, port, Question::Grpc(Box::new(check)))
             }
-            Probe::Http { host, port, path, method, tls, .. } => {
+            Probe::Http { host, port, path, method, content, tls, .. } => {
                 let default_port = if tls.is_some() { 443 } else { 80 };
                 let authority = if *port == default_port { host.clone() } else { format!("{host}:{port}") };
-                (host, port, Question::Http(Request::new(*method, &authority, path)?.showing(token)?))
+                let request = Request::new(*method, &authority, path)?.showing(token)?;
+                (host, port, Question::Http(request.carrying(content)?))
             }
             Probe::Sql { server, host, port, terms, .. } => {
                 let login = Login::new(*server, (host, *port), terms, password)?;

@@ -145,9 +145,12 @@ fn works(works: &Works) -> String {
 
 fn probe(probe: &Probe) -> String {
     let method = |method: HttpMethod| match method {
+        HttpMethod::Delete => ", method: DELETE",
         HttpMethod::Get => "",
         HttpMethod::Head => ", method: HEAD",
+        HttpMethod::Patch => ", method: PATCH",
         HttpMethod::Post => ", method: POST",
+        HttpMethod::Put => ", method: PUT",
     };
     match probe {
         Probe::Alive { service } => format!("alive: {{ service: {} }}", quoted(service.as_str())),

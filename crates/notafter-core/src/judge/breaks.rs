@@ -3,12 +3,11 @@
 use super::blast::{describe, tell_end};
 use super::finding::finding;
 use super::{control, rotation, words};
-use crate::attribute::{self, attribute, changes_alone, in_memory};
+use crate::attribute::{self, attribute, in_memory};
 use crate::checkpoint::{checkpoints, first_failure, last_instant};
-use crate::holder::relevant_edges;
 use crate::refine::{ColdBreak, Investigation, MotionBreak, Repeat};
 use crate::{
-    Bracket, CaseClock, CaseId, CaseRecord, Credential, CredentialKind, EdgeKind, Evidence, Finding,
+    Bracket, CaseClock, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Finding,
     FindingCode, Origin, Outcome, Purpose, RunRecord, Seen, ServiceName, Severity, Span, UnixTime, memory,
 };
 
@@ -112,7 +111,8 @@ fn of_cold(record: &RunRecord, cold: &ColdBreak, investigation: &Investigation) 
     let mut found = shown.finding(record, FindingCode::BreaksInWindow);
     control::apply(record, investigation, &mut found, &cold.case);
     found.summary = shown.headline(record, &found);
-    if !record.cases.iter().any(|case| is_failing_walk(record, case)) {
+    let mut walks = record.cases.iter().filter(|case| is_whole_walk(record, case)).peekable();
+    if walks.peek().is_some() && !walks.any(|case| is_failing_walk(record, case)) {
         found.summary += "; only a fresh start shows it";
     }
     Some(found)
@@ -144,7 +144,9 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
             found.case = Some(motion.case.clone());
             found.log_tail = Some(crash.log_tail.clone()).filter(|tail| !tail.is_empty());
         }
-        let when = match (motion.is_aged(), motion.behind) {
+        let edge = put_off_from(&found)
+            .or(motion.behind.filter(|_| found.culprit.is_none() && found.evidence.is_empty()));
+        let when = match (motion.is_aged(), edge) {
             _ if motion.crash.is_some() => {
                 "it is started anew, and ends again and again from there on".to_owned()
             }
@@ -172,22 +174,37 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
     Some(found)
 }
 
-/// Names what changes at `changed`, behind which a break comes, where that is one credential alone and neither a log
-/// nor the wire speaks for another.
+/// Names what the change at `changed`, behind which the break comes, or one shortly before it makes most likely, where
+/// neither a log nor the wire speaks for another.
 fn blame_delayed(record: &RunRecord, case: &CaseRecord, found: &mut Finding, changed: UnixTime) {
-    let alone = changes_alone(record, changed);
-    if let Some(edge) = alone.filter(|_| found.culprit.is_none() && found.evidence.is_empty()) {
+    let Some(first_fail) = found.bracket.map(|bracket| bracket.first_fail) else { return };
+    let edges = attribute::put_off(record, changed, first_fail);
+    let likely = attribute::most_likely(record, case, &edges);
+    if let Some(edge) = likely.filter(|_| found.culprit.is_none() && found.evidence.is_empty()) {
         found.culprit = Some(edge.credential);
         found.evidence.push(Evidence::Delayed { edge });
         found.evidence.extend(in_memory(record, case, edge.credential));
         found.help = Some(help(record, found.code, found));
     } else {
-        let mut edges = relevant_edges(record);
-        edges.retain(|edge| edge.changed_at() == changed);
         let beside = edges.into_iter().filter(|edge| found.culprit.is_none_or(|it| it == edge.credential));
         found.evidence.extend(beside.map(|edge| Evidence::Delayed { edge }));
         found.evidence.sort();
     }
+}
+
+/// The change that the break is put off from, where one is told.
+fn put_off_from(found: &Finding) -> Option<UnixTime> {
+    let mut delayed = found.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Delayed { edge } => Some(edge),
+        Evidence::CausalControl { .. }
+        | Evidence::Coincidence { .. }
+        | Evidence::InMemory { .. }
+        | Evidence::NamedInLog { .. }
+        | Evidence::Rotation { .. }
+        | Evidence::SeenOnTheWire { .. } => None,
+    });
+    let own = |edge: &&Edge| found.culprit == Some(edge.credential);
+    delayed.rfind(own).map(Edge::changed_at)
 }
 
 fn flaky(record: &RunRecord, case: &CaseId) -> Option<Finding> {
@@ -200,10 +217,14 @@ fn flaky(record: &RunRecord, case: &CaseId) -> Option<Finding> {
     Some(found)
 }
 
-/// Whether `case` is a walk through the whole window, and failed.
+/// Whether `case` is a walk through the whole window.
+fn is_whole_walk(record: &RunRecord, case: &CaseRecord) -> bool {
+    case.case.purpose == Purpose::Walk && last_instant(&case.case) == Some(record.scenario.horizon)
+}
+
+/// The same, and whether it failed.
 fn is_failing_walk(record: &RunRecord, case: &CaseRecord) -> bool {
-    let whole = last_instant(&case.case) == Some(record.scenario.horizon);
-    case.case.purpose == Purpose::Walk && whole && first_failure(case, &record.scenario).is_some()
+    is_whole_walk(record, case) && first_failure(case, &record.scenario).is_some()
 }
 
 /// A break and the case that shows it.
@@ -294,6 +315,11 @@ fn because(record: &RunRecord, found: &Finding) -> String {
         None => match edges.count().max(coinciding(record, found)) {
             0 if found.evidence.is_empty() => "no known credential changes there (unexplained)".to_owned(),
             0 => "the evidence does not single out one credential".to_owned(),
+            count if coinciding(record, found) == 0 => {
+                format!(
+                    "{count} credentials changed in the time before, and nothing tells which is behind it"
+                )
+            }
             count => format!("{count} credentials change there, and nothing tells which is behind it"),
         },
     };

@@ -2,7 +2,7 @@
 
 use super::finding::finding;
 use super::words;
-use crate::{CheckName, Finding, FindingCode, Origin, RunRecord, Severity, Waived, Waiver};
+use crate::{CheckName, Effect, Evidence, Finding, FindingCode, Origin, RunRecord, Severity, Waived, Waiver};
 
 /// What a waiver must say to let a finding pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,10 @@ fn fit(record: &RunRecord, waiver: &Waiver, finding: &Finding) -> Fit {
     };
     let (is_meant, is_by_code) = match &waiver.waives {
         Waived::Code(code) => (code == finding.code.as_str(), true),
-        Waived::Credential(name) => (declared() == Some(name), false),
-        Waived::Fingerprint(fingerprint) => (finding.culprit == Some(*fingerprint), false),
+        Waived::Credential(name) => (declared() == Some(name) && !is_not_alone(finding), false),
+        Waived::Fingerprint(fingerprint) => {
+            (finding.culprit == Some(*fingerprint) && !is_not_alone(finding), false)
+        }
     };
     let only = &waiver.only;
     let is_within = only.code.as_ref().is_none_or(|code| code == finding.code.as_str())
@@ -84,6 +86,21 @@ fn fit(record: &RunRecord, waiver: &Waiver, finding: &Finding) -> Fit {
         Terms::Named if finding.culprit.is_none() && !only.checks.is_empty() => Fit::Covers,
         Terms::Named => Fit::TooBroad,
     }
+}
+
+/// Whether the finding stays though nothing but its culprit was issued anew: then something else is behind it, or beside it.
+fn is_not_alone(finding: &Finding) -> bool {
+    finding.evidence.iter().any(|evidence| match evidence {
+        Evidence::CausalControl { effect, credentials, .. } => {
+            *effect != Effect::Mends && credentials.as_slice() == finding.culprit.as_slice()
+        }
+        Evidence::Coincidence { .. }
+        | Evidence::Delayed { .. }
+        | Evidence::InMemory { .. }
+        | Evidence::NamedInLog { .. }
+        | Evidence::Rotation { .. }
+        | Evidence::SeenOnTheWire { .. } => false,
+    })
 }
 
 fn falls_within(finding: &Finding, checks: &[CheckName]) -> bool {

@@ -136,6 +136,12 @@ fn cold_at(record: &RunRecord, at: UnixTime, boundaries: &[Boundary]) -> Case {
     cold(record, instant_id("cold", at), at, reason)
 }
 
+/// A fresh start where the scenario begins.
+pub(super) fn at_start(record: &RunRecord) -> Case {
+    let at = record.scenario.start.instant();
+    cold(record, instant_id("cold", at), at, format!("a fresh start at {at}, where the scenario begins"))
+}
+
 /// Asks for fresh starts until the break is known to the second and has been seen twice. None where all fresh
 /// starts passed. `Err` while answers are missing.
 pub(super) fn investigate(

@@ -86,7 +86,13 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
             return Ok(());
         }
         if control.failure.is_some() {
-            (found.past, found.untried) = past::investigate(known, control, control_at)?;
+            let works = failing.id() == control.id() && works_at_start(known, control_at)?;
+            if works {
+                found.control_failure = None;
+                found.cold = first_day(known, control, control_at)?;
+            } else {
+                (found.past, found.untried) = past::investigate(known, control, control_at)?;
+            }
         }
         return Ok(());
     }
@@ -96,7 +102,7 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
     };
     let (Some(cold), Some(mut walked)) = (window.pop(), window.pop()) else { return Ok(()) };
     if walked.failure.is_none() && has_unvisited(record) {
-        match known.want(walk(record, case_id("walk-served"))) {
+        match known.want(renewal::served(record, &walked)) {
             Wanted::Missing => {
                 known.next.iter_mut().for_each(|case| case.reason += ", those now that it served itself");
                 return Err(Waiting);
@@ -127,6 +133,33 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
         }
     }
     breaks(known, found, points, &walked, renewal::MAX_ROUNDS + 1).map(|_| ())
+}
+
+/// Whether a fresh start works at the start of the scenario, from which the control stands off by up to a day.
+fn works_at_start(known: &mut Known<'_>, control: UnixTime) -> Result<bool, Waiting> {
+    let start = known.record.scenario.start.instant();
+    if start == control {
+        return Ok(false);
+    }
+    match known.want(cold::at_start(known.record)) {
+        Wanted::Missing => Err(Waiting),
+        Wanted::Lost => Ok(false),
+        Wanted::Ran(ran) => Ok(ran.failure.is_none()),
+    }
+}
+
+/// The break between the start, where all works, and the control, where it does not.
+fn first_day(
+    known: &mut Known<'_>,
+    control: &Ran<'_>,
+    control_at: UnixTime,
+) -> Result<Option<ColdBreak>, Waiting> {
+    let record = known.record;
+    let start = record.scenario.start.instant();
+    let mut points = fresh_starts(record);
+    points.insert(control_at, (false, control.id().clone()));
+    let boundaries = boundaries(record, start, control_at);
+    cold::investigate(known, &mut points, None, &boundaries)
 }
 
 /// Whether all that fails in a control are peers that are let in and must not be, beside valid ones that are let in as they

@@ -14,6 +14,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// A weekly timer notices an end so late, and a day later where time elapses behind it.
+const LATELY_SECS: i64 = 9 * 86_400;
 /// How often an interval is split before the break is reported as it is known then.
 const MAX_ROUNDS: usize = 7;
 /// Points of one round while time elapses, and where each point restarts services.
@@ -123,7 +125,7 @@ pub(super) fn investigate(
                 (found.case, found.fails_soon) = (soon.case, true);
             }
             if !found.by_time_alone && !found.fails_soon {
-                found.by_date = passes_earlier(known, &found)?;
+                found.by_date = passes_earlier(known, &found, boundaries)?;
             }
         }
     }
@@ -164,12 +166,21 @@ fn breaks_evenly(
 
 /// Whether the motions that break do no harm where they end before the break. Where something of the scenario was not in
 /// force yet by then, or is exchanged on the way, that cannot be told.
-fn passes_earlier(known: &mut Known<'_>, found: &MotionBreak) -> Result<bool, Waiting> {
+fn passes_earlier(
+    known: &mut Known<'_>,
+    found: &MotionBreak,
+    boundaries: &[Boundary],
+) -> Result<bool, Waiting> {
     let record = known.record;
     let scenario = &record.scenario;
     let Some((case, low)) = record.case(&found.case).zip(found.last_pass) else { return Ok(false) };
     let Some(failure) = first_failure(case, scenario) else { return Ok(false) };
-    let shift = low.secs_since(found.first_fail);
+    // What ended a while before may be what a slow timer noticed.
+    let ended = boundaries
+        .iter()
+        .map(Boundary::before)
+        .filter(|at| (0..=LATELY_SECS).contains(&found.first_fail.secs_since(*at)));
+    let shift = ended.max().map_or(low, |ended| ended.min(low)).secs_since(found.first_fail);
     let begin = first_instant(case.case.clock, scenario).plus_secs(shift);
     let declared = scenario.credentials.iter().map(|spec| spec.x509.not_before);
     let declared = declared.chain(scenario.crls.iter().map(|spec| spec.this_update));

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 /// The control stands at most this long after `start`.
 pub(super) const CONTROL_AT_MOST_SECS: i64 = 86_400;
+/// So long behind each boundary a walk looks between it and the end of the time that elapses there.
+const SOON_SECS: i64 = 3_600;
 /// A stale list has ended so long before `start`: further back than any verifier takes clocks to be off.
 const STALE_SINCE_SECS: i64 = 30 * 86_400;
 /// An id of letters that [`CaseId`] accepts by construction.
@@ -197,6 +199,10 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
         go(&mut steps, &mut now, Pace::Leap, stop.before());
         let across = if stop.last.secs_since(stop.before()) > dwell { Pace::Leap } else { Pace::Walk };
         go(&mut steps, &mut now, across, stop.last);
+        // Caches have lapsed by then, and nightly jobs have not yet mended what fell.
+        if dwell > SOON_SECS {
+            go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(SOON_SECS).min(limit));
+        }
         // Restarting earlier would hide what only a process that lives on can show.
         go(&mut steps, &mut now, Pace::Walk, stop.last.plus_secs(dwell).min(limit));
         // A restart would hide that old material is still in use.

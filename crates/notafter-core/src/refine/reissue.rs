@@ -8,7 +8,7 @@ use super::cold::Repeat;
 use super::investigate::Investigation;
 use super::known::{Known, Wanted};
 use super::plan::case_id;
-use crate::attribute::{Rank, attribute, changes_alone, rank};
+use crate::attribute::{Rank, attribute, put_off, rank};
 use crate::checkpoint::{Failure, checkpoints, counts, first_failure};
 use crate::soundness::fault;
 use crate::{
@@ -171,9 +171,11 @@ fn suspects(record: &RunRecord, bracket: Bracket, case: &CaseRecord, behind: Opt
             (false, _) => Suspects::default(),
             (true, None) => Suspects { all: ended_lately(record, bracket), guessed: true },
             (true, Some(at)) => {
-                let alone = changes_alone(record, at);
-                let all = alone.and_then(|edge| suspect(record, edge.credential, bracket));
-                Suspects { all: all.into_iter().collect(), guessed: false }
+                let edges = put_off(record, at, bracket.first_fail).into_iter().rev();
+                let mut all: Vec<Suspect> =
+                    edges.filter_map(|edge| suspect(record, edge.credential, bracket)).collect();
+                all.dedup();
+                Suspects { all, guessed: false }
             }
         };
     };

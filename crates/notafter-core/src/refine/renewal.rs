@@ -10,7 +10,7 @@ use super::known::{Known, Ran, Wanted};
 use super::plan::{case_id, check_all, elapse, walk};
 use crate::checkpoint::{Failure, first_instant};
 use crate::renewal::{is_rotated, leaf, renewed};
-use crate::{Case, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime, memory};
+use crate::{Case, CaseId, Credential, Origin, Pace, RunRecord, Scenario, Span, Step, UnixTime, memory};
 use std::collections::BTreeSet;
 
 /// Where services renew, in days before the end.
@@ -52,7 +52,8 @@ pub(super) fn investigate<'a>(
     if is_too_brief(&known.record.scenario, life) {
         return Ok(Renewal::TooBrief(Span::from_secs(life)));
     }
-    let case = stopping(known.record, walked, (life / PARTS).max(1), round);
+    let id = case_id(&format!("walk-renewals-{round}"));
+    let case = stopping(known.record, walked, (life / PARTS).max(1), id);
     Ok(match known.want(case) {
         Wanted::Missing => return Err(Waiting),
         Wanted::Lost => Renewal::Irrelevant,
@@ -69,6 +70,18 @@ pub(super) fn investigate<'a>(
             }
         }
     })
+}
+
+/// The walk over the ends of what `walked` was served, with stops where services renew that: what comes after it is served
+/// then too, and a renewal that fails one day shows, however many went well before.
+pub(super) fn served(record: &RunRecord, walked: &Ran<'_>) -> Case {
+    let id = case_id("walk-served");
+    match shown(walked, record).into_iter().map(life).min() {
+        Some(life) if !is_too_brief(&record.scenario, life) => {
+            stopping(record, walked, (life / PARTS).max(1), id)
+        }
+        Some(_) | None => walk(record, id),
+    }
 }
 
 /// Certificates that services made or got by themselves in a walk, and showed or held in memory alone.
@@ -100,7 +113,7 @@ fn life(credential: &Credential) -> i64 {
 
 /// The walk with stops in the windows of what `walked` showed, and every `cadence` seconds for what nobody has seen
 /// yet.
-fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) -> Case {
+fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, id: CaseId) -> Case {
     let scenario = &record.scenario;
     let mut windows: BTreeSet<UnixTime> = BTreeSet::new();
     for credential in shown(walked, record) {
@@ -112,7 +125,7 @@ fn stopping(record: &RunRecord, walked: &Ran<'_>, cadence: i64, round: usize) ->
     let known: Vec<UnixTime> =
         windows.iter().copied().take(usize::try_from(MAX_STOPS).unwrap_or(0)).collect();
 
-    let base = walk(record, case_id(&format!("walk-renewals-{round}")));
+    let base = walk(record, id);
     let start = first_instant(base.clock, scenario);
     let regular = (1..=MAX_STOPS).map(|part| start.plus_secs(part.saturating_mul(cadence)));
     let stops: BTreeSet<UnixTime> = regular.chain(known.iter().copied()).collect();

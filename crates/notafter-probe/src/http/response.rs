@@ -63,7 +63,10 @@ fn finish(source: &mut Source<'_>, head: Head, method: HttpMethod) -> Result<Res
     let mut body = Body::default();
     let framing = match (head.status, method) {
         (101 | 204 | 304, _) | (_, HttpMethod::Head) => Framing::Length(0),
-        (_, HttpMethod::Get | HttpMethod::Post) => head.framing,
+        (
+            _,
+            HttpMethod::Delete | HttpMethod::Get | HttpMethod::Patch | HttpMethod::Post | HttpMethod::Put,
+        ) => head.framing,
     };
     let complete = match framing {
         Framing::Chunked => source.chunked(&mut body)?,

@@ -3,7 +3,7 @@
 use crate::pki::{Ca, day, long};
 use crate::server::{Server, config, plain_config, serve_http};
 use crate::support::{alert, http_probe, https_probe, look, refusal, trusting, trusting_as};
-use notafter_core::{Answer, RefusalLayer, Seen};
+use notafter_core::{Answer, HttpContent, HttpMethod, Probe, RefusalLayer, Seen};
 use notafter_probe::{Error, LineState, Prober, TlsMaterial};
 use rustls::version::{TLS12, TLS13};
 use std::io::{Read, Write};
@@ -61,14 +61,46 @@ fn an_expired_server_is_not_even_asked() {
     assert_eq!(refusal(&seen).culprit, Some(leaf.fingerprint()));
 }
 
-#[test]
-fn the_request_is_what_was_asked() {
-    let server = Server::start(|mut stream| {
+/// Answers with the request.
+fn echo() -> Server {
+    Server::start(|mut stream| {
         let mut buffer = [0; 1024];
         let read = stream.read(&mut buffer).unwrap();
         let text = String::from_utf8_lossy(&buffer[..read]).replace("\r\n", "|");
         write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).unwrap();
-    });
+    })
+}
+
+#[test]
+fn the_request_carries_fields_and_a_body() {
+    let server = echo();
+    let asking = |method, content: HttpContent| {
+        let probe = http_probe(server.port, "/");
+        let Probe::Http { host, port, path, tls, token, .. } = probe else { unreachable!() };
+        Probe::Http { host, port, path, method, content, tls, token }
+    };
+    let headers = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+    let body = Some("{\"a\":1}".to_owned());
+    let content = HttpContent { headers: headers("X-Tenant", "shop"), body };
+    let seen = look(&asking(HttpMethod::Put, content), TlsMaterial::default(), day(1));
+    let Seen::Answered(Answer::Http { body, .. }) = seen.seen else { panic!("{seen:?}") };
+    assert!(body.starts_with("PUT / HTTP/1.1|Host: "), "{body}");
+    assert!(body.contains("|X-Tenant: shop|Content-Length: 7|Connection: close||{\"a\":1}"), "{body}");
+    let empty = look(&asking(HttpMethod::Post, HttpContent::default()), TlsMaterial::default(), day(1));
+    let Seen::Answered(Answer::Http { body, .. }) = empty.seen else { panic!("{empty:?}") };
+    assert!(body.contains("|Content-Length: 0|"), "{body}");
+    for (name, value) in
+        [("Content-Length", "9"), ("X A", "b"), ("X-A", "b\r\nX-B: c"), ("Transfer-Encoding", "chunked")]
+    {
+        let content = HttpContent { headers: headers(name, value), body: None };
+        let refused = Prober::new(&asking(HttpMethod::Get, content), None, TlsMaterial::default());
+        assert!(matches!(refused, Err(Error::Request { .. })), "{name}: {value}");
+    }
+}
+
+#[test]
+fn the_request_is_what_was_asked() {
+    let server = echo();
     let seen = look(&http_probe(server.port, "/a?b=c"), TlsMaterial::default(), day(1));
     let version = env!("CARGO_PKG_VERSION");
     let body = format!(

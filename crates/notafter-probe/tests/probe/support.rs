@@ -1,7 +1,9 @@
 //! How tests look.
 
 use crate::pki::{Ca, Leaf};
-use notafter_core::{HttpMethod, Probe, Refusal, Seen, ServiceName, TlsTerms, TlsTrust, UnixTime, Verify};
+use notafter_core::{
+    HttpContent, HttpMethod, Probe, Refusal, Seen, ServiceName, TlsTerms, TlsTrust, UnixTime, Verify,
+};
 use notafter_probe::{ConnectFailure, Connector, Identity, Look, Prober, Timing, TlsMaterial};
 use std::error::Error;
 use std::io;
@@ -69,6 +71,7 @@ pub(crate) fn https_probe(port: u16, path: &str) -> Probe {
         port,
         path: path.to_owned(),
         method: HttpMethod::Get,
+        content: HttpContent::default(),
         tls: Some(terms(Verify::Strict)),
         token: None,
     }
@@ -76,7 +79,15 @@ pub(crate) fn https_probe(port: u16, path: &str) -> Probe {
 
 pub(crate) fn http_probe(port: u16, path: &str) -> Probe {
     let host = "front".to_owned();
-    Probe::Http { host, port, path: path.to_owned(), method: HttpMethod::Get, tls: None, token: None }
+    Probe::Http {
+        host,
+        port,
+        path: path.to_owned(),
+        method: HttpMethod::Get,
+        content: HttpContent::default(),
+        tls: None,
+        token: None,
+    }
 }
 
 pub(crate) fn trusting(ca: &Ca) -> TlsMaterial {

@@ -269,7 +269,7 @@ pub(crate) fn told(record: &RunRecord, finding: &Finding, evidence: &Evidence) -
             });
             format!("rotation {rotation} is at {at}{told}")
         }
-        Evidence::SeenOnTheWire { reason } => format!("a probe refused {it}: {}", clip(reason, 200)),
+        Evidence::SeenOnTheWire { reason } => format!("the look names {it}: {}", clip(reason, 200)),
         Evidence::InMemory { service, pid, exe, credential: held } => {
             let what = named(record, finding, *held);
             format!("process {pid} of {service} ({}) holds {what} in its memory", clip(exe, 200))

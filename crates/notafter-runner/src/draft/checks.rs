@@ -10,9 +10,9 @@ use crate::stage::Stage;
 use crate::{Error, Options};
 use notafter_backend::{Backend, Sandbox, SandboxSpec};
 use notafter_core::{
-    Check, CheckName, Connection, Draft, DraftedCheck, Expectation, ExpectedSpan, HttpMethod, ImageRef,
-    Probe, ReadyProbe, Restart, Restrictions, Scenario, ScenarioName, Service, ServiceName, SourceLocation,
-    Verify, Works,
+    Check, CheckName, Connection, Draft, DraftedCheck, Expectation, ExpectedSpan, HttpContent, HttpMethod,
+    ImageRef, Probe, ReadyProbe, Restart, Restrictions, Scenario, ScenarioName, Service, ServiceName,
+    SourceLocation, Verify, Works,
 };
 use notafter_image::ImageConfig;
 use std::collections::BTreeMap;
@@ -155,7 +155,7 @@ fn ask(name: &ServiceName, port: u16, speaks: Speaks, remarks: &mut Vec<String>)
     let host = name.to_string();
     let http = |host: String, tls| {
         let (path, method) = ("/".to_owned(), HttpMethod::Get);
-        Probe::Http { host, port, path, method, tls, token: None }
+        Probe::Http { host, port, path, method, content: HttpContent::default(), tls, token: None }
     };
     let called = format!("port-{port}");
     match speaks {

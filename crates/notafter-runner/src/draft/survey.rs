@@ -6,7 +6,7 @@ use crate::host_clock::{Patience, Stopwatch};
 use crate::interrupt::Interrupt;
 use notafter_backend::{Sandbox, ServiceState};
 use notafter_core::{
-    Answer, HttpMethod, Probe, Seen, ServedCertificate, ServiceName, TlsTerms, UnixTime, Verify,
+    Answer, HttpContent, HttpMethod, Probe, Seen, ServedCertificate, ServiceName, TlsTerms, UnixTime, Verify,
 };
 use notafter_pki::read::{base64_bytes, dns_names};
 use notafter_probe::{Look, Prober, Timing, TlsMaterial};
@@ -185,7 +185,15 @@ impl Surveyor<'_> {
 
     fn http(&mut self, port: u16, tls: Option<TlsTerms>) -> Result<Option<u16>, Error> {
         let (host, path) = (self.service.to_string(), "/".to_owned());
-        let probe = Probe::Http { host, port, path, method: HttpMethod::Get, tls, token: None };
+        let probe = Probe::Http {
+            host,
+            port,
+            path,
+            method: HttpMethod::Get,
+            content: HttpContent::default(),
+            tls,
+            token: None,
+        };
         Ok(match self.look(&probe)?.seen {
             Seen::Answered(Answer::Http { status, .. }) => Some(status),
             _ => None,

@@ -8,9 +8,9 @@ use notafter_backend::scripted::{ByInstant, Life, PortAct, Script, Scripted, Scr
 use notafter_backend::{Backend, ExecOutcome, RootTree};
 use notafter_core::{
     Answer, Candidate, Case, CaseClock, CaseId, CaseRecord, Check, CheckName, Connection, Event, Expectation,
-    ExpectedSpan, FileTimes, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning, Policy,
-    Probe, Purpose, ReadyProbe, Restart, Restrictions, RunRecord, Scenario, ScenarioName, Seen, Service,
-    ServiceName, SourceLocation, Start, Step, UnixTime, Works,
+    ExpectedSpan, FileTimes, HttpContent, HttpMethod, ImageRef, Motion, Observation, Outcome, Pace, Planning,
+    Policy, Probe, Purpose, ReadyProbe, Restart, Restrictions, RunRecord, Scenario, ScenarioName, Seen,
+    Service, ServiceName, SourceLocation, Start, Step, UnixTime, Works,
 };
 use notafter_image::ImageConfig;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,15 @@ pub(super) fn exec(service: &str, command: &[&str]) -> Probe {
 
 pub(super) fn http(host: &str) -> Probe {
     let (host, path) = (host.to_owned(), "/".to_owned());
-    Probe::Http { host, port: PORT, path, method: HttpMethod::Get, tls: None, token: None }
+    Probe::Http {
+        host,
+        port: PORT,
+        path,
+        method: HttpMethod::Get,
+        content: HttpContent::default(),
+        tls: None,
+        token: None,
+    }
 }
 
 /// `register`, `node` (needs it, the candidate) and `phone` (needs the node, a place for commands).

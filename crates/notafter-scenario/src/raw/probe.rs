@@ -1,7 +1,7 @@
 //! Ways to look at a service.
 
 use super::service::RawSecret;
-use crate::decode::{Keyword, Located, TextOr};
+use crate::decode::{Entries, Keyword, Located, TextOr};
 use notafter_core::{HttpMethod, StartTls, Verify};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -188,6 +188,10 @@ pub(crate) struct RawHttp {
     pub(crate) token: Option<Located<String>>,
     /// `GET` where none is given.
     pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
+    /// Further header fields. They stand in records as they stand here.
+    pub(crate) headers: Option<Located<Entries<String>>>,
+    /// What is sent, for `PATCH`, `POST` and `PUT`. It stands in records as it stands here.
+    pub(crate) body: Option<Located<String>>,
 }
 
 /// An HTTP exchange over TLS.
@@ -200,6 +204,10 @@ pub(crate) struct RawHttps {
     pub(crate) token: Option<Located<String>>,
     /// `GET` where none is given.
     pub(crate) method: Option<Located<Keyword<HttpMethod>>>,
+    /// Further header fields. They stand in records as they stand here.
+    pub(crate) headers: Option<Located<Entries<String>>>,
+    /// What is sent, for `PATCH`, `POST` and `PUT`. It stands in records as it stands here.
+    pub(crate) body: Option<Located<String>>,
     /// The CA to start from.
     pub(crate) trust: Option<Located<String>>,
     /// The client certificate to show.

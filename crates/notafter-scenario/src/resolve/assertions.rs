@@ -102,7 +102,7 @@ impl Scope<'_> {
         }
     }
 
-    fn header_name(&self, name: &Located<String>) -> Option<String> {
+    pub(super) fn header_name(&self, name: &Located<String>) -> Option<String> {
         let (text, span) = name.get()?;
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if text.is_empty() || !text.bytes().all(is_token) {

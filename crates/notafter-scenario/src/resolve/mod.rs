@@ -9,6 +9,7 @@ mod images;
 mod instants;
 mod policy;
 mod probes;
+mod requests;
 mod restrictions;
 mod rotations;
 mod scenario;

@@ -162,14 +162,20 @@ impl Scope<'_> {
             RawProbe::Grpc(raw) => self.grpc(raw, span)?,
             RawProbe::Http(raw) => {
                 let (host, port, path) = self.url(&raw.url, "http", 80)?;
-                let (method, token) = (method(raw.method.as_ref()), self.bearer(raw.token.as_ref())?);
-                Probe::Http { host, port, path, method, tls: None, token }
+                let token = self.bearer(raw.token.as_ref())?;
+                let method = method(raw.method.as_ref());
+                let token_given = raw.token.as_ref();
+                let content = self.content(method, token_given, raw.headers.as_ref(), raw.body.as_ref())?;
+                Probe::Http { host, port, path, method, content, tls: None, token }
             }
             RawProbe::Https(raw) => {
                 let (url, terms) = (self.url(&raw.url, "https", 443), self.terms(&raw.into(), span));
                 let ((host, port, path), tls) = (url?, Some(terms?));
-                let (method, token) = (method(raw.method.as_ref()), self.bearer(raw.token.as_ref())?);
-                Probe::Http { host, port, path, method, tls, token }
+                let token = self.bearer(raw.token.as_ref())?;
+                let method = method(raw.method.as_ref());
+                let token_given = raw.token.as_ref();
+                let content = self.content(method, token_given, raw.headers.as_ref(), raw.body.as_ref())?;
+                Probe::Http { host, port, path, method, content, tls, token }
             }
             RawProbe::Log(raw) => {
                 let (service, contains) = (inside(&raw.service), self.needle(&raw.contains));

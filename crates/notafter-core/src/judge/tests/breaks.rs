@@ -187,6 +187,17 @@ fn a_build_that_broke_in_the_last_second_of_its_certificate_is_already_broken_to
     assert_eq!(verdict.findings[0].bracket.unwrap().first_fail, from);
 }
 
+/// The control stands a day behind the start.
+#[test]
+fn a_date_in_the_first_day_blocks_in_its_second() {
+    let dies = Ill::Dies { from: at("2018-11-01T22:40:42Z"), at_start: true, watchdog: None, log: "too old" };
+    let (record, verdict) = World::new().ill(dies).gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((verdict.decision, verdict.findings.len()), (Decision::Block, 1), "{:#?}", verdict.findings);
+    insta::assert_snapshot!(finding.summary, @"node breaks at 2018-11-01T22:40:42Z: no known credential changes there (unexplained)");
+    assert!(record.cases.len() <= 32, "{}", record.cases.len());
+}
+
 /// The control has no second to stand in before it.
 #[test]
 fn a_certificate_whose_last_second_is_the_start_has_broken_it_already() {
@@ -222,7 +233,7 @@ fn a_control_that_fails_says_what_it_saw() {
     insta::assert_snapshot!(finding.summary, @"node fails in control, where no boundary is crossed");
     assert_eq!(finding.seen.as_deref(), Some("nothing there: no answer in time"));
     assert_eq!(finding.location, Some(location(51)));
-    assert_eq!(record.cases.len(), 1, "nothing beyond is asked");
+    assert_eq!(record.cases.len(), 2, "nothing beyond its start is asked");
 }
 
 #[test]

@@ -268,6 +268,19 @@ fn what_a_waived_break_of_a_declared_credential_hides_is_looked_at() {
     }
 }
 
+/// The trial shows that it is not what was waived, or not that alone.
+#[test]
+fn a_waiver_covers_no_break_that_stays_though_what_it_names_is_issued_anew() {
+    let shop = || certificate(1, "CN=shop", at(END));
+    let waived = |scenario: &mut Scenario| {
+        waive(scenario, Waived::Credential(CredentialName::new("shop").unwrap()), 30);
+    };
+    let also = Ill::RefusesNew { from: at(BROKEN), culprit: None };
+    let (_, verdict) = World::new().declaring("shop", None, shop()).ill(also).with(waived).gate();
+    assert_eq!(verdict.decision, Decision::Block, "{:#?}", verdict.findings);
+    assert!(verdict.findings[0].summary.contains("not that"), "{}", verdict.findings[0].summary);
+}
+
 #[test]
 fn another_check_that_fails_behind_a_waived_break_is_not_allowed() {
     let world = || {

@@ -109,7 +109,7 @@ fn a_daily_crash_behind_an_end_names_what_ended() {
     let timer = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(86_400), log: "over" };
     let (record, verdict) = restarted(licence().ill(timer)).gate();
     assert_eq!(verdict.decision, Decision::Block, "{:?} {:?}", ids(&record), verdict.findings);
-    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks between 2018-12-06T04:30:00Z and 2018-12-07T05:30:00Z: CN=licence ends at 2018-12-06T04:29:59Z; only a process that lives on shows it, 1 d 1 h after the edge at 2018-12-06T04:30:00Z");
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks between 2018-12-06T05:30:00Z and 2018-12-07T05:30:00Z: CN=licence ends at 2018-12-06T04:29:59Z; only a process that lives on shows it, 1 d 1 h after the edge at 2018-12-06T04:30:00Z");
 }
 
 /// Whether it is a failure is nothing that its code tells.

@@ -99,18 +99,18 @@ fn worlds_come_to_their_verdicts() {
         (
             "a fluke in control",
             World::new().ill(Ill::Fluke { launch: 0 }),
-            inconclusive(FindingCode::ControlFails, 1),
+            inconclusive(FindingCode::Flaky, 3),
         ),
         (
             "a fluke at the horizon",
             World::new().ill(Ill::Fluke { launch: 2 }),
             inconclusive(FindingCode::Flaky, 32),
         ),
-        ("it never worked", World::new().ill(Ill::NeverWorks), inconclusive(FindingCode::ControlFails, 1)),
+        ("it never worked", World::new().ill(Ill::NeverWorks), inconclusive(FindingCode::ControlFails, 2)),
         (
             "it never worked, and something ended before",
             World::new().holding([certificate(3, "CN=old", at("2018-10-25T00:00:00Z"))]).ill(Ill::NeverWorks),
-            inconclusive(FindingCode::ControlFails, 2),
+            inconclusive(FindingCode::ControlFails, 3),
         ),
         ("idle sessions are closed", World::new().holding([embedded()]).ill(Ill::LosesSessions), allow(4)),
         (
@@ -343,4 +343,23 @@ fn a_native_control_runs_only_where_simulated_time_begins_now() {
     assert_eq!(first(&World::new()), ["control", "walk"]);
     assert_eq!(first(&now), ["control-native", "control"]);
     check("all is well now", &now, &allow(4));
+}
+
+/// A daily timer looks behind both ends.
+#[test]
+fn of_two_ends_within_a_day_before_a_break_none_is_named_for_being_later() {
+    let timer = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(86_400), log: "over" };
+    let other = || certificate(2, "CN=other", at("2018-12-06T14:00:00Z"));
+    let world = || World::new().holding([embedded(), other()]).ill(timer.clone());
+    let (_, verdict) = world().gate();
+    let finding = &verdict.findings[0];
+    assert_eq!((verdict.decision, finding.culprit), (Decision::Block, None), "{finding:#?}");
+    assert_eq!(finding.evidence.len(), 2, "{finding:#?}");
+    insta::assert_snapshot!(finding.summary, @"node breaks at 2018-12-07T00:00:00Z: 2 credentials changed in the time before, and nothing tells which is behind it; only a process that lives on shows it");
+    // Unless the process holds one alone.
+    let mut held = world();
+    held.loaded = vec![embedded()];
+    let (_, verdict) = held.gate();
+    assert_eq!(verdict.findings[0].culprit, Some(embedded().fingerprint), "{:#?}", verdict.findings);
+    insta::assert_snapshot!(verdict.findings[0].summary, @"node breaks at 2018-12-07T00:00:00Z: CN=node software ends at 2018-12-06T04:29:59Z; only a process that lives on shows it, 19 h 30 min after the edge at 2018-12-06T04:30:00Z");
 }
