@@ -71,5 +71,5 @@ pub(crate) fn leaf(served: &[ServedCertificate]) -> Option<&Credential> {
     served
         .first()
         .map(|first| &first.credential)
-        .filter(|credential| !credential.ca && credential.kind == CredentialKind::X509)
+        .filter(|it| it.kind == CredentialKind::X509 && (!it.ca || it.self_issued))
 }

@@ -164,8 +164,8 @@ fn breaks_evenly(
     }
 }
 
-/// Whether the motions that break do no harm where they end before the break. Where something of the scenario was not in
-/// force yet by then, or is exchanged on the way, that cannot be told.
+/// Whether the motions that break do no harm where they end before the break. Where something of the scenario is exchanged
+/// on the way that cannot be told.
 fn passes_earlier(
     known: &mut Known<'_>,
     found: &MotionBreak,
@@ -181,17 +181,26 @@ fn passes_earlier(
         .map(Boundary::before)
         .filter(|at| (0..=LATELY_SECS).contains(&found.first_fail.secs_since(*at)));
     let shift = ended.max().map_or(low, |ended| ended.min(low)).secs_since(found.first_fail);
-    let begin = first_instant(case.case.clock, scenario).plus_secs(shift);
+    let first = first_instant(case.case.clock, scenario);
     let declared = scenario.credentials.iter().map(|spec| spec.x509.not_before);
     let declared = declared.chain(scenario.crls.iter().map(|spec| spec.this_update));
     let mut declared = declared.chain(scenario.tokens.iter().map(|spec| spec.not_before));
-    if !scenario.rotations.is_empty() || declared.any(|not_before| not_before > begin) {
+    if !scenario.rotations.is_empty() {
         return Ok(false);
     }
-    let steps = case.case.steps.iter().take(failure.step + 1).map(|step| match step {
-        Step::Move { motion, to } => Step::Move { motion: *motion, to: to.plus_secs(shift) },
-        Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => step.clone(),
-    });
+    // What is not in force yet keeps the start where it is: then the first of the motions is so much shorter.
+    let begin = first.plus_secs(shift);
+    let begin = if declared.any(|not_before| not_before > begin) { first } else { begin };
+    let steps: Vec<Step> = (case.case.steps.iter().take(failure.step + 1))
+        .map(|step| match step {
+            Step::Move { motion, to } => Step::Move { motion: *motion, to: to.plus_secs(shift) },
+            Step::Check { .. } | Step::Restart { .. } | Step::Rotate { .. } => step.clone(),
+        })
+        .filter(|step| !matches!(step, Step::Move { to, .. } if *to <= begin))
+        .collect();
+    if !steps.iter().any(|step| matches!(step, Step::Move { .. })) {
+        return Ok(false);
+    }
     let earlier = Case {
         id: case_id(&format!("{}-earlier", found.walk)),
         purpose: Purpose::Walk,
@@ -200,7 +209,7 @@ fn passes_earlier(
             found.case
         ),
         clock: CaseClock::Shifted(begin),
-        steps: steps.collect(),
+        steps,
     };
     match known.want_to_search(earlier) {
         Wanted::Missing => Err(Waiting),

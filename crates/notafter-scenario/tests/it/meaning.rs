@@ -272,7 +272,9 @@ fn probes() {
         panic!()
     };
     assert_eq!((port, path.as_str()), (80, "/?q=1"));
-    let login = probe("{ http: { url: \"http://node/login\", method: POST, headers: { X-A: b }, body: \"user=me\" } }");
+    let login = probe(
+        "{ http: { url: \"http://node/login\", method: POST, headers: { X-A: b }, body: \"user=me\" } }",
+    );
     let Probe::Http { content, .. } = login else { panic!() };
     assert_eq!((content.headers["X-A"].as_str(), content.body.as_deref()), ("b", Some("user=me")));
     let off = probe("{ tls: { address: \"node:8443\", verify: off, server_name: example.org } }");
