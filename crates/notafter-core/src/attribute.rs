@@ -126,7 +126,8 @@ pub(crate) fn put_off(record: &RunRecord, changed: UnixTime, first_fail: UnixTim
     let mut edges = relevant_edges(record);
     edges.retain(|edge| {
         let at = edge.changed_at();
-        at == changed || (!is_soon && at >= since && at < changed)
+        let has_ended = edge.kind == EdgeKind::NotAfter && at >= since && at < changed;
+        at == changed || (!is_soon && has_ended)
     });
     edges
 }
