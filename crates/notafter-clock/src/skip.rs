@@ -35,6 +35,10 @@ const ABSENCE: u32 = 4;
 /// keeps house until time has caught up: services whose waits all differ (PostgreSQL's) would never get there.
 const MOST_JUMPS: u32 = 256;
 const DAY_SECS: u64 = 86_400;
+/// In a motion of at most this length a wait of at least that keeps no house, as long as there are not too many: cron(8)
+/// sleeps until each minute, and leaves out what was due in the hours that it slept through.
+const SHORT_MOTION: Duration = Duration::from_secs(2 * 3_600);
+const SHORTEST_MINUTE: Duration = Duration::from_secs(30);
 /// Kinds of waits that are remembered.
 const MAX_KINDS: usize = 256;
 
@@ -114,6 +118,8 @@ pub struct Pacer {
     /// Jumps of this motion, and how far they went.
     jumps: u32,
     gone: Duration,
+    /// Whether this motion is short.
+    is_short: bool,
     /// Whether this motion has been told to hurry.
     late: bool,
     /// Whether a motion ever had to.
@@ -140,6 +146,9 @@ impl Pacer {
     pub fn next_jump(&mut self, surveys: &[Survey], to_go: Duration) -> Duration {
         let pending: Vec<Pending> =
             surveys.iter().enumerate().flat_map(|(service, survey)| of(service, survey)).collect();
+        if self.jumps == 0 {
+            self.is_short = to_go <= SHORT_MOTION;
+        }
         self.hurried |= self.is_overdue();
         self.learn(&pending);
         let next = |housekeeping| {
@@ -147,8 +156,9 @@ impl Pacer {
             waits.map(|wait| wait.remaining).min()
         };
         let (tick, target) = (next(true), next(false).unwrap_or(to_go));
-        let under_way =
-            pending.iter().filter(|wait| wait.length <= LONGEST_REQUEST && !self.keeps_house(wait));
+        let under_way = pending
+            .iter()
+            .filter(|wait| wait.length <= LONGEST_REQUEST && !self.keeps_house(wait) && !self.is_habit(wait));
         let under_way = under_way.map(|wait| wait.remaining).min();
         let by = match (tick, under_way) {
             (None, _) => target,
@@ -189,8 +199,16 @@ impl Pacer {
     }
 
     fn keeps_house(&self, wait: &Pending) -> bool {
-        wait.length <= LONGEST_HOUSEKEEPING
-            && (self.is_overdue() || self.kind_of(wait).is_some_and(|kind| kind.seen_through >= HABIT.0))
+        if wait.length > LONGEST_HOUSEKEEPING {
+            return false;
+        }
+        let counts = self.is_short && wait.length >= SHORTEST_MINUTE;
+        self.is_overdue() || (!counts && self.is_habit(wait))
+    }
+
+    /// Whether what waits so has been seen through again and again.
+    fn is_habit(&self, wait: &Pending) -> bool {
+        self.kind_of(wait).is_some_and(|kind| kind.seen_through >= HABIT.0)
     }
 
     /// Whether the motion has taken more jumps or more time than it may.
@@ -236,6 +254,7 @@ impl Pacer {
         let has_begun = |now: &Pending| {
             now.length <= LONGEST_HOUSEKEEPING
                 && !self.keeps_house(now)
+                && !self.is_habit(now)
                 && !before.iter().any(|wait| goes_on(wait, now))
         };
         if now.iter().any(has_begun) {
@@ -346,6 +365,30 @@ mod tests {
         assert_eq!(steps[..4], [1; 4]);
         assert!(steps.windows(2).all(|pair| pair[0] <= pair[1]), "{steps:?}");
         assert_eq!(steps[39], 3_600);
+    }
+
+    /// Of cron, beside a clock that ticks each second.
+    #[test]
+    fn a_wait_of_a_minute_counts_in_a_motion_of_an_hour_and_not_in_one_of_a_day() {
+        let wakes = |motion: Duration| {
+            let mut pacer = Pacer::default();
+            for _ in 0..4 {
+                pacer.next_jump(&surveys(&[(2, 60_000, 60_000)]), DAY);
+            }
+            pacer.begin();
+            let (mut gone, mut minute, mut wakes) = (Duration::ZERO, 60_000, 0);
+            while gone < motion {
+                let by = pacer.next_jump(&surveys(&[(2, minute, 60_000), (3, 1_000, 1_000)]), motion - gone);
+                gone += by;
+                let by = u64::try_from(by.as_millis()).unwrap();
+                wakes += u32::from(by >= minute);
+                minute = if by >= minute { 60_000 } else { minute - by };
+            }
+            assert!(!pacer.has_hurried(), "{} jumps", pacer.jumps);
+            wakes
+        };
+        assert_eq!(wakes(Duration::from_secs(3_600)), 60);
+        assert!(wakes(DAY) < 100);
     }
 
     #[test]
