@@ -99,18 +99,18 @@ fn worlds_come_to_their_verdicts() {
         (
             "a fluke in control",
             World::new().ill(Ill::Fluke { launch: 0 }),
-            inconclusive(FindingCode::Flaky, 3),
+            inconclusive(FindingCode::ControlFails, 1),
         ),
         (
             "a fluke at the horizon",
             World::new().ill(Ill::Fluke { launch: 2 }),
             inconclusive(FindingCode::Flaky, 32),
         ),
-        ("it never worked", World::new().ill(Ill::NeverWorks), inconclusive(FindingCode::ControlFails, 2)),
+        ("it never worked", World::new().ill(Ill::NeverWorks), inconclusive(FindingCode::ControlFails, 1)),
         (
             "it never worked, and something ended before",
             World::new().holding([certificate(3, "CN=old", at("2018-10-25T00:00:00Z"))]).ill(Ill::NeverWorks),
-            inconclusive(FindingCode::ControlFails, 3),
+            inconclusive(FindingCode::ControlFails, 2),
         ),
         ("idle sessions are closed", World::new().holding([embedded()]).ill(Ill::LosesSessions), allow(4)),
         (
