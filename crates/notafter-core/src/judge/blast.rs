@@ -62,7 +62,7 @@ pub(super) fn describe(
         (Some(look), _) => {
             tell(finding, look);
             let gone = ends.iter().find(|end| end.service.as_str() == look.check.probe.target());
-            let gone = gone.map(|end| words::ended(end));
+            let gone = gone.filter(|end| end.code.is_some()).map(|end| words::ended(end));
             if let (Seen::Absent { .. }, Some(gone), Some(seen)) =
                 (&look.observation.seen, gone, &mut finding.seen)
                 && !seen.contains(&gone)

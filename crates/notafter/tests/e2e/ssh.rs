@@ -47,7 +47,7 @@ fn sshd_blocks_where_the_certificate_of_a_user_ends() {
 
 #[test]
 fn ssh_blocks_where_the_certificate_of_a_host_ends() {
-    blocks(ENDS, LASTS, "SSH host certificate demo host", "Host key verification failed");
+    blocks(ENDS, LASTS, "SSH host certificate demo host", "Certificate invalid: expired");
 }
 
 #[test]
