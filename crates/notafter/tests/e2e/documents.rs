@@ -56,7 +56,7 @@ checks:
 ";
 
 /// Every block of YAML in a document that is no whole scenario.
-const PIECES: [Piece; 11] = [
+const PIECES: [Piece; 12] = [
     Piece {
         page: "docs/checks.md",
         begins: "expect:",
@@ -79,6 +79,13 @@ const PIECES: [Piece; 11] = [
     Piece {
         page: "docs/checks.md",
         begins: "checks:\n  is-healthy:",
+        before: &[HEAD, CREDENTIALS, SERVICES],
+        indentation: 0,
+        after: "",
+    },
+    Piece {
+        page: "docs/checks.md",
+        begins: "checks:\n  lets-in:",
         before: &[HEAD, CREDENTIALS, SERVICES],
         indentation: 0,
         after: "",
