@@ -4,7 +4,7 @@ use super::blast::{describe, tell};
 use super::finding::finding;
 use super::words;
 use crate::checkpoint::{Look, checkpoints};
-use crate::refine::{believed, is_mended};
+use crate::refine::{Investigation, believed, is_mended};
 use crate::{CaseRecord, CheckName, Finding, FindingCode, Purpose, RunRecord, ServiceName, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,16 @@ pub(super) fn findings(record: &RunRecord, known: &[Finding]) -> Vec<Finding> {
     found.dedup_by(|one, other| (&one.services, &one.checks) == (&other.services, &other.checks));
     found.extend(of_checks(record, known));
     found
+}
+
+/// Where the break comes so early that no walk was made: then nobody has lived through the window at all.
+pub(super) fn unlived(investigation: &Investigation) -> Option<Finding> {
+    let code = FindingCode::PlanIncomplete;
+    let summary = "a break that is waived comes before the control, and the window was not lived through";
+    (!investigation.complete).then(|| Finding {
+        help: Some(words::BEFORE_CONTROL.to_owned()),
+        ..finding(code, Severity::Inconclusive, summary.to_owned())
+    })
 }
 
 fn of_mended(record: &RunRecord, case: &CaseRecord) -> Finding {

@@ -110,12 +110,8 @@ fn falls_within(finding: &Finding, checks: &[CheckName]) -> bool {
 /// Lets findings pass that a waiver in force covers.
 pub(super) fn waive(record: &RunRecord, findings: &mut [Finding]) {
     for finding in findings.iter_mut().filter(|finding| finding.severity > Severity::Note) {
-        if let Some(waiver) = record
-            .scenario
-            .policy
-            .in_force(record.started)
-            .find(|waiver| fit(record, waiver, finding) == Fit::Covers)
-        {
+        let mut in_force = record.scenario.policy.in_force(record.started);
+        if let Some(waiver) = in_force.find(|waiver| fit(record, waiver, finding) == Fit::Covers) {
             finding.severity = Severity::Note;
             finding.waived = Some(format!("{} until {}: {}", waiver.owner, waiver.until, waiver.reason));
         }

@@ -167,8 +167,7 @@ fn incomplete(
         let summary = format!("the search needs more than {most} launches of the whole scenario");
         return Some(inconclusive(FindingCode::PlanIncomplete, summary));
     }
-    let explained =
-        investigation.complete || investigation.control_failure.is_some() || investigation.cold.is_some();
+    let explained = investigation.complete || investigation.control_failure.is_some() || broken;
     if !explained && silent {
         let ran = record.cases.len();
         let summary = format!("what ran is not what was planned, in one of {ran} cases");

@@ -24,6 +24,7 @@ pub fn judge(record: &RunRecord) -> Verdict {
     // A waiver lets a break pass, not what the break hides.
     if broken && !findings.iter().any(|finding| finding.severity == Severity::Block) {
         let mut hidden = behind::findings(record, &findings);
+        hidden.extend(behind::unlived(&investigation));
         hidden.extend(coverage::hidden(record, &coverage));
         policy::waive(record, &mut hidden);
         findings.extend(hidden);

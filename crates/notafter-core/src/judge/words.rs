@@ -110,6 +110,10 @@ pub(super) fn ended(end: &ServiceEnd) -> String {
 pub(super) const BEHIND_WAIVED: &str = "mend what is waived and run again, and the search comes to this; or waive it too, by \
     its code and its checks";
 
+/// What to do where a break is waived that comes before the control.
+pub(super) const BEFORE_CONTROL: &str =
+    "mend what breaks, or let the scenario `start` behind it, where all works again";
+
 /// What to do where all works on the machine's own clock, and something fails on a shifted one before anything ends.
 pub(super) fn works_natively(file_times: FileTimes) -> &'static str {
     match file_times {

@@ -38,7 +38,7 @@ pub(super) fn investigate(known: &mut Known<'_>, found: &Investigation) {
     }
 }
 
-fn is_whole_walk(case: &CaseRecord, record: &RunRecord) -> bool {
+pub(super) fn is_whole_walk(case: &CaseRecord, record: &RunRecord) -> bool {
     case.case.purpose == Purpose::Walk && is_whole(case, record)
 }
 

@@ -5,10 +5,11 @@ use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
 use super::investigate::Investigation;
 use super::known::{Known, Ran, Wanted, believed};
+use super::mended::is_whole_walk;
 use super::motion::MotionBreak;
 use super::plan::{check_all, elapse, instant_id, with_rotations};
 use super::recurring;
-use crate::checkpoint::{LOOP_SECS, checkpoints, counts, fatal_ends, first_instant, last_instant};
+use crate::checkpoint::{LOOP_SECS, checkpoints, counts, fatal_ends, first_instant};
 use crate::{
     Case, CaseClock, CaseId, CaseRecord, Pace, Purpose, Restart, RunRecord, Scenario, ServiceEnd,
     ServiceName, UnixTime,
@@ -304,13 +305,8 @@ impl Crash {
 /// The ends that a restart made good, of all walks through the window that passed, by their instants.
 fn ends_made_good(record: &RunRecord) -> Vec<Crash> {
     let scenario = &record.scenario;
-    let whole = |case: &&CaseRecord| {
-        case.case.purpose == Purpose::Walk
-            && first_instant(case.case.clock, scenario) == scenario.start.instant()
-            && last_instant(&case.case) == Some(scenario.horizon)
-    };
     let mut found = BTreeMap::new();
-    for case in record.cases.iter().filter(whole) {
+    for case in record.cases.iter().filter(|case| is_whole_walk(case, record)) {
         let Some(walk) = believed(record, case).filter(|walk| walk.failure.is_none()) else { continue };
         let points = checkpoints(case, scenario);
         for end in case.ends.iter().filter(|end| is_made_good(end, case, scenario)) {

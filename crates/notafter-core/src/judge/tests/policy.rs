@@ -281,6 +281,26 @@ fn a_waiver_covers_no_break_that_stays_though_what_it_names_is_issued_anew() {
     assert!(verdict.findings[0].summary.contains("not that"), "{}", verdict.findings[0].summary);
 }
 
+/// Before the control nothing of the window has been seen.
+#[test]
+fn a_waived_break_of_the_first_day_allows_no_window_that_nobody_lived_through() {
+    let dies = Ill::Dies { from: at("2018-11-01T22:40:42Z"), at_start: true, watchdog: None, log: "too old" };
+    let world = || World::new().ill(dies.clone()).with(|scenario| scenario.file_times = FileTimes::Shifted);
+    let (_, broken) = world().gate();
+    assert_eq!(broken.decision, Decision::Block);
+    let waived = |scenario: &mut Scenario| {
+        waive(scenario, Waived::Code("breaks-in-window".to_owned()), 30);
+        let checks = broken.findings[0].checks.iter().map(|(check, _)| check.clone());
+        scenario.policy.waivers[0].only.checks.extend(checks);
+    };
+    let (_, verdict) = world().with(waived).gate();
+    assert!(verdict.findings.iter().any(|finding| finding.waived.is_some()), "{:#?}", verdict.findings);
+    assert_eq!(
+        (verdict.decision, worst(&verdict)),
+        (Decision::Inconclusive, Some(FindingCode::PlanIncomplete))
+    );
+}
+
 #[test]
 fn another_check_that_fails_behind_a_waived_break_is_not_allowed() {
     let world = || {
