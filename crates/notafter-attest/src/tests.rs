@@ -41,6 +41,7 @@ fn record() -> RunRecord {
             connections: Vec::new(),
             within: Duration::from_secs(1),
             settle: Duration::ZERO,
+            before: Vec::new(),
             stale: Vec::new(),
             expect: Vec::new(),
             location,

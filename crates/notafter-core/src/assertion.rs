@@ -33,6 +33,12 @@ impl std::fmt::Display for Subject {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Test {
+    /// Something stands there, which a check of several steps takes along: what the regular expression matches of it, of
+    /// its first group where it has one; all of it where none is given.
+    Captured {
+        /// The regular expression.
+        pattern: Option<String>,
+    },
     /// It holds this text.
     Contains(String),
     /// It is this: a text, but for blanks and line breaks at its end; of a JSON value compact JSON.
@@ -47,6 +53,17 @@ pub enum Test {
         /// What may differ, such as a date.
         mask: Vec<String>,
     },
+}
+
+impl Test {
+    /// What it compares with; empty where there is nothing of the kind.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Contains(text) | Self::Equals(text) | Self::Lacks(text) | Self::Matches(text) => text,
+            Self::Captured { .. } | Self::SameAsControl { .. } => "",
+        }
+    }
 }
 
 /// One thing that must be true of an answer.
@@ -77,6 +94,7 @@ impl std::fmt::Display for Assertion {
             (_, Test::Lacks(text)) => write!(formatter, "without {text:?} in {subject}"),
             (_, Test::Matches(pattern)) => write!(formatter, "with a match of /{pattern}/ in {subject}"),
             (_, Test::SameAsControl { .. }) => write!(formatter, "with {subject} as in the control"),
+            (_, Test::Captured { .. }) => write!(formatter, "with {subject}"),
         }
     }
 }
@@ -99,7 +117,7 @@ impl Reading {
     #[must_use]
     pub fn holds(&self) -> bool {
         match &self.assertion.test {
-            Test::Contains(_) | Test::Matches(_) => self.saw.is_some(),
+            Test::Captured { .. } | Test::Contains(_) | Test::Matches(_) => self.saw.is_some(),
             Test::Equals(value) => self.saw.as_ref().is_some_and(|saw| match self.assertion.subject {
                 Subject::Json(_) => saw == value || same_number(saw, value),
                 Subject::Header(_) | Subject::Text => saw.trim_end() == value,
@@ -121,7 +139,9 @@ impl Reading {
                 format!("{subject} is {is:?}, and was {was:?} in the control")
             }
             (Test::Contains(text), None, _) => format!("{subject} holds no {text:?}"),
-            (Test::Matches(pattern), None, _) => format!("/{pattern}/ does not match {subject}"),
+            (Test::Matches(pattern) | Test::Captured { pattern: Some(pattern) }, None, _) => {
+                format!("/{pattern}/ does not match {subject}")
+            }
             (Test::Lacks(_), Some(line), _) => format!("{subject} holds {line:?}"),
             (Test::Equals(_), Some(saw), _) => match subject {
                 Subject::Json(_) => format!("{subject} is {saw}"),

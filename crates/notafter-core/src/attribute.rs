@@ -6,8 +6,8 @@
 use crate::checkpoint::{checkpoints, fatal_ends, first_failure};
 use crate::holder::{Holders, is_anchor, reach, relevant_edges};
 use crate::{
-    Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint, Origin,
-    ProcessRead, Refusal, RunRecord, Seen, ServiceName, UnixTime, memory,
+    Bracket, CaseId, CaseRecord, Credential, CredentialKind, Edge, EdgeKind, Evidence, Fingerprint,
+    Observation, Origin, ProcessRead, Refusal, RunRecord, Seen, ServiceName, UnixTime, memory,
 };
 use std::collections::BTreeSet;
 
@@ -191,7 +191,7 @@ fn is_there(record: &RunRecord, case: &CaseRecord, fingerprint: Fingerprint) -> 
         // Who is refused is not told when the role ends, and it was told with that end before.
         Origin::Served if credential.kind == CredentialKind::SqlRole => true,
         Origin::Memory | Origin::Served => {
-            let mut served = case.observations.iter().flat_map(|observation| &observation.served);
+            let mut served = case.observations.iter().flat_map(Observation::shown);
             served.any(|served| served.credential.fingerprint == fingerprint)
                 || memory::holds(case, fingerprint)
         }

@@ -1,8 +1,8 @@
 //! Checks: what is asked of the services at every planned instant, and what must come back.
 
 use crate::{
-    Assertion, CheckName, CredentialName, Observation, Probe, Reading, Seen, ServiceName, SourceLocation,
-    Test, UnixTime,
+    Assertion, CheckName, CheckStep, Credential, CredentialName, Observation, Probe, Reading, Seen,
+    ServiceName, SourceLocation, Test, UnixTime,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,11 +120,15 @@ pub struct Check {
     pub name: CheckName,
     /// The service in whose place in the network the probe stands; none: beside the services.
     pub from: Option<ServiceName>,
+    /// What is asked first, in this order, and at most [`crate::MOST_STEPS`] times: at each look over a fresh connection,
+    /// and where a connection or session is begun that is then held or resumed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<CheckStep>,
     /// How to look.
     pub probe: Probe,
     /// The kinds of connection to look over, each once; never empty.
     pub connections: Vec<Connection>,
-    /// How long one look may take, on the host's clock.
+    /// How long one look, and each step before it, may take, on the host's clock.
     pub within: Duration,
     /// How long a failure may last before it counts, on the host's clock.
     pub settle: Duration,
@@ -138,6 +142,33 @@ pub struct Check {
 }
 
 impl Check {
+    /// All that it asks, in this order: the probes of its steps, and its own.
+    pub fn probes(&self) -> impl Iterator<Item = &Probe> {
+        self.before.iter().map(|step| &step.probe).chain([&self.probe])
+    }
+
+    /// The same, to be changed.
+    pub fn probes_mut(&mut self) -> impl Iterator<Item = &mut Probe> {
+        self.before.iter_mut().map(|step| &mut step.probe).chain([&mut self.probe])
+    }
+
+    /// Whether what it sees can depend on a credential; see [`Probe::exercises`].
+    #[must_use]
+    pub fn exercises(&self) -> bool {
+        self.probes().any(Probe::exercises)
+    }
+
+    /// Whether it logs in as the SQL role that `credential` is.
+    #[must_use]
+    pub fn is_role(&self, credential: &Credential) -> bool {
+        self.probes().any(|probe| probe.is_role(credential))
+    }
+
+    /// What it shows of itself, and what it trusts.
+    pub fn uses(&self) -> impl Iterator<Item = &CredentialName> {
+        self.probes().flat_map(|probe| probe.shown().chain(probe.trusted()))
+    }
+
     /// All that has to be read of an answer while it is whole, whenever it comes.
     #[must_use]
     pub fn to_read(&self) -> Vec<Assertion> {

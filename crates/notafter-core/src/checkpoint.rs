@@ -20,6 +20,13 @@ pub(crate) struct Look<'a> {
     pub(crate) met: Option<bool>,
 }
 
+impl Look<'_> {
+    /// The service or host at which it ended.
+    pub(crate) fn target(&self) -> &str {
+        self.observation.target(self.check)
+    }
+}
+
 /// One `Check` step and everything seen in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint<'a> {

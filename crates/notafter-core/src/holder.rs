@@ -2,8 +2,8 @@
 
 use crate::{
     CaseClock, CaseRecord, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind,
-    Fingerprint, MountedSource, Origin, Place, Purpose, RunRecord, Scenario, ServiceName, TlsTrust, UnixTime,
-    X509Issuer, memory,
+    Fingerprint, MountedSource, Observation, Origin, Place, Purpose, RunRecord, Scenario, Service,
+    ServiceName, UnixTime, X509Issuer, memory,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,10 +68,13 @@ impl<'a> Holders<'a> {
         let cases = record.cases.iter().filter(|case| !made_alone(case));
         for observation in cases.flat_map(|case| &case.observations) {
             let check = record.scenario.check(&observation.check);
-            let target = check.and_then(|check| ServiceName::new(check.probe.target()).ok());
-            let Some(target) = target.filter(|_| !observation.served.is_empty()) else { continue };
-            for served in &observation.served {
-                servers.entry(served.credential.fingerprint).or_default().insert(target.clone());
+            let own = check.map(|check| (check.probe.target(), &observation.served));
+            let steps = observation.steps.iter().map(|step| (step.target.as_str(), &step.served));
+            for (target, served) in own.into_iter().chain(steps) {
+                let Ok(target) = ServiceName::new(target) else { continue };
+                for served in served {
+                    servers.entry(served.credential.fingerprint).or_default().insert(target.clone());
+                }
             }
         }
         Self { record, servers }
@@ -111,9 +114,9 @@ impl<'a> Holders<'a> {
     /// Whether `check` meets `credential`, at a service that holds it or in its own hands, and could tell.
     pub(crate) fn meets(&self, check: &Check, credential: &Credential) -> bool {
         if credential.kind == CredentialKind::SqlRole {
-            return check.probe.is_role(credential);
+            return check.is_role(credential);
         }
-        if !check.probe.exercises() {
+        if !check.exercises() {
             return false;
         }
         let scenario = &self.record.scenario;
@@ -123,9 +126,7 @@ impl<'a> Holders<'a> {
         }
         let Origin::Declared(name) = &credential.origin else { return false };
         let names = below(scenario, name);
-        let trusted = check.probe.tls().and_then(|terms| terms.trust.as_ref());
-        let trusted = trusted.map(|TlsTrust::Credential(anchor)| anchor);
-        check.probe.shown().chain(trusted).any(|used| names.contains(used))
+        check.uses().any(|used| names.contains(used))
     }
 
     /// Whether `check` asks the very service that shows `credential` to clients, and is only ever shown others there: by
@@ -134,16 +135,20 @@ impl<'a> Holders<'a> {
         let Origin::Declared(name) = &credential.origin else { return false };
         let scenario = &self.record.scenario;
         let is_for_clients = scenario.credential(name).is_some_and(|spec| spec.x509.is_for_servers_alone());
-        let target = scenario.services.iter().find(|service| service.name.as_str() == check.probe.target());
-        let has_key = target.is_some_and(|service| {
-            service.files.iter().any(|file| matches!(&file.source, MountedSource::Key(held) if held == name))
+        let shows = |service: &&Service| {
+            let mut files = service.files.iter();
+            files.any(|file| matches!(&file.source, MountedSource::Key(held) if held == name))
+        };
+        let mut asked = check.probes().filter(|probe| {
+            let target = scenario.services.iter().find(|service| service.name.as_str() == probe.target());
+            probe.tls().is_some() && target.filter(shows).is_some()
         });
-        if !is_for_clients || !has_key || check.probe.tls().is_none() {
+        if !is_for_clients || asked.next().is_none() {
             return false;
         }
         let cases = self.record.cases.iter().filter(|case| case.case.purpose.material().is_none());
         let looks = cases.flat_map(|case| &case.observations).filter(|look| look.check == check.name);
-        let mut served = looks.flat_map(|look| &look.served).peekable();
+        let mut served = looks.flat_map(Observation::shown).peekable();
         served.peek().is_some()
             && !served.any(|served| served.credential.fingerprint == credential.fingerprint)
     }
@@ -163,10 +168,11 @@ pub(crate) fn needs(scenario: &Scenario, service: &ServiceName) -> BTreeSet<Serv
     found
 }
 
-/// Every service that a check passes through: its target, where it stands, and what those need.
+/// Every service that a check passes through: its targets, where it stands, and what those need.
 pub(crate) fn reach(scenario: &Scenario, check: &Check) -> BTreeSet<ServiceName> {
-    let target = ServiceName::new(check.probe.target()).ok();
-    target.iter().chain(&check.from).flat_map(|service| needs(scenario, service)).collect()
+    let targets: Vec<ServiceName> =
+        check.probes().filter_map(|probe| ServiceName::new(probe.target()).ok()).collect();
+    targets.iter().chain(&check.from).flat_map(|service| needs(scenario, service)).collect()
 }
 
 /// The edges that a run must live through. What a fresh start made for itself while an instant was searched is of
@@ -181,7 +187,7 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     });
     let served: BTreeSet<Fingerprint> = telling
         .flat_map(|case| &case.observations)
-        .flat_map(|observation| &observation.served)
+        .flat_map(Observation::shown)
         .map(|served| served.credential.fingerprint)
         .collect();
     let lived = memory::lived(record);

@@ -37,6 +37,7 @@ mod renewal;
 mod restrictions;
 mod rotation;
 mod scenario;
+mod sequence;
 mod service;
 mod soundness;
 mod time;
@@ -72,7 +73,7 @@ pub use night::{
 };
 pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Restless, Seen, ServedCertificate,
-    WitnessBasis,
+    StepTaken, WitnessBasis,
 };
 pub use place::{Container, Layer, Package, PackageSystem, Place};
 pub use planning::{Depth, Planning, RestartOrder};
@@ -90,6 +91,7 @@ pub use scenario::{
     BackendKind, Build, Candidate, Cause, Decision, ImageRef, ReplayEntry, Scenario, SourceLocation, Start,
     Transport,
 };
+pub use sequence::{AskedIn, Captured, CheckStep, MOST_STEPS, is_capture_name, names_in};
 pub use service::{
     EnvValue, Hidden, MountedFile, MountedSource, ReadyProbe, Restart, Service, Volume, VolumeState,
 };

@@ -113,7 +113,7 @@ impl Answer {
         match &assertion.test {
             Test::Contains(text) => is_held(text),
             Test::Lacks(text) => !is_held(text),
-            Test::Equals(_) | Test::Matches(_) | Test::SameAsControl { .. } => false,
+            Test::Captured { .. } | Test::Equals(_) | Test::Matches(_) | Test::SameAsControl { .. } => false,
         }
     }
 
@@ -157,6 +157,26 @@ impl Answer {
             | Self::Handshake
             | Self::Logged { .. }
             | Self::Queried { .. } => false,
+        }
+    }
+}
+
+/// What was answered, as a fragment, with the line that says most.
+impl std::fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut with = |head: String| match self.telling_line() {
+            Some(line) => write!(formatter, "{head}: {line}"),
+            None => formatter.write_str(&head),
+        };
+        match self {
+            Self::Exited { code, .. } => with(format!("exit code {code}")),
+            Self::Http { status, .. } => with(format!("HTTP status {status}")),
+            Self::Queried { .. } => with("the query is answered".to_owned()),
+            Self::Alive => formatter.write_str("it runs"),
+            Self::Connected => formatter.write_str("the connection came about"),
+            Self::Greeted { said } => write!(formatter, "it answered {said:?}"),
+            Self::Handshake => formatter.write_str("the TLS handshake came about"),
+            Self::Logged { line } => write!(formatter, "log line {line:?}"),
         }
     }
 }
@@ -228,6 +248,42 @@ pub struct Observation {
     pub readings: Vec<Reading>,
     /// The chain that the service showed, leaf first; behind it the role that a database let in, where it ends.
     pub served: Vec<ServedCertificate>,
+    /// The steps that were taken before, where the check has any; the last of them is the one that was not met, where the
+    /// probe of the check itself was not reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepTaken>,
+}
+
+/// A step of a check that was taken before its probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StepTaken {
+    /// The service or host that it looked at.
+    pub target: String,
+    /// Whether it came out as it must.
+    pub is_met: bool,
+    /// What was shown in it, as in [`Observation::served`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub served: Vec<ServedCertificate>,
+}
+
+impl Observation {
+    /// All that was shown, by whichever service.
+    pub fn shown(&self) -> impl Iterator<Item = &ServedCertificate> {
+        self.served.iter().chain(self.steps.iter().flat_map(|step| &step.served))
+    }
+
+    /// The number of the step, from 1 on, beyond which it did not come.
+    #[must_use]
+    pub fn stopped_in(&self) -> Option<usize> {
+        self.steps.last().filter(|step| !step.is_met).map(|_| self.steps.len())
+    }
+
+    /// The service or host at which `check` ended: its own, or that of the step beyond which it did not come.
+    #[must_use]
+    pub fn target<'a>(&'a self, check: &'a crate::Check) -> &'a str {
+        let stopped = self.steps.last().filter(|step| !step.is_met);
+        stopped.map_or_else(|| check.probe.target(), |step| &step.target)
+    }
 }
 
 /// What proves that a process saw the shifted clock.

@@ -413,6 +413,12 @@ impl Probe {
         self.tls().and_then(|terms| terms.identity.as_ref()).into_iter().chain(self.token())
     }
 
+    /// The credential from which it starts trusting, where there is one.
+    #[must_use]
+    pub fn trusted(&self) -> Option<&CredentialName> {
+        self.tls().and_then(|terms| terms.trust.as_ref()).map(|TlsTrust::Credential(name)| name)
+    }
+
     /// Whether it logs in as the SQL role that `credential` is.
     #[must_use]
     pub fn is_role(&self, credential: &Credential) -> bool {

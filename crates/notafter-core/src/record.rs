@@ -205,7 +205,7 @@ impl RunRecord {
             Event::Observed { case, observation } => {
                 // What was made for one case alone is nothing that the release has.
                 let alone = self.is_reissued(&case);
-                for served in observation.served.iter().filter(|_| !alone) {
+                for served in observation.shown().filter(|_| !alone) {
                     memory::settle_served(self, &served.credential);
                     self.inventory.add(served.credential.clone());
                 }

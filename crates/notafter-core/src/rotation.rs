@@ -2,8 +2,8 @@
 //! that can be told beforehand.
 
 use crate::{
-    CheckName, CredentialName, MountedSource, RotationName, Scenario, ServiceName, SourceLocation, Span,
-    UnixTime, X509Issuer,
+    Check, CheckName, CredentialName, MountedSource, Probe, RotationName, Scenario, ServiceName,
+    SourceLocation, Span, UnixTime, X509Issuer,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -255,10 +255,9 @@ impl Scenario {
     fn is_named(&self, credential: &CredentialName) -> bool {
         let mut files = self.services.iter().flat_map(|service| &service.files);
         let mounted = files.any(|file| file.source.credential() == Some(credential));
-        let probed = self.checks.iter().filter_map(|check| check.probe.tls()).any(|terms| {
-            let trusted = terms.trust.as_ref().map(|crate::TlsTrust::Credential(name)| name);
-            terms.identity.iter().chain(trusted).any(|name| name == credential)
-        });
+        let probes = || self.checks.iter().flat_map(Check::probes);
+        let identities = probes().filter_map(|probe| probe.tls()?.identity.as_ref());
+        let probed = identities.chain(probes().filter_map(Probe::trusted)).any(|name| name == credential);
         mounted || probed || self.issues(credential)
     }
 

@@ -105,9 +105,13 @@ fn unproven(case: &CaseRecord, scenario: &Scenario) -> Option<Fault> {
 /// Whether a command of a check ran inside `service`.
 fn commanded(case: &CaseRecord, scenario: &Scenario, service: &ServiceName) -> bool {
     case.observations.iter().any(|observation| {
-        let probe = scenario.check(&observation.check).map(|check| &check.probe);
-        matches!(probe, Some(Probe::Exec { service: target, .. }) if target == service)
-            && matches!(observation.seen, Seen::Answered(Answer::Exited { .. }))
+        let Some(check) = scenario.check(&observation.check) else { return false };
+        let is_command =
+            |probe: &Probe| matches!(probe, Probe::Exec { service: target, .. } if target == service);
+        let in_step = check.before.iter().zip(&observation.steps);
+        let mut in_step = in_step.filter(|(step, taken)| taken.is_met && is_command(&step.probe));
+        in_step.next().is_some()
+            || is_command(&check.probe) && matches!(observation.seen, Seen::Answered(Answer::Exited { .. }))
     })
 }
 

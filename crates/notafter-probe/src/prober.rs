@@ -86,6 +86,12 @@ pub struct Resumed {
 }
 
 impl Resumed {
+    /// Whether a session was begun, as far as the looks could tell.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Looks over a new TCP connection. The first look that gets through begins the session, with a full handshake;
     /// every later one resumes it, or the one that it begins anew where that has lapsed. A look that had to make full
     /// handshakes alone has seen [`Seen::Absent`], whatever came back over them ([`Look::handshake`] says so, too).

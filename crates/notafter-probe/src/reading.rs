@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 /// How much of a value is kept.
 const KEPT_BYTES: usize = 4096;
+/// Longest value that is taken along from one step of a check to the next.
+const MOST_CAPTURED_BYTES: usize = 16 << 10;
 /// What a regular expression may take of memory once compiled.
 const PATTERN_BYTES: usize = 1 << 20;
 /// Stands where something that may differ was left out.
@@ -46,6 +48,7 @@ impl Reader {
     pub fn new(assertions: Vec<Assertion>) -> Result<Self, Error> {
         let compiled = |assertion: Assertion| {
             let patterns = match &assertion.test {
+                Test::Captured { pattern } => pattern.as_slice(),
                 Test::Contains(_) | Test::Equals(_) | Test::Lacks(_) => &[][..],
                 Test::Matches(pattern) => std::slice::from_ref(pattern),
                 Test::SameAsControl { mask } => mask,
@@ -66,7 +69,7 @@ impl Reader {
         let read = |(assertion, patterns): &(Assertion, Vec<Regex>)| {
             let part = match (&assertion.subject, &assertion.test) {
                 // A pattern is about what a JSON text says, not about how JSON writes it.
-                (Subject::Json(pointer), Test::Matches(_)) => {
+                (Subject::Json(pointer), Test::Captured { .. } | Test::Matches(_)) => {
                     json.as_ref().and_then(|json| json.pointer(pointer)).map(|value| match value.as_str() {
                         Some(text) => Cow::Borrowed(text),
                         None => Cow::Owned(value.to_string()),
@@ -75,7 +78,12 @@ impl Reader {
                 (part, _) => subject(part, whole, json.as_ref()),
             };
             let saw = part.and_then(|part| tested(&part, &assertion.test, patterns, whole));
-            Reading { assertion: assertion.clone(), saw: saw.map(kept), control: None }
+            let saw = match &assertion.test {
+                // A part of it would be another value.
+                Test::Captured { .. } => saw.filter(|value| value.len() <= MOST_CAPTURED_BYTES),
+                _ => saw.map(kept),
+            };
+            Reading { assertion: assertion.clone(), saw, control: None }
         };
         self.0.iter().map(read).collect()
     }
@@ -109,6 +117,22 @@ fn subject<'a>(
 /// What `test` is about in `part`.
 fn tested(part: &str, test: &Test, patterns: &[Regex], whole: &Whole<'_>) -> Option<String> {
     match test {
+        // Its end may be missing.
+        Test::Captured { pattern: None } if whole.is_cut => None,
+        Test::Captured { .. } => {
+            let value = match patterns.first() {
+                Some(pattern) => {
+                    let found = pattern.captures(part)?;
+                    let found = found.get(1).or_else(|| found.get(0))?;
+                    if whole.is_cut && found.end() == part.len() {
+                        return None;
+                    }
+                    found.as_str()
+                }
+                None => part.trim(),
+            };
+            (!value.is_empty()).then(|| value.to_owned())
+        }
         Test::Contains(text) => line_with(part, text),
         Test::Equals(_) => Some(part.to_owned()),
         // What was not read may hold it.
@@ -184,6 +208,35 @@ mod tests {
         }
         let no_json = Whole::of_text("up");
         assert_eq!(read(json("/status"), equals("\"up\""), &no_json), (None, false));
+    }
+
+    #[test]
+    fn what_is_captured_is_whole_or_nothing() {
+        let captured = |pattern: Option<&str>| Test::Captured { pattern: pattern.map(str::to_owned) };
+        let headers = [("Location".to_owned(), "https://front/orders/17".to_owned())];
+        let long =
+            format!(r#"{{"token": "a b", "id": 17, "long": "{}"}}"#, "x".repeat(MOST_CAPTURED_BYTES + 1));
+        let whole = Whole { headers: &headers, text: &long, is_cut: false };
+        let json = |pointer: &str| Subject::Json(pointer.to_owned());
+        let location = || Subject::Header("location".to_owned());
+        for (subject, pattern, saw) in [
+            (json("/token"), None, Some("a b")),
+            (json("/id"), None, Some("17")),
+            (json("/none"), None, None),
+            (json("/long"), None, None),
+            (location(), None, Some("https://front/orders/17")),
+            (location(), Some("/orders/.*"), Some("/orders/17")),
+            (location(), Some("/orders/(.*)"), Some("17")),
+            (location(), Some("/carts/(.*)"), None),
+            (Subject::Text, Some("\"token\": \"(.*?)\""), Some("a b")),
+        ] {
+            let found = read(subject.clone(), captured(pattern), &whole);
+            assert_eq!(found, (saw.map(str::to_owned), saw.is_some()), "{subject:?} {pattern:?}");
+        }
+        let cut = Whole { headers: &[], text: "begin", is_cut: true };
+        assert!(!read(Subject::Text, captured(None), &cut).1);
+        assert!(!read(Subject::Text, captured(Some("g.*")), &cut).1);
+        assert!(read(Subject::Text, captured(Some("e")), &cut).1);
     }
 
     #[test]

@@ -57,9 +57,10 @@ impl Secrets {
                 values.insert(variable.clone(), text);
             }
         }
-        for check in &scenario.checks {
+        let probes = scenario.checks.iter().flat_map(|check| check.probes().map(move |probe| (check, probe)));
+        for (check, probe) in probes {
             let location = || check.location.clone();
-            match check.probe.password() {
+            match probe.password() {
                 Some(EnvValue::Hidden(text)) => {
                     hidden.insert(format!("password of {}", check.name), text.reveal().to_owned());
                 }

@@ -72,7 +72,7 @@ fn of(look: &Look<'_>, case: &CaseRecord) -> Finding {
     );
     let mut found = finding(FindingCode::BreaksInWindow, Severity::Inconclusive, summary);
     tell(&mut found, look);
-    found.services = ServiceName::new(check.probe.target()).into_iter().collect();
+    found.services = ServiceName::new(look.target()).into_iter().collect();
     found.checks = vec![(check.name.clone(), vec![look.connection])];
     found.case = Some(case.case.id.clone());
     found.help = Some(words::BEHIND_WAIVED.to_owned());

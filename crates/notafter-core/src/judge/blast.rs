@@ -48,8 +48,7 @@ pub(super) fn describe(
         .filter(|look| look.met == Some(false))
         .peekable();
     let any = earliest.peek().copied();
-    let telling =
-        earliest.find(|look| first.is_some_and(|first| look.check.probe.target() == first.as_str())).or(any);
+    let telling = earliest.find(|look| first.is_some_and(|first| look.target() == first.as_str())).or(any);
     let botched = points.iter().flatten().find_map(|point| Some((point.at, point.botched?)));
     match (telling, ends.first()) {
         (None, None) if botched.is_some() => {
@@ -61,7 +60,7 @@ pub(super) fn describe(
         }
         (Some(look), _) => {
             tell(finding, look);
-            let gone = ends.iter().find(|end| end.service.as_str() == look.check.probe.target());
+            let gone = ends.iter().find(|end| end.service.as_str() == look.target());
             let gone = gone.filter(|end| end.code.is_some()).map(|end| words::ended(end));
             if let (Seen::Absent { .. }, Some(gone), Some(seen)) =
                 (&look.observation.seen, gone, &mut finding.seen)
@@ -79,7 +78,7 @@ pub(super) fn describe(
 pub(super) fn tell(finding: &mut Finding, look: &Look<'_>) {
     let at = look.observation.begin.second;
     let span = look.check.expectation_at(at);
-    finding.expected = span.map(|span| format!("{} {}", look.check.name, words::expected(&span.expectation)));
+    finding.expected = span.map(|span| words::expected_of(look.check, &span.expectation, look.observation));
     finding.location = Some(span.map_or(&look.check.location, |span| &span.location).clone());
     finding.seen = Some(match span.map(|span| &span.expectation) {
         Some(Expectation::Serves { .. }) => words::shown(look.observation),
@@ -196,7 +195,7 @@ fn fallen_services(
     let scenario = &record.scenario;
     let targets: BTreeSet<ServiceName> = looks
         .iter()
-        .filter_map(|look| ServiceName::new(look.check.probe.target()).ok())
+        .filter_map(|look| ServiceName::new(look.target()).ok())
         .filter(|target| scenario.service(target).is_some())
         .collect();
     let Some(first) = first_to_break(record, looks, ends, culprit, &targets) else { return Vec::new() };

@@ -79,7 +79,7 @@ fn not_waited_for<'a>(record: &'a RunRecord, case: &CaseRecord) -> Option<&'a Se
     let scenario = &record.scenario;
     let points = checkpoints(case, scenario);
     let failing = points.iter().flat_map(|point| &point.looks).find(|look| look.met == Some(false))?;
-    let target = scenario.services.iter().find(|it| it.name.as_str() == failing.check.probe.target())?;
+    let target = scenario.services.iter().find(|it| it.name.as_str() == failing.target())?;
     let is_absent = matches!(failing.observation.seen, Seen::Absent { .. });
     (is_absent && target.ready.is_none() && case.ends.is_empty()).then_some(&target.name)
 }

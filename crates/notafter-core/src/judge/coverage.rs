@@ -60,12 +60,12 @@ pub(super) fn coverage(record: &RunRecord) -> Coverage {
 /// purpose, and none where it came with an image.
 fn is_seen_through(record: &RunRecord, walks: &[Vec<Checkpoint<'_>>], credential: &Credential) -> bool {
     let is_shown = |look: &Look<'_>| {
-        look.observation.served.iter().any(|served| served.credential.fingerprint == credential.fingerprint)
+        look.observation.shown().any(|served| served.credential.fingerprint == credential.fingerprint)
     };
     let was_shown = |check: &Check| {
         let can_tell = match credential.kind {
-            CredentialKind::SqlRole => check.probe.is_role(credential),
-            _ => check.probe.tls().is_some() && check.probe.exercises(),
+            CredentialKind::SqlRole => check.is_role(credential),
+            _ => check.probes().any(|probe| probe.tls().is_some() && probe.exercises()),
         };
         can_tell && {
             let mut looks = walks.iter().flatten().flat_map(|point| &point.looks);

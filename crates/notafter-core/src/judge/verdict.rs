@@ -47,8 +47,11 @@ fn next_edge(record: &RunRecord) -> Option<Edge> {
     let horizon = record.scenario.horizon;
     // Whom the release must refuse at any time is no part of how long it lives.
     let is_stranger = |name: &crate::CredentialName| {
-        let mut used =
-            record.scenario.checks.iter().filter(|check| check.probe.shown().any(|shown| shown == name));
+        let mut used = record
+            .scenario
+            .checks
+            .iter()
+            .filter(|check| check.probes().flat_map(crate::Probe::shown).any(|shown| shown == name));
         let refused = |check: &crate::Check| {
             check.expect.iter().all(|span| matches!(span.expectation, crate::Expectation::Rejected { .. }))
         };

@@ -1,7 +1,7 @@
 //! What findings say in words.
 
 use crate::{
-    Alert, Answer, Credential, Expectation, FileTimes, FindingCode, Observation, RefusalLayer, Seen,
+    Alert, Check, Credential, Expectation, FileTimes, FindingCode, Observation, RefusalLayer, Seen,
     ServiceEnd, ServiceName, Works,
 };
 
@@ -14,6 +14,18 @@ pub(super) fn expected(expectation: &Expectation) -> String {
             format!("shows the certificate of {}", names.join(" or of "))
         }
         Expectation::Works(works) => worked(works),
+    }
+}
+
+/// The same with the name of `check`, and of the step beyond which `observation` did not come.
+pub(super) fn expected_of(check: &Check, expectation: &Expectation, observation: &Observation) -> String {
+    let name = &check.name;
+    let number = observation.stopped_in().filter(|_| matches!(expectation, Expectation::Works(_)));
+    match number.and_then(|number| Some((number, check.before.get(number - 1)?))) {
+        Some((number, step)) => {
+            format!("step {number} of {} of {name} {}", check.before.len() + 1, worked(&step.works))
+        }
+        None => format!("{name} {}", expected(expectation)),
     }
 }
 
@@ -34,7 +46,7 @@ fn worked(works: &Works) -> String {
 pub(super) fn seen(seen: &Seen) -> String {
     match seen {
         Seen::Absent { reason } => format!("nothing there: {reason}"),
-        Seen::Answered(answer) => answered(answer),
+        Seen::Answered(answer) => answer.to_string(),
         Seen::Refused(refusal) => {
             let by = match refusal.layer {
                 RefusalLayer::Application => "refused by the answer of the service",
@@ -69,23 +81,6 @@ pub(super) fn shown(observation: &Observation) -> String {
 fn alert(alert: &Alert) -> String {
     let from = if alert.from_service { "from the service" } else { "to the service" };
     format!(" (alert {} {from})", alert.name)
-}
-
-fn answered(answer: &Answer) -> String {
-    let with = |head: String| match answer.telling_line() {
-        Some(line) => format!("{head}: {line}"),
-        None => head,
-    };
-    match answer {
-        Answer::Alive => "it runs".to_owned(),
-        Answer::Connected => "the connection came about".to_owned(),
-        Answer::Exited { code, .. } => with(format!("exit code {code}")),
-        Answer::Greeted { said } => format!("it answered {said:?}"),
-        Answer::Handshake => "the TLS handshake came about".to_owned(),
-        Answer::Http { status, .. } => with(format!("HTTP status {status}")),
-        Answer::Logged { line } => format!("log line {line:?}"),
-        Answer::Queried { .. } => with("the query is answered".to_owned()),
-    }
 }
 
 /// What to do about a credential that ends while nothing looks at what it is for.

@@ -76,6 +76,7 @@ fn the_body_of_what_is_shown_later_is_what_is_shown() {
         seen: Seen::Answered(Answer::Handshake),
         served: vec![served],
         readings: Vec::new(),
+        steps: Vec::new(),
     };
     record.fold(Event::Observed { case: case.clone(), observation });
     let known: Vec<_> = record.inventory.credentials.iter().map(|it| (it.fingerprint, &it.origin)).collect();

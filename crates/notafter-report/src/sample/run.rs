@@ -59,6 +59,7 @@ pub(crate) fn look(check: &str, connection: Connection, at: UnixTime, works: boo
         seen: Seen::Answered(Answer::Exited { code, output: output.to_owned() }),
         readings: Vec::new(),
         served: Vec::new(),
+        steps: Vec::new(),
     }
 }
 

@@ -82,6 +82,7 @@ pub(super) fn check(name: &str, connections: &[Connection], line: u32) -> Check 
         connections: connections.to_vec(),
         within: Duration::from_secs(5),
         settle: Duration::ZERO,
+        before: Vec::new(),
         stale: Vec::new(),
         expect: vec![ExpectedSpan {
             after: None,

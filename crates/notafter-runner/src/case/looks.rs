@@ -4,12 +4,11 @@ use super::run::{CaseRun, harness};
 use super::services::Standing;
 use crate::host_clock::Patience;
 use crate::tail::tail;
-use notafter_backend::{ExecOutcome, KEPT_OUTPUT_BYTES, Log, ServiceState};
+use notafter_backend::{ExecOutcome, Log, ServiceState};
 use notafter_core::{
-    Answer, CaseError, Check, CheckName, ClockReading, Connection, Event, Expectation, Observation, Probe,
-    Reading, Restart, Seen, ServedCertificate, ServiceName, UnixTime,
+    Answer, Assertion, Captured, CaseError, Check, CheckName, ClockReading, Connection, Event, Expectation,
+    Observation, Probe, Reading, Refusal, Restart, Seen, ServedCertificate, ServiceName, StepTaken, UnixTime,
 };
-use notafter_probe::{Reader, Whole};
 use std::time::Duration;
 
 /// How much of a command's output goes into the record.
@@ -26,6 +25,15 @@ pub(super) struct Look {
     pub(super) served: Vec<ServedCertificate>,
     /// When the held connection was opened, on the candidate's clock.
     pub(super) opened: Option<ClockReading>,
+    /// The steps that were taken before, and what they captured.
+    pub(super) steps: Vec<StepTaken>,
+    pub(super) captured: Captured,
+}
+
+impl Look {
+    pub(super) fn of(seen: Seen, readings: Vec<Reading>, served: Vec<ServedCertificate>) -> Self {
+        Self { seen, readings, served, opened: None, steps: Vec::new(), captured: Captured::default() }
+    }
 }
 
 /// How a stream of lines that must go on stands.
@@ -41,7 +49,7 @@ pub(super) struct Rate {
 
 impl From<Seen> for Look {
     fn from(seen: Seen) -> Self {
-        Self { seen, readings: Vec::new(), served: Vec::new(), opened: None }
+        Self::of(seen, Vec::new(), Vec::new())
     }
 }
 
@@ -99,7 +107,7 @@ impl CaseRun<'_> {
         if self.sessions.let_go(&check.name) {
             // The next checkpoint must find a connection from before it, though services close idle ones. How this
             // look ends is no observation: the one that counts has been made.
-            self.look_network(check, Connection::Held)?;
+            self.look_along(check, Connection::Held, &mut 0)?;
             self.sessions.let_go(&check.name);
         }
         let case = self.case.id.clone();
@@ -116,31 +124,22 @@ impl CaseRun<'_> {
         let begin = self.sandbox.now();
         let look = match self.missing(check) {
             Some(reason) => Seen::Absent { reason }.into(),
-            None => match &check.probe {
-                Probe::Alive { service } => self.look_alive(service)?.into(),
-                Probe::Exec { service, command } => self.look_exec(service, command, check.within)?.into(),
-                Probe::Log { service, contains, every: None } => {
-                    let mark = self.log_marks.get(service).copied().unwrap_or(0);
-                    self.look_log(service, contains, mark, check.within)?.into()
-                }
-                Probe::Log { service, contains, every: Some(every) } => {
-                    let (seen, is_due) = self.look_rate(check, (service, contains), *every)?;
-                    if !is_due {
-                        tries = 0;
-                    }
-                    seen.into()
-                }
-                Probe::Amqp { .. }
-                | Probe::Greet { .. }
-                | Probe::Grpc { .. }
-                | Probe::Http { .. }
-                | Probe::Sql { .. }
-                | Probe::Tcp { .. }
-                | Probe::Tls { .. } => self.look_network(check, connection)?,
-            },
+            None => self.look_along(check, connection, &mut tries)?,
         };
-        let readings = self.readings(check, &look.seen, look.readings)?;
-        let served = look.served.into_iter().map(|served| self.recognised(served)).collect();
+        let hide = |text: &str, about: Option<&Assertion>| {
+            self.stage.secrets.redact(&look.captured.hide(text, about))
+        };
+        let readings = look.readings.into_iter().map(|reading| {
+            let saw = reading.saw.as_deref().map(|saw| hide(saw, Some(&reading.assertion)));
+            let reading = Reading { saw, ..reading };
+            Reading { control: self.stage.references.of(&check.name, &reading), ..reading }
+        });
+        let readings = readings.collect();
+        let seen = redact(look.seen, &|text| hide(&text, None));
+        let served = self.recognised(look.served);
+        let steps =
+            look.steps.into_iter().map(|step| StepTaken { served: self.recognised(step.served), ..step });
+        let steps = steps.collect();
         let end = self.sandbox.now();
         Ok(Observation {
             check: check.name.clone(),
@@ -151,44 +150,28 @@ impl CaseRun<'_> {
             end,
             opened: look.opened,
             tries,
-            seen: self.redact(look.seen),
+            seen,
             readings,
             served,
+            steps,
         })
     }
 
-    /// What the check asks of an answer: what its probe has read, or else what is read of the text; with what was read
-    /// at the first look of the run beside it.
-    fn readings(
-        &self,
-        check: &Check,
-        seen: &Seen,
-        by_probe: Vec<Reading>,
-    ) -> Result<Vec<Reading>, CaseError> {
-        let mut readings = by_probe;
-        if let Seen::Answered(answer @ (Answer::Exited { .. } | Answer::Logged { .. })) = seen {
-            let text = answer.text().unwrap_or_default();
-            let whole = Whole { headers: &[], text, is_cut: text.len() >= KEPT_OUTPUT_BYTES };
-            readings = Reader::new(check.to_read()).map_err(|error| harness(&error))?.read(&whole);
-        }
-        for reading in &mut readings {
-            reading.saw = reading.saw.take().map(|saw| self.stage.secrets.redact(&saw));
-            reading.control = self.stage.references.of(&check.name, reading);
-        }
-        Ok(readings)
-    }
-
-    /// A certificate with the name that the scenario has for it.
-    fn recognised(&self, served: ServedCertificate) -> ServedCertificate {
-        let declared = self.stage.material.declared.get(&served.credential.fingerprint).cloned();
-        ServedCertificate { declared, ..served }
+    /// Certificates with the names that the scenario has for them.
+    fn recognised(&self, served: Vec<ServedCertificate>) -> Vec<ServedCertificate> {
+        let recognised = |served: ServedCertificate| {
+            let declared = self.stage.material.declared.get(&served.credential.fingerprint).cloned();
+            ServedCertificate { declared, ..served }
+        };
+        served.into_iter().map(recognised).collect()
     }
 
     /// Why there is nothing to look at: the service of the probe, or the place it looks from, was never started.
     fn missing(&self, check: &Check) -> Option<String> {
-        let (target, from) = (check.probe.target(), check.from.as_ref().map(ServiceName::as_str));
+        let from = check.from.as_ref().map(ServiceName::as_str);
         let name = self.standing.iter().find_map(|(name, standing)| {
-            let concerned = name.as_str() == target || Some(name.as_str()) == from;
+            let mut places = check.probes().map(Probe::target).chain(from);
+            let concerned = places.any(|place| place == name.as_str());
             (*standing == Standing::Withheld && concerned).then_some(name)
         })?;
         Some(format!("{name} was not started, because a service that it needs is not ready"))
@@ -199,21 +182,21 @@ impl CaseRun<'_> {
         if connection == Connection::Held && self.sessions.is_over(&check.name) {
             return true;
         }
-        let target = check.probe.target();
         let scenario = self.stage.scenario;
-        let Some(service) = scenario.services.iter().find(|service| service.name.as_str() == target) else {
-            return false;
-        };
-        match self.standing.get(&service.name) {
+        let mut asked = scenario
+            .services
+            .iter()
+            .filter(|service| check.probes().any(|probe| probe.target() == service.name.as_str()));
+        asked.any(|service| match self.standing.get(&service.name) {
             Some(Standing::Withheld | Standing::Unstartable) => true,
             _ => {
                 service.restart == Restart::Never
                     && matches!(self.sandbox.state(&service.name), Ok(ServiceState::Ended { .. }))
             }
-        }
+        })
     }
 
-    fn look_alive(&mut self, service: &ServiceName) -> Result<Seen, CaseError> {
+    pub(super) fn look_alive(&mut self, service: &ServiceName) -> Result<Seen, CaseError> {
         Ok(match self.state(service)? {
             ServiceState::Running => Seen::Answered(Answer::Alive),
             ServiceState::Idle => Seen::Absent { reason: format!("{service} has no main process") },
@@ -222,7 +205,7 @@ impl CaseRun<'_> {
         })
     }
 
-    fn look_exec(
+    pub(super) fn look_exec(
         &mut self,
         service: &ServiceName,
         command: &[String],
@@ -258,7 +241,7 @@ impl CaseRun<'_> {
     }
 
     /// Waits for a line that was written since the previous checkpoint.
-    fn look_log(
+    pub(super) fn look_log(
         &mut self,
         service: &ServiceName,
         contains: &str,
@@ -284,7 +267,7 @@ impl CaseRun<'_> {
     }
 
     /// Waits for a line that was written in the last stretch of `every`, where one has gone by; whether it has.
-    fn look_rate(
+    pub(super) fn look_rate(
         &mut self,
         check: &Check,
         (service, contains): (&ServiceName, &str),
@@ -318,8 +301,8 @@ impl CaseRun<'_> {
 
     /// What was written up to here belongs to this checkpoint.
     fn mark_logs(&mut self) -> Result<(), CaseError> {
-        for check in &self.stage.scenario.checks {
-            let Probe::Log { service, .. } = &check.probe else { continue };
+        for probe in self.stage.scenario.checks.iter().flat_map(Check::probes) {
+            let Probe::Log { service, .. } = probe else { continue };
             let standing = self.standing.get(service);
             if standing.is_some_and(|standing| *standing != Standing::Withheld) {
                 let log = self.sandbox.log(service).map_err(|error| harness(&error))?;
@@ -328,34 +311,23 @@ impl CaseRun<'_> {
         }
         Ok(())
     }
+}
 
-    /// Secrets must not reach the record, whichever way a service shows them.
-    fn redact(&self, seen: Seen) -> Seen {
-        let redact = |text: String| self.stage.secrets.redact(&text);
-        match seen {
-            Seen::Absent { reason } => Seen::Absent { reason: redact(reason) },
-            Seen::Answered(Answer::Exited { code, output }) => {
-                let output = tail(&redact(output), OUTPUT_BYTES).to_owned();
-                Seen::Answered(Answer::Exited { code, output })
+/// Secrets must not reach the record, whichever way a service shows them.
+fn redact(seen: Seen, hide: &dyn Fn(String) -> String) -> Seen {
+    match seen {
+        Seen::Absent { reason } => Seen::Absent { reason: hide(reason) },
+        Seen::Answered(answer) => Seen::Answered(match answer {
+            Answer::Exited { code, output } => {
+                Answer::Exited { code, output: tail(&hide(output), OUTPUT_BYTES).to_owned() }
             }
-            Seen::Answered(Answer::Http { status, body }) => {
-                Seen::Answered(Answer::Http { status, body: redact(body) })
-            }
-            Seen::Answered(Answer::Greeted { said }) => {
-                Seen::Answered(Answer::Greeted { said: redact(said) })
-            }
-            Seen::Answered(Answer::Queried { rows }) => {
-                Seen::Answered(Answer::Queried { rows: redact(rows) })
-            }
-            Seen::Answered(Answer::Logged { line }) => Seen::Answered(Answer::Logged { line: redact(line) }),
-            Seen::Answered(answer @ (Answer::Alive | Answer::Connected | Answer::Handshake)) => {
-                Seen::Answered(answer)
-            }
-            Seen::Refused(mut refusal) => {
-                refusal.reason = redact(refusal.reason);
-                Seen::Refused(refusal)
-            }
-        }
+            Answer::Http { status, body } => Answer::Http { status, body: hide(body) },
+            Answer::Greeted { said } => Answer::Greeted { said: hide(said) },
+            Answer::Queried { rows } => Answer::Queried { rows: hide(rows) },
+            Answer::Logged { line } => Answer::Logged { line: hide(line) },
+            answer @ (Answer::Alive | Answer::Connected | Answer::Handshake) => answer,
+        }),
+        Seen::Refused(refusal) => Seen::Refused(Refusal { reason: hide(refusal.reason), ..refusal }),
     }
 }
 

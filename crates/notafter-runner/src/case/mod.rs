@@ -7,6 +7,7 @@ mod network;
 mod rotation;
 mod run;
 mod services;
+mod steps;
 
 pub(crate) use network::Network;
 pub(crate) use run::{CaseEnd, run};

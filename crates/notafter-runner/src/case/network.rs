@@ -6,8 +6,8 @@ use crate::host_clock::{Patience, Stopwatch};
 use crate::stage::Stage;
 use notafter_backend::Sandbox;
 use notafter_core::{
-    CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue, Rotation, Scenario,
-    ServiceName, TlsTerms, TlsTrust, UnixTime,
+    Assertion, Captured, CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue,
+    Probe, Rotation, Scenario, ServiceName, TlsTerms, TlsTrust, UnixTime,
 };
 use notafter_pki::Pki;
 use notafter_probe::{
@@ -33,6 +33,17 @@ struct Session {
     resumed: Option<Resumed>,
     /// Whether its prober has material from before a rotation.
     is_outdated: bool,
+    /// What the steps before it have captured, where the check has any.
+    captured: Captured,
+}
+
+/// One question over the network.
+pub(super) struct Asked<'a> {
+    pub(super) probe: &'a Probe,
+    pub(super) from: Option<&'a ServiceName>,
+    /// What is read of the answer.
+    pub(super) assertions: Vec<Assertion>,
+    pub(super) within: Duration,
 }
 
 impl Sessions {
@@ -59,11 +70,8 @@ impl Sessions {
             return;
         }
         let concerned = scenario.checks.iter().filter(|check| {
-            let terms = check.probe.tls();
-            let trusted = terms.and_then(|terms| terms.trust.as_ref());
-            let trusted = trusted.map(|TlsTrust::Credential(name)| name);
-            let identity = terms.and_then(|terms| terms.identity.as_ref());
-            identity.into_iter().chain(trusted).any(|name| *name == rotation.credential)
+            let identity = check.probe.tls().and_then(|terms| terms.identity.as_ref());
+            identity.into_iter().chain(check.probe.trusted()).any(|name| *name == rotation.credential)
         });
         for check in concerned {
             if let Some(session) = self.0.get_mut(&check.name) {
@@ -82,54 +90,100 @@ fn is_over(held: &Held) -> bool {
     held.opened().is_some() && !held.is_open()
 }
 
-impl CaseRun<'_> {
-    pub(super) fn look_network(&mut self, check: &Check, connection: Connection) -> Result<Look, CaseError> {
-        if !self.sessions.0.contains_key(&check.name) {
-            let session = Session::new(check, self.stage, self.planned)?;
-            self.sessions.0.insert(check.name.clone(), session);
-        }
-        let Some(session) = self.sessions.0.get_mut(&check.name) else {
-            let message = format!("check {} has no prober", check.name);
-            return Err(CaseError::Harness { message });
+impl Sessions {
+    /// What the steps of `check` have captured for the connection or the session that goes on; none where one is yet to be
+    /// begun, and over fresh connections.
+    pub(super) fn captured(&self, check: &CheckName, connection: Connection) -> Option<&Captured> {
+        let session = self.0.get(check)?;
+        let goes_on = match connection {
+            Connection::Fresh => false,
+            Connection::Held => session.held.as_ref().is_some_and(|held| held.opened().is_some()),
+            Connection::Resumed => {
+                !session.is_outdated && session.resumed.as_ref().is_some_and(Resumed::is_begun)
+            }
         };
-        if session.is_outdated {
-            let anew = Session::new(check, self.stage, self.planned)?;
-            (session.prober, session.resumed, session.is_outdated) = (anew.prober, None, false);
-        }
+        goes_on.then_some(&session.captured)
+    }
+}
+
+impl CaseRun<'_> {
+    /// Asks over the connection or the session of `check`, or begins it with `asked`.
+    pub(super) fn look_network(
+        &mut self,
+        check: &Check,
+        asked: Asked<'_>,
+        captured: &Captured,
+        connection: Connection,
+    ) -> Result<Look, CaseError> {
+        let within = asked.within;
+        let goes_on = self.sessions.captured(&check.name, connection).is_some();
+        let mut session = match self.sessions.0.remove(&check.name) {
+            // Steps have captured other values for it.
+            Some(session) if !session.is_outdated && (check.before.is_empty() || goes_on) => session,
+            Some(session) => {
+                let anew = Session::new(asked, captured, self.stage, self.planned)?;
+                let resumed =
+                    session.resumed.filter(|_| !session.is_outdated && connection != Connection::Resumed);
+                let held = session.held.filter(|held| held.opened().is_some());
+                Session { held, resumed, ..anew }
+            }
+            None => Session::new(asked, captured, self.stage, self.planned)?,
+        };
+        let look = self.ask(&mut session, connection, within);
+        self.sessions.0.insert(check.name.clone(), session);
+        look
+    }
+
+    /// Asks once, over a new connection of which nothing is kept.
+    pub(super) fn look_in_passing(&mut self, asked: Asked<'_>) -> Result<Look, CaseError> {
+        let within = asked.within;
+        let mut session = Session::new(asked, &Captured::default(), self.stage, self.planned)?;
+        self.ask(&mut session, Connection::Fresh, within)
+    }
+
+    fn ask(
+        &mut self,
+        session: &mut Session,
+        connection: Connection,
+        within: Duration,
+    ) -> Result<Look, CaseError> {
         // What lets nobody in yet is waited for: a port that is open is no more than that.
-        let mut patience = Patience::new(check.within, FIRST_PAUSE, LONGEST_PAUSE);
-        let look = loop {
+        let mut patience = Patience::new(within, FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
             let watch = Stopwatch::start();
             let timing = Timing {
                 now: self.sandbox.now().second,
                 host: &|| watch.elapsed(),
-                within: self.stage.allowance.at_most(check.within),
+                within: self.stage.allowance.at_most(within),
             };
             let (look, not_yet) = session.look(connection, &mut Network(self.sandbox.as_mut()), &timing)?;
             self.stage.allowance.ask()?; // the budget may have cut the look short
             if !not_yet || !patience.wait() {
-                break look;
+                return Ok(look);
             }
-        };
-        Ok(look)
+        }
     }
 }
 
 impl Session {
-    fn new(check: &Check, stage: &Stage<'_>, at: UnixTime) -> Result<Self, CaseError> {
-        let material = match check.probe.tls() {
+    fn new(
+        asked: Asked<'_>,
+        captured: &Captured,
+        stage: &Stage<'_>,
+        at: UnixTime,
+    ) -> Result<Self, CaseError> {
+        let Asked { probe, from, assertions, .. } = asked;
+        let material = match probe.tls() {
             Some(terms) => material(terms, stage, at).map_err(|error| harness(&error))?,
             None => TlsMaterial::default(),
         };
-        let token = check.probe.token().map(|name| stage.material.pki.token(name)).transpose();
+        let token = probe.token().map(|name| stage.material.pki.token(name)).transpose();
         let token = token.map_err(|error| harness(&error))?.map(|token| token.compact().to_owned());
-        let (password, assertions) = (password(check, stage), check.to_read());
-        let supplies = Supplies { tls: material, password, token, assertions };
-        let prober =
-            Prober::supplied(&check.probe, check.from.as_ref(), supplies).map_err(|error| harness(&error))?;
-        let from = check.from.iter().map(ToString::to_string);
-        let ends = from.chain([check.probe.target().to_owned()]).collect();
-        Ok(Self { ends, prober, held: None, resumed: None, is_outdated: false })
+        let supplies = Supplies { tls: material, password: password(probe, stage), token, assertions };
+        let prober = Prober::supplied(probe, from, supplies).map_err(|error| harness(&error))?;
+        let ends = from.map(ToString::to_string).into_iter().chain([probe.target().to_owned()]).collect();
+        let captured = captured.clone();
+        Ok(Self { ends, prober, held: None, resumed: None, is_outdated: false, captured })
     }
 
     fn look(
@@ -158,13 +212,14 @@ impl Session {
             Connection::Fresh | Connection::Resumed => None,
         };
         let not_yet = look.not_yet;
-        Ok((Look { seen: look.seen, readings: look.readings, served: look.served, opened }, not_yet))
+        let found = Look { opened, ..Look::of(look.seen, look.readings, look.served) };
+        Ok((found, not_yet))
     }
 }
 
 /// The password of a probe that logs in.
-fn password(check: &Check, stage: &Stage<'_>) -> Option<String> {
-    match check.probe.password()? {
+fn password(probe: &Probe, stage: &Stage<'_>) -> Option<String> {
+    match probe.password()? {
         EnvValue::Hidden(text) => Some(text.reveal().to_owned()),
         EnvValue::Plain(text) => Some(text.clone()),
         EnvValue::Secret(variable) => stage.secrets.value(variable).map(str::to_owned),

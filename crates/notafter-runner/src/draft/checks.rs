@@ -205,6 +205,7 @@ fn drafted(name: &str, probe: Probe, expectation: Expectation, why: &str) -> Opt
         connections: vec![Connection::Fresh],
         within: WITHIN,
         settle: SETTLE,
+        before: Vec::new(),
         stale: Vec::new(),
         expect: vec![ExpectedSpan { after: None, through: None, expectation, location: nowhere() }],
         location: nowhere(),

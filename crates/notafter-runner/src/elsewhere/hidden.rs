@@ -1,6 +1,6 @@
 //! What a scenario holds and no record of it: sent beside it, once, to where its services run.
 
-use notafter_core::{Build, EnvValue, Hidden, Scenario};
+use notafter_core::{Build, Check, EnvValue, Hidden, Probe, Scenario};
 
 /// Takes the hidden texts of `scenario`, in the order in which [`put_back`] takes them.
 pub(super) fn taken(scenario: &mut Scenario) -> Vec<String> {
@@ -24,7 +24,7 @@ fn each(scenario: &mut Scenario, visit: &mut dyn FnMut(&mut Hidden)) {
     let builds = scenario.builds.iter_mut().chain(&mut scenario.candidate.build);
     let of_builds = builds.flat_map(|Build { env, .. }| env.values_mut());
     let of_services = scenario.services.iter_mut().flat_map(|service| service.env.values_mut());
-    let of_checks = scenario.checks.iter_mut().filter_map(|check| check.probe.password_mut());
+    let of_checks = scenario.checks.iter_mut().flat_map(Check::probes_mut).filter_map(Probe::password_mut);
     for value in of_services.chain(of_builds).chain(of_checks) {
         if let EnvValue::Hidden(hidden) = value {
             visit(hidden);
@@ -36,7 +36,7 @@ fn each(scenario: &mut Scenario, visit: &mut dyn FnMut(&mut Hidden)) {
 mod tests {
     use super::*;
     use crate::tests::scene;
-    use notafter_core::{Probe, SqlServer, SqlTerms};
+    use notafter_core::{SqlServer, SqlTerms};
 
     #[test]
     fn what_no_message_holds_is_there_again_on_the_other_side() {

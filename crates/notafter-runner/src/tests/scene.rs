@@ -72,6 +72,7 @@ pub(crate) fn check(text: &str, probe: Probe) -> Check {
         connections: vec![Connection::Fresh],
         within: Duration::from_millis(300),
         settle: Duration::ZERO,
+        before: Vec::new(),
         stale: Vec::new(),
         expect: vec![ExpectedSpan {
             after: None,

@@ -142,6 +142,7 @@ fn check(name: CheckName, probe: Probe, works: Works, location: &SourceLocation)
         connections: vec![Connection::Fresh],
         within: WITHIN,
         settle: SETTLE,
+        before: Vec::new(),
         stale: Vec::new(),
         expect,
         location: location.clone(),

@@ -12,11 +12,13 @@ use serde::Deserialize;
 pub(crate) struct RawCheck {
     /// The service in whose place in the network the probe stands.
     pub(crate) from: Option<Located<String>>,
+    /// Steps that come before the probe, in this order; what they capture stands as `{{NAME}}` in later ones.
+    pub(crate) before: Option<Located<Vec<Located<RawCheckStep>>>>,
     /// How to look.
     pub(crate) probe: Located<RawProbe>,
     /// The kinds of connection to look over; `[fresh]` where nothing is said.
     pub(crate) connections: Option<Located<Vec<Located<Keyword<Connection>>>>>,
-    /// How long one look may take; `10s` where nothing is said.
+    /// How long one look, and each step before it, may take; `10s` where nothing is said.
     pub(crate) within: Option<Located<String>>,
     /// How long a failure may last before it counts; `0s` where nothing is said. An eighth of it is left once the check
     /// has failed at two checkpoints in a row, until a restart or a rotation.
@@ -26,6 +28,31 @@ pub(crate) struct RawCheck {
     pub(crate) refuses: Option<Located<Vec<Located<Stranger>>>>,
     /// What must be seen: once, or one entry per span of time.
     pub(crate) expect: Located<OneOrMany<RawExpectation>>,
+}
+
+/// One step before the probe of a check.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "step", deny_unknown_fields)]
+pub(crate) struct RawCheckStep {
+    /// How to look.
+    pub(crate) probe: Located<RawProbe>,
+    /// What the answer looks like; as `works: {}` where nothing is said. Where it is another the check ends there.
+    pub(crate) works: Option<Located<RawWorks>>,
+    /// What is taken out of the answer, by names that stand for it from then on.
+    pub(crate) capture: Option<Located<Entries<RawCapture>>>,
+}
+
+/// A part of an answer.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "capture", deny_unknown_fields)]
+pub(crate) struct RawCapture {
+    /// The value at this JSON Pointer (RFC 6901).
+    pub(crate) json: Option<Located<String>>,
+    /// The fields of an HTTP response with this name.
+    pub(crate) header: Option<Located<String>>,
+    /// A regular expression: what its first group matches of that, or of the whole answer where neither is given; without
+    /// a group all that it matches.
+    pub(crate) matches: Option<Located<String>>,
 }
 
 /// Who may not be let in.

@@ -15,7 +15,9 @@ mod scenario;
 mod service;
 
 pub(crate) use build::{KEYS as BUILD_KEYS, RawBuild};
-pub(crate) use check::{RawCheck, RawExpectation, RawMatches, RawRejected, RawWorks, Stranger};
+pub(crate) use check::{
+    RawCapture, RawCheck, RawCheckStep, RawExpectation, RawMatches, RawRejected, RawWorks, Stranger,
+};
 pub(crate) use credential::{RawCa, RawCredential, RawJwt, RawValidity, RawX509};
 pub(crate) use file::{RawFile, RawFiles, RawMount};
 pub(crate) use image::RawImage;

@@ -82,7 +82,7 @@ impl Scope<'_> {
         list.0.iter().map(|pattern| self.pattern(pattern)).collect()
     }
 
-    fn pattern(&self, text: &Located<String>) -> Option<String> {
+    pub(super) fn pattern(&self, text: &Located<String>) -> Option<String> {
         let (text, span) = text.get()?;
         match regex::Regex::new(text) {
             Ok(_) if text.is_empty() => {
@@ -112,7 +112,7 @@ impl Scope<'_> {
         Some(text.clone())
     }
 
-    fn pointer(&self, pointer: &Located<String>) -> Option<String> {
+    pub(super) fn pointer(&self, pointer: &Located<String>) -> Option<String> {
         let (text, span) = pointer.get()?;
         let escapes = text.split('~').skip(1);
         let is_pointer = text.is_empty() || text.starts_with('/');

@@ -8,7 +8,7 @@ use crate::raw::{RawBuild, RawScenario, RawService};
 use crate::{CandidateChoice, Code};
 use notafter_core::{
     Build, BuildName, Candidate, Check, CredentialName, CredentialSpec, CrlSpec, ImageRef, MountedFile,
-    Rotation, Service, TlsTrust, TokenSpec, X509Issuer,
+    Rotation, Service, TokenSpec, X509Issuer,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -197,10 +197,7 @@ pub(super) fn keep_own(
         others.flat_map(|build| &build.files).chain(displaced).filter_map(held),
     );
     let mounted = services.iter().flat_map(|service| &service.files).filter_map(held);
-    let asked = checks.iter().flat_map(|check| {
-        let trust = check.probe.tls().and_then(|terms| terms.trust.as_ref());
-        check.probe.shown().chain(trust.map(|TlsTrust::Credential(anchor)| anchor))
-    });
+    let asked = checks.iter().flat_map(Check::uses);
     let brought = rotations.iter().map(|rotation| &rotation.brings);
     let own = with_issuers((credentials, crls), mounted.chain(asked).chain(brought));
     let is_kept = |name: &CredentialName| own.contains(name) || !foreign.contains(name);

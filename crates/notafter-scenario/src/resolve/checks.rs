@@ -49,6 +49,7 @@ impl Scope<'_> {
             Some(from) => Some(self.reference(Target::Service, from)?),
             None => None,
         };
+        let before = self.steps(raw.before.as_ref(), from.as_ref());
         let probe = self.probe(&raw.probe, from.as_ref());
         let connections = self.distinct(raw.connections.as_ref(), |kind| kind.value.map(|kind| kind.0));
         if let Some((list, span)) = raw.connections.as_ref().and_then(Located::get)
@@ -68,7 +69,10 @@ impl Scope<'_> {
             Some(settle) => self.duration(settle),
             None => Some(Duration::ZERO),
         };
-        let probe = probe?;
+        let (before, probe) = (before?, probe?);
+        if !before.is_empty() {
+            self.names_are_captured(&before, &probe, raw.probe.span)?;
+        }
         let expect = self.expectations(&raw.expect, &probe, timeline);
         Some(Check {
             name: name?,
@@ -77,6 +81,7 @@ impl Scope<'_> {
             connections: if raw.connections.is_none() { vec![Connection::Fresh] } else { connections },
             within: within?,
             settle: settle?,
+            before,
             stale: Vec::new(),
             expect: expect?,
             location,
@@ -178,7 +183,7 @@ impl Scope<'_> {
         }
     }
 
-    fn works(&self, works: &Located<RawWorks>, probe: &Probe) -> Option<Works> {
+    pub(super) fn works(&self, works: &Located<RawWorks>, probe: &Probe) -> Option<Works> {
         let (raw, _) = works.get()?;
         let misfit = |span, key: &str| self.misfit(span, key, probe);
         let exit = match &raw.exit {

@@ -16,6 +16,7 @@ mod scenario;
 mod scope;
 mod services;
 mod shared;
+mod steps;
 mod strangers;
 mod tokens;
 

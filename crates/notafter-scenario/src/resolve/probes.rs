@@ -294,6 +294,8 @@ impl Scope<'_> {
             return bad("holds blanks or characters beyond ASCII");
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        // What a step captures may be the whole path.
+        let end = rest.find("{{").map_or(end, |name| end.min(name));
         let (authority, path) = rest.split_at(end);
         if path.contains('#') {
             return bad("has a fragment, which no server ever sees");
@@ -302,7 +304,7 @@ impl Scope<'_> {
             return bad("carries a user, which would end up in reports");
         }
         let (host, port) = self.authority(authority, span, Some((default_port, scheme)))?;
-        let slash = if path.starts_with('/') { "" } else { "/" };
+        let slash = if path.starts_with(['/', '{']) { "" } else { "/" };
         Some((host, port, format!("{slash}{path}")))
     }
 

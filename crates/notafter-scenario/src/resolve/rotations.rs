@@ -161,10 +161,9 @@ impl Scope<'_> {
             .flat_map(|service| &service.files)
             .filter(|file| file.source.credential() == Some(&name))
             .collect();
-        let probed = checks.iter().filter_map(|check| check.probe.tls()).any(|terms| {
-            let trusted = terms.trust.as_ref().map(|notafter_core::TlsTrust::Credential(name)| name);
-            terms.identity.iter().chain(trusted).any(|used| *used == name)
-        });
+        let probes = || checks.iter().flat_map(Check::probes);
+        let identities = probes().filter_map(|probe| probe.tls()?.identity.as_ref());
+        let probed = identities.chain(probes().filter_map(Probe::trusted)).any(|used| *used == name);
         if holding.is_empty() && !probed {
             let message = format!("no service and no probe holds `{name}`, so nothing would be replaced");
             return self.fail(
@@ -453,6 +452,7 @@ impl Scope<'_> {
             connections: vec![Connection::Fresh],
             within: LOOK_WITHIN,
             settle: LOOK_SETTLE,
+            before: Vec::new(),
             stale: Vec::new(),
             expect,
             location,

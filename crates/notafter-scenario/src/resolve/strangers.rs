@@ -8,8 +8,8 @@ use crate::decode::{Entries, Located};
 use crate::diagnostic::{Draft, Span};
 use crate::raw::{RawCheck, Stranger};
 use notafter_core::{
-    Check, CheckName, Connection, CredentialName, CredentialSpec, Expectation, ExpectedSpan, GeneratedX509,
-    MountedSource, Probe, Service, TokenSpec, UnixTime, X509Issuer,
+    Check, CheckName, CheckStep, Connection, CredentialName, CredentialSpec, Expectation, ExpectedSpan,
+    GeneratedX509, MountedSource, Probe, Service, TokenSpec, UnixTime, X509Issuer,
 };
 use std::collections::BTreeSet;
 
@@ -126,22 +126,32 @@ impl Scope<'_> {
             let message = "the candidate holds no revocation list of this scenario that could have ended";
             return self.cannot_be(span, message.to_owned(), "mount one: `/etc/crl.pem: { crl: NAME }`");
         }
-        self.refused(check, "stale-crl", span, check.probe.clone(), found);
+        self.refused(check, "stale-crl", span, Probe::clone, found);
         if let Some(made) = found.checks.last_mut() {
             made.stale = lists.into_iter().collect();
         }
     }
 
-    /// Adds a check beside `check` in which who is shown by `probe` must be refused.
-    fn refused(&self, check: &Check, word: &str, span: Span, probe: Probe, found: &mut Strangers) {
+    /// Adds a check beside `check` in which who asks instead, as `other` has it, must be refused.
+    fn refused(
+        &self,
+        check: &Check,
+        word: &str,
+        span: Span,
+        other: impl Fn(&Probe) -> Probe,
+        found: &mut Strangers,
+    ) {
         let Ok(name) = CheckName::new(format!("{}-refuses-{word}", check.name)) else {
             let message = format!("`{}` is too long a name for what `refuses` makes of it", check.name);
             return self.cannot_be(span, message, "use a shorter name");
         };
         let (control, location) = (check.name.clone(), self.location(span));
+        // The same one asks in all steps.
+        let stranger = |step: &CheckStep| CheckStep { probe: other(&step.probe), ..step.clone() };
         found.checks.push(Check {
             name,
-            probe,
+            before: check.before.iter().map(stranger).collect(),
+            probe: other(&check.probe),
             connections: vec![Connection::Fresh],
             expect: vec![ExpectedSpan {
                 after: None,
@@ -205,7 +215,11 @@ impl Scope<'_> {
         }
         found.add_token(token);
         let word = format!("{}-token", kind.word());
-        self.refused(check, &word, span, check.probe.clone().with_token(name), found);
+        let other = |probe: &Probe| match probe.token() {
+            Some(token) if *token == valid.name => probe.clone().with_token(name.clone()),
+            _ => probe.clone(),
+        };
+        self.refused(check, &word, span, other, found);
     }
 
     /// Somebody with another certificate.
@@ -277,7 +291,11 @@ impl Scope<'_> {
             }
         }
         found.add(made(name.clone(), x509));
-        self.refused(check, kind.word(), span, check.probe.clone().with_identity(name), found);
+        let other = |probe: &Probe| match probe.tls().and_then(|terms| terms.identity.as_ref()) {
+            Some(shown) if shown == identity => probe.clone().with_identity(name.clone()),
+            _ => probe.clone(),
+        };
+        self.refused(check, kind.word(), span, other, found);
     }
 }
 

@@ -16,3 +16,5 @@ mod meaning;
 mod policy;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod steps;

@@ -52,6 +52,7 @@ mod shipped;
 mod soak;
 mod software;
 mod ssh;
+mod steps;
 mod storms;
 mod stranger;
 mod tutorial;

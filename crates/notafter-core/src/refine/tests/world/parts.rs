@@ -55,6 +55,7 @@ pub(crate) fn check(text: &str, probe: Probe, connections: &[Connection], line: 
         connections: connections.to_vec(),
         within: Duration::from_secs(5),
         settle: Duration::ZERO,
+        before: Vec::new(),
         stale: Vec::new(),
         expect: vec![ExpectedSpan {
             after: None,

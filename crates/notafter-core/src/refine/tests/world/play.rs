@@ -362,6 +362,7 @@ impl<'a> Play<'a> {
                 seen,
                 readings: Vec::new(),
                 served,
+                steps: Vec::new(),
             };
             self.events.push(Event::Observed { case: self.case.id.clone(), observation });
         }
