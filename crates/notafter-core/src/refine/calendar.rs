@@ -1,6 +1,7 @@
 //! Instants of full depth: days of the calendar on which software has failed before, and the windows in which
 //! credentials are renewed.
 
+use super::zones;
 use crate::holder::edges_in;
 use crate::{Depth, RunRecord, UnixTime};
 use std::fmt;
@@ -36,6 +37,8 @@ pub enum MomentKind {
     Rollover(&'static str),
     /// The first second of a year, in UTC.
     NewYear,
+    /// The first second of summer time, or of standard time, in a zone of the services.
+    ClockChange,
     /// In a window in which a credential is renewed.
     Renewal,
     /// Half way between two boundaries.
@@ -46,7 +49,7 @@ impl MomentKind {
     /// Whether a fresh start is made there too.
     pub(super) fn starts_afresh(self) -> bool {
         match self {
-            Self::LeapDay | Self::Rollover(_) | Self::NewYear => true,
+            Self::LeapDay | Self::Rollover(_) | Self::NewYear | Self::ClockChange => true,
             Self::Renewal | Self::MidGap => false,
         }
     }
@@ -58,6 +61,7 @@ impl fmt::Display for MomentKind {
             Self::LeapDay => "29 February",
             Self::Rollover(what) => what,
             Self::NewYear => "a year begins",
+            Self::ClockChange => "clocks change to or from summer time",
             Self::Renewal => "a credential is due to be renewed",
             Self::MidGap => "half way between two boundaries",
         })
@@ -74,6 +78,8 @@ pub fn moments(record: &RunRecord) -> Vec<Moment> {
     }
     let (start, horizon) = (scenario.start.instant(), scenario.horizon);
     let mut found = of_calendar(start, horizon);
+    let changes = zones::changes(scenario, start, horizon).into_iter();
+    found.extend(changes.map(|at| Moment { at, kind: MomentKind::ClockChange }));
     found.extend(of_credentials(record, start, horizon));
     found.retain(|moment| moment.at > start && moment.at < horizon);
     found.sort_unstable();

@@ -23,6 +23,7 @@ mod soon;
 #[cfg(test)]
 pub(crate) mod tests;
 mod unattended;
+mod zones;
 
 pub(crate) use boundary::boundaries;
 pub use calendar::{Moment, MomentKind, moments};

@@ -77,6 +77,23 @@ fn quick_depth_knows_no_moments_and_full_depth_all_kinds() {
     assert!(told.iter().any(|moment| moment.ends_with("half way between two boundaries")));
 }
 
+/// A service that keeps the time of the wall and cannot bear an hour that is not there.
+#[test]
+fn what_does_not_start_in_the_first_hour_of_summer_time_is_found_by_full_depth() {
+    let hour = Ill::Gap { from: at("2019-03-31T01:00:00Z"), to: at("2019-03-31T02:00:00Z") };
+    let in_berlin = |scenario: &mut Scenario| {
+        full(scenario);
+        let zone = EnvValue::Plain("Europe/Berlin".to_owned());
+        scenario.services[0].env.insert("TZ".to_owned(), zone);
+    };
+    check("no zone is told", &World::new().ill(hour.clone()).with(full), &allow(8));
+    let world = World::new().ill(hour).with(in_berlin);
+    let (record, _) = check("summer time", &world, &block("2019-03-31T01:00:00Z", None, 40));
+    let start = record.case(&CaseId::new("cold-2019-03-31T010000Z").unwrap()).unwrap();
+    let reason = "a fresh start at 2019-03-31T01:00:00Z: clocks change to or from summer time";
+    assert_eq!(start.case.reason, reason);
+}
+
 #[test]
 fn a_longer_dwell_lets_more_time_elapse_behind_an_edge() {
     let end = start().plus_secs(100 * DAY);
