@@ -30,18 +30,29 @@ pub trait Backend {
 }
 
 /// A shifted clock, as a sandbox begins with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockSpec {
     /// Where wall time stands when the services start.
     pub start: UnixTime,
     /// Whose clock the times of files are on.
     pub file_times: FileTimes,
+    /// Whose clock differs from that of the others, and by how much.
+    pub skew: Option<Skew>,
+}
+
+/// A service whose wall time is not that of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skew {
+    /// Which.
+    pub service: ServiceName,
+    /// By how many seconds its clock is ahead; negative where it is behind.
+    pub ahead: i64,
 }
 
 impl From<UnixTime> for ClockSpec {
     /// Times of files are the machine's.
     fn from(start: UnixTime) -> Self {
-        Self { start, file_times: FileTimes::Real }
+        Self { start, file_times: FileTimes::Real, skew: None }
     }
 }
 

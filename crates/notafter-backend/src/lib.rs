@@ -23,7 +23,7 @@ mod wire;
 
 pub use contract::{
     Backend, ClockSpec, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec,
-    Log, MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven,
+    Log, MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, Skew, StopReason, Unproven,
     VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Deputy, Docker, Engine, EngineImages, Posting};

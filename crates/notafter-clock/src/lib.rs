@@ -27,7 +27,7 @@ mod wait;
 pub use canary::{Canary, CanaryReport};
 pub use error::Error;
 pub use ledger::{Execution, Fault, Ledger};
-pub use page::{ClockPage, Stamp};
+pub use page::{ClockPage, Face, Stamp};
 pub use skip::{FARTHEST_JUMP, Pacer, Stillness, stillness};
 pub use supervisor::{Busy, Executable, Happening, Launch, Supervisor, Survey, Waiter};
 pub use sweep::{Gap, Sweep};

@@ -13,10 +13,55 @@ use std::time::Duration;
 /// The clock of one sandbox: every process in it moves when this moves.
 #[derive(Debug)]
 pub struct ClockPage {
-    page: SharedPage,
-    identity: (u64, u64),
+    face: Face,
+    /// Those that differ from it by what they are ahead.
+    skewed: Vec<Face>,
     /// The kernel's CLOCK_MONOTONIC when the clock was last moved, a motion began or guests were busy.
     mark: Nanos,
+}
+
+/// The page that processes see.
+#[derive(Debug)]
+pub struct Face {
+    page: SharedPage,
+    identity: (u64, u64),
+    /// How far its wall time is ahead of the clock's.
+    ahead: Nanos,
+}
+
+impl Face {
+    fn create(wall: Wall, mono: Timespec, ahead: Nanos, history: History) -> Result<Self, Error> {
+        let mut page = SharedPage::create(history).during("memfd_create")?;
+        page.store(ahead_by(wall, ahead), mono).during("writing the clock page")?;
+        let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
+        Ok(Self { page, identity: (metadata.dev(), metadata.ino()), ahead })
+    }
+
+    /// A descriptor through which others can read the page and not write it.
+    ///
+    /// # Errors
+    /// [`Error::System`].
+    pub fn read_only(&self) -> Result<File, Error> {
+        self.page.reopen_read_only().during("opening the clock page")
+    }
+
+    /// What CLOCK_REALTIME shows to those who see it.
+    #[must_use]
+    pub fn now(&self) -> ClockReading {
+        Clock::through(self.page.load()).wall().to_reading()
+    }
+
+    /// Device and inode under which processes that map the page show it in /proc/PID/maps.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        self.identity
+    }
+}
+
+fn ahead_by(wall: Wall, ahead: Nanos) -> Wall {
+    match wall {
+        Wall::Held(time) => Wall::Held((Nanos::from(time) + ahead).to_timespec()),
+        Wall::Offset(offset) => Wall::Offset((Nanos::from(offset) + ahead).to_timespec()),
+    }
 }
 
 impl ClockPage {
@@ -44,28 +89,36 @@ impl ClockPage {
             FileTimes::Real => History::Forgotten,
             FileTimes::Shifted => History::Kept,
         };
-        let mut page = SharedPage::create(history).during("memfd_create")?;
-        page.store(wall, Nanos::ZERO.to_timespec()).during("writing the clock page")?;
-        let metadata = page.reopen_read_only().and_then(|file| file.metadata()).during("fstat")?;
-        let mark = Clock::through(page.load()).real_mono();
-        Ok(Self { page, identity: (metadata.dev(), metadata.ino()), mark })
+        let face = Face::create(wall, Nanos::ZERO.to_timespec(), Nanos::ZERO, history)?;
+        let mark = Clock::through(face.page.load()).real_mono();
+        Ok(Self { face, skewed: Vec::new(), mark })
     }
 
-    /// A descriptor through which others can read the page and not write it.
+    /// Whose wall time is the clock's own.
+    #[must_use]
+    pub fn face(&self) -> &Face {
+        &self.face
+    }
+
+    /// A further page that moves with it, and whose wall time is `ahead` seconds ahead of it, or behind where that is
+    /// negative; its number among them.
     ///
     /// # Errors
     /// [`Error::System`].
-    pub fn read_only(&self) -> Result<File, Error> {
-        self.page.reopen_read_only().during("opening the clock page")
+    pub fn skew(&mut self, ahead: i64) -> Result<usize, Error> {
+        let (state, history) = (self.face.page.load(), self.face.page.history());
+        self.skewed.push(Face::create(state.wall, state.mono, Nanos::from_secs(ahead), history)?);
+        Ok(self.skewed.len() - 1)
     }
 
-    /// Device and inode under which processes that map the page show it in /proc/PID/maps.
-    pub(crate) fn identity(&self) -> (u64, u64) {
-        self.identity
+    /// The page of this number; the clock's own where there is none.
+    #[must_use]
+    pub fn skewed(&self, number: usize) -> &Face {
+        self.skewed.get(number).unwrap_or(&self.face)
     }
 
     fn clock(&self) -> Clock {
-        Clock::through(self.page.load())
+        Clock::through(self.face.page.load())
     }
 
     /// What CLOCK_REALTIME shows under this clock.
@@ -137,7 +190,7 @@ impl ClockPage {
     /// # Errors
     /// [`Error::System`].
     pub fn stamp(&self) -> Result<Option<Stamp>, Error> {
-        if self.page.history() == History::Forgotten {
+        if self.face.page.history() == History::Forgotten {
             return Ok(None);
         }
         let now = timers::read_clock(libc::CLOCK_REALTIME_COARSE).during("clock_gettime")?;
@@ -171,7 +224,11 @@ impl ClockPage {
     fn move_to(&mut self, clock: &Clock, wall: Nanos, mono_by: Nanos) -> Result<(), Error> {
         self.mark = clock.real_mono();
         let mono = Nanos::from(clock.state().mono) + mono_by;
-        self.page.store(Wall::Held(wall.to_timespec()), mono.to_timespec()).during("writing the clock page")
+        let wall = Wall::Held(wall.to_timespec());
+        for Face { page, ahead, .. } in std::iter::once(&mut self.face).chain(&mut self.skewed) {
+            page.store(ahead_by(wall, *ahead), mono.to_timespec()).during("writing the clock page")?;
+        }
+        Ok(())
     }
 }
 
@@ -238,11 +295,29 @@ mod tests {
             assert_eq!(page.now().second, start);
             assert!(moved || page.now() == before);
         }
-        assert_eq!(page.page.load().mono, Nanos::ZERO.to_timespec());
+        assert_eq!(page.face.page.load().mono, Nanos::ZERO.to_timespec());
         page.elapse_to(at("2018-12-06T04:30:00Z")).unwrap();
         assert!(page.catch_up(by, Duration::ZERO).unwrap());
         let mut flowing = ClockPage::flowing_from(start, FileTimes::Real).unwrap();
         assert!(!flowing.catch_up(by, Duration::ZERO).unwrap());
+    }
+
+    #[test]
+    fn a_skewed_page_moves_with_the_clock_and_stays_as_far_from_it() {
+        let start = at("2020-01-01T00:00:00Z");
+        let mut page = ClockPage::held_at(start, FileTimes::Real).unwrap();
+        let (ahead, behind) = (page.skew(300).unwrap(), page.skew(-300).unwrap());
+        let shown = |page: &ClockPage, number| page.skewed(number).now().second.secs_since(page.now().second);
+        for _ in 0..2 {
+            assert_eq!([shown(&page, ahead), shown(&page, behind)], [300, -300]);
+            page.begin_elapse();
+            page.elapse_to(at("2020-06-01T00:00:00Z")).unwrap();
+        }
+        assert!(page.catch_up(Duration::from_millis(450), Duration::ZERO).unwrap());
+        assert_eq!(page.skewed(behind).now().nanos, page.now().nanos);
+        let monos = [page.face(), page.skewed(ahead)].map(|face| face.page.load().mono);
+        assert_eq!(monos[0], monos[1]);
+        assert_ne!(page.skewed(ahead).identity(), page.face().identity());
     }
 
     #[test]
@@ -251,6 +326,6 @@ mod tests {
         page.begin_elapse();
         page.elapse(Duration::from_secs(86_400), at("2021-01-01T00:00:00Z")).unwrap();
         page.step_to(at("2021-01-01T00:00:00Z")).unwrap();
-        assert_eq!(page.page.load().mono, Nanos::from_secs(86_400).to_timespec());
+        assert_eq!(page.face.page.load().mono, Nanos::from_secs(86_400).to_timespec());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::guest;
-use crate::page::ClockPage;
+use crate::page::Face;
 use notafter_sys::vdso::{PAGE_ADDRESS, PatchedVdso};
 use notafter_sys::{maps, memory};
 use std::io;
@@ -45,7 +45,7 @@ impl Sweep {
     ///
     /// # Errors
     /// [`Gap`]. A process that is just being started shows gaps for a moment: look again before believing it.
-    pub fn look(&self, pid: i32, page: &ClockPage) -> Option<Result<(), Gap>> {
+    pub fn look(&self, pid: i32, page: &Face) -> Option<Result<(), Gap>> {
         let tid = guest::living_thread(pid)?;
         match self.inspect(tid, page) {
             Ok(result) => Some(result),
@@ -55,7 +55,7 @@ impl Sweep {
         }
     }
 
-    fn inspect(&self, pid: i32, page: &ClockPage) -> io::Result<Result<(), Gap>> {
+    fn inspect(&self, pid: i32, page: &Face) -> io::Result<Result<(), Gap>> {
         if guest::status_field(pid, "Seccomp")? != "2" {
             return Ok(Err(Gap::NoFilter));
         }
@@ -110,14 +110,15 @@ mod tests {
     #[test]
     fn a_process_that_gives_its_memory_back_at_its_end_is_gone() {
         let page =
-            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
+            crate::ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real)
+                .unwrap();
         let sweep = Sweep::new().unwrap();
         // Giving this much back takes the kernel many looks.
         let mut child = python(&format!("held = b'x' * (256 << 20)\n{READY}os._exit(0)"));
         let pid = i32::try_from(child.id()).unwrap();
-        assert!(matches!(sweep.look(pid, &page), Some(Err(_))));
+        assert!(matches!(sweep.look(pid, page.face()), Some(Err(_))));
         child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
-        while let Some(look) = sweep.look(pid, &page) {
+        while let Some(look) = sweep.look(pid, page.face()) {
             assert!(!matches!(look, Err(Gap::Opaque(_))), "{look:?}");
         }
         child.wait().unwrap();
@@ -126,7 +127,8 @@ mod tests {
     #[test]
     fn a_process_without_its_first_thread_is_looked_at() {
         let page =
-            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
+            crate::ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real)
+                .unwrap();
         let sweep = Sweep::new().unwrap();
         let program = "threading.Thread(target=lambda: (sys.stdin.readline(), os._exit(0))).start()\n\
                        print('ready', flush=True)\nctypes.CDLL(None).syscall(60, 0)";
@@ -136,19 +138,20 @@ mod tests {
         while guest::living_thread(pid) == Some(pid) {
             std::thread::yield_now();
         }
-        let look = sweep.look(pid, &page);
+        let look = sweep.look(pid, page.face());
         assert!(matches!(look, Some(Err(Gap::NoFilter | Gap::OtherVdso))), "{look:?}");
         child.stdin.take().unwrap().write_all(b"go on\n").unwrap();
         child.wait().unwrap();
-        assert_eq!(sweep.look(pid, &page), None);
+        assert_eq!(sweep.look(pid, page.face()), None);
     }
 
     #[test]
     fn a_process_that_was_not_started_under_the_clock_shows_gaps() {
         let page =
-            ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real).unwrap();
+            crate::ClockPage::held_at(notafter_core::UnixTime::clamped(0), notafter_core::FileTimes::Real)
+                .unwrap();
         let own = i32::try_from(std::process::id()).unwrap();
-        let look = Sweep::new().unwrap().look(own, &page).unwrap();
+        let look = Sweep::new().unwrap().look(own, page.face()).unwrap();
         assert!(matches!(look, Err(Gap::NoFilter | Gap::OtherVdso)), "{look:?}");
     }
 }

@@ -84,6 +84,11 @@ pub enum Purpose {
     },
     /// The same as another case, to tell a failure from a fluke.
     Repeat(CaseId),
+    /// No boundary crossed, while the clock of the candidate differs from that of everybody else. Decides nothing.
+    Skewed {
+        /// By how many seconds it is ahead; negative where it is behind.
+        ahead: i64,
+    },
     /// No boundary crossed, with declared revocation lists that have ended: who looks into them must let nobody in.
     Stale {
         /// Which lists, as the scenario names them.
@@ -103,7 +108,27 @@ impl Purpose {
             Self::Reissued { credentials, until, .. } | Self::Stale { credentials, until } => {
                 Some((credentials, *until))
             }
-            Self::Cold | Self::Control | Self::PastControl | Self::Repeat(_) | Self::Walk => None,
+            Self::Cold
+            | Self::Control
+            | Self::PastControl
+            | Self::Repeat(_)
+            | Self::Skewed { .. }
+            | Self::Walk => None,
+        }
+    }
+
+    /// By how many seconds the candidate's clock is ahead of the others'; none where all are one.
+    #[must_use]
+    pub fn skew(&self) -> Option<i64> {
+        match self {
+            Self::Skewed { ahead } => Some(*ahead),
+            Self::Cold
+            | Self::Control
+            | Self::PastControl
+            | Self::Reissued { .. }
+            | Self::Repeat(_)
+            | Self::Stale { .. }
+            | Self::Walk => None,
         }
     }
 }

@@ -183,7 +183,11 @@ pub(crate) fn relevant_edges(record: &RunRecord) -> Vec<Edge> {
     let telling = record.cases.iter().filter(|case| match case.case.purpose {
         Purpose::Control | Purpose::Walk => true,
         Purpose::Cold => case.case.clock == horizon,
-        Purpose::PastControl | Purpose::Reissued { .. } | Purpose::Repeat(_) | Purpose::Stale { .. } => false,
+        Purpose::PastControl
+        | Purpose::Reissued { .. }
+        | Purpose::Repeat(_)
+        | Purpose::Skewed { .. }
+        | Purpose::Stale { .. } => false,
     });
     let served: BTreeSet<Fingerprint> = telling
         .flat_map(|case| &case.observations)

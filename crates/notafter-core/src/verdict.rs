@@ -50,6 +50,8 @@ pub enum FindingCode {
     RotationNeeded,
     /// A service goes on showing what a rotation has replaced.
     RotationNotPickedUp,
+    /// Something fails where the candidate's clock is a little off, and nothing else changes.
+    SkewIntolerant,
     /// A process ran without proof that it saw the shifted clock.
     Unshifted,
     /// A waiver has run out.
@@ -84,6 +86,7 @@ impl FindingCode {
             Self::RenewalNeeded => "renewal-needed",
             Self::RotationNeeded => "rotation-needed",
             Self::RotationNotPickedUp => "rotation-not-picked-up",
+            Self::SkewIntolerant => "skew-intolerant",
             Self::Unshifted => "unshifted",
             Self::WaiverExpired => "waiver-expired",
             Self::WaiverTooBroad => "waiver-too-broad",

@@ -166,6 +166,14 @@ explanations! {
                did not take them: a key that does not belong to the certificate, permissions, a file replaced by \
                another one while the service watches the old.",
     }
+    SkewIntolerant {
+        meaning: "Something fails where the clock of the candidate is five minutes ahead of, or behind, that of everybody \
+                  else, and nothing else changes. Full depth tries both.",
+        why: "Machines are never quite of one mind about the time. Behind, what has just been issued is not valid yet: a \
+              certificate that was made at the start, a token. Ahead, what is renewed in its last minutes has ended.",
+        mend: "Let whoever issues date back by some minutes, and whoever verifies allow for as much. Where neither is \
+               meant to, watch the clocks of the machines on which it runs.",
+    }
     Unshifted {
         meaning: "A process ran without proof that it saw the shifted clock, or made a call for the time that the \
                   engine does not handle.",

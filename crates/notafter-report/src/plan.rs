@@ -81,6 +81,7 @@ fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
             | Purpose::Control
             | Purpose::PastControl
             | Purpose::Reissued { .. }
+            | Purpose::Skewed { .. }
             | Purpose::Stale { .. }
             | Purpose::Walk => {
                 format!("why: {}", case.reason)

@@ -210,6 +210,7 @@ impl Run<'_> {
             | Purpose::Control
             | Purpose::PastControl
             | Purpose::Reissued { .. }
+            | Purpose::Skewed { .. }
             | Purpose::Stale { .. }
             | Purpose::Walk => None,
         };

@@ -88,7 +88,7 @@ impl EmbeddedSandbox {
             let _ = place.clear(tenancy.as_ref(), &disk, &[], was_lost(error));
         })?;
         remarks.extend(tenancy.iter().flat_map(Tenancy::remarks));
-        let timepiece = match spec.clock {
+        let timepiece = match &spec.clock {
             Some(clock) => Some(Timepiece::new(clock)?),
             None => None,
         };
@@ -121,11 +121,12 @@ impl EmbeddedSandbox {
         let Some(timepiece) = &self.timepiece else { return Ok(()) };
         let Some(instance) = self.services.get_mut(service) else { return Ok(()) };
         let Some(init) = instance.init else { return Ok(()) };
-        let before = timepiece.page.now();
+        let face = timepiece.face(service);
+        let before = face.now();
         let canary = instance.canary()?;
         let ledger = instance.ledger()?;
         let mut found = WitnessReport::default();
-        match canary.map(|report| report.defect(before, timepiece.page.now())) {
+        match canary.map(|report| report.defect(before, face.now())) {
             None => {}
             Some(Some(reason)) => {
                 found.unproven.push(Unproven { service: service.clone(), pid: None, reason })
@@ -259,7 +260,9 @@ impl Sandbox for EmbeddedSandbox {
             blueprint.binds.clear();
         }
         let clock = match &self.timepiece {
-            Some(timepiece) => Some(timepiece.page.read_only().map_err(broken("hand over the clock"))?),
+            Some(timepiece) => {
+                Some(timepiece.face(&spec.service).read_only().map_err(broken("hand over the clock"))?)
+            }
             None => None,
         };
         let groups = bounds.doors().map_err(|source| Error::Sandbox {

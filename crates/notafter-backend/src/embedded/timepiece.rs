@@ -1,7 +1,7 @@
 //! The clock of a shifted sandbox, and the look from outside at who is under it.
 
-use crate::{ClockSpec, Error, Unproven};
-use notafter_clock::{ClockPage, Gap, Sweep};
+use crate::{ClockSpec, Error, Skew, Unproven};
+use notafter_clock::{ClockPage, Face, Gap, Sweep};
 use notafter_core::{ClockWitness, ServiceName, WitnessBasis};
 use notafter_sys::processes::{descendants, field};
 use std::time::Duration;
@@ -17,15 +17,31 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(4);
 #[derive(Debug)]
 pub(super) struct Timepiece {
     pub(super) page: ClockPage,
+    /// The service with a page of its own, and the number of that.
+    skewed: Option<(ServiceName, usize)>,
     sweep: Sweep,
 }
 
 impl Timepiece {
     /// A clock whose wall time stands still where it begins.
-    pub(super) fn new(clock: ClockSpec) -> Result<Self, Error> {
-        let page = ClockPage::held_at(clock.start, clock.file_times).map_err(broken("make the clock"))?;
+    pub(super) fn new(clock: &ClockSpec) -> Result<Self, Error> {
+        let mut page = ClockPage::held_at(clock.start, clock.file_times).map_err(broken("make the clock"))?;
+        let skewed = match &clock.skew {
+            Some(Skew { service, ahead }) => {
+                Some((service.clone(), page.skew(*ahead).map_err(broken("make the clock"))?))
+            }
+            None => None,
+        };
         let sweep = Sweep::new().map_err(broken("prepare the sweep"))?;
-        Ok(Self { page, sweep })
+        Ok(Self { page, skewed, sweep })
+    }
+
+    /// The page that the processes of `service` see.
+    pub(super) fn face(&self, service: &ServiceName) -> &Face {
+        match &self.skewed {
+            Some((skewed, number)) if skewed == service => self.page.skewed(*number),
+            _ => self.page.face(),
+        }
     }
 
     /// Looks at every process below `init`, an init of this sandbox, by process ids of the host.
@@ -39,7 +55,7 @@ impl Timepiece {
         for pid in descendants(init)
             .map_err(|source| Error::Sandbox { action: format!("list the processes of {service}"), source })?
         {
-            match self.look(pid) {
+            match self.look(pid, self.face(service)) {
                 None => {}
                 Some(Ok(())) => witnesses.push(ClockWitness {
                     service: service.clone(),
@@ -57,14 +73,14 @@ impl Timepiece {
         Ok(())
     }
 
-    fn look(&self, pid: i32) -> Option<Result<(), Gap>> {
-        let mut last = self.sweep.look(pid, &self.page);
+    fn look(&self, pid: i32, face: &Face) -> Option<Result<(), Gap>> {
+        let mut last = self.sweep.look(pid, face);
         for looks in 1..LOOKS {
             if !matches!(last, Some(Err(_))) {
                 break;
             }
             std::thread::sleep(BETWEEN_LOOKS);
-            match self.sweep.look(pid, &self.page) {
+            match self.sweep.look(pid, face) {
                 None if looks >= LOOKS_AT_START => break,
                 next => last = next,
             }

@@ -101,7 +101,7 @@ impl Backend for Scripted {
     fn open(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Error> {
         let number = {
             let mut calls = lock(&self.calls);
-            calls.1.push(Call::Open(spec.clock.map(|clock| clock.start)));
+            calls.1.push(Call::Open(spec.clock.as_ref().map(|clock| clock.start)));
             calls.0 += 1;
             calls.0 - 1
         };

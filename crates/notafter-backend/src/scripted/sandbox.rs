@@ -44,7 +44,7 @@ impl ScriptedSandbox {
             script,
             hosts: spec.hosts.clone(),
             shifted: spec.clock.is_some(),
-            now: spec.clock.map_or(native_now, |clock| ClockReading::at(clock.start)),
+            now: spec.clock.as_ref().map_or(native_now, |clock| ClockReading::at(clock.start)),
             launched: BTreeMap::new(),
             report: WitnessReport::default(),
             note,

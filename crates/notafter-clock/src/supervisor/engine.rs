@@ -117,7 +117,7 @@ enum Changes {
 }
 
 impl Supervisor {
-    /// A supervisor for the clock behind `page`, a descriptor from [`crate::ClockPage::read_only`], whose page says
+    /// A supervisor for the clock behind `page`, a descriptor from [`crate::Face::read_only`], whose page says
     /// whether times of files are shifted. Blocks SIGCHLD in the calling thread.
     ///
     /// # Errors

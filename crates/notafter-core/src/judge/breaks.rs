@@ -18,7 +18,24 @@ pub(super) fn findings(record: &RunRecord, investigation: &Investigation) -> Vec
     }
     let motion = investigation.motion.as_ref().and_then(|found| of_motion(record, found, investigation));
     let cold = investigation.cold.as_ref().and_then(|found| of_cold(record, found, investigation));
-    motion.into_iter().chain(cold).collect()
+    let skewed = investigation.skewed.iter().filter_map(|id| of_skew(record, id));
+    motion.into_iter().chain(cold).chain(skewed).collect()
+}
+
+/// What fails where nothing has changed but that one clock is a little off.
+fn of_skew(record: &RunRecord, id: &CaseId) -> Option<Finding> {
+    let case = record.case(id)?;
+    let ahead = case.case.purpose.skew()?;
+    let code = FindingCode::SkewIntolerant;
+    let mut found = finding(code, Severity::Note, String::new());
+    describe(record, &mut found, case, None);
+    let (candidate, minutes) = (&record.scenario.candidate.service, ahead.abs() / 60);
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    let names: Vec<&str> = found.checks.iter().map(|(name, _)| name.as_str()).collect();
+    let what = if names.is_empty() { "a service".to_owned() } else { names.join(", ") };
+    found.summary = format!("{what} fails where the clock of {candidate} is {minutes} min {way} all others");
+    found.help = words::help(code).map(str::to_owned);
+    Some(found)
 }
 
 fn of_control(record: &RunRecord, control: &CaseId, investigation: &Investigation) -> Option<Finding> {

@@ -36,6 +36,7 @@ fn terms(code: FindingCode) -> Terms {
         | FindingCode::NothingChecked
         | FindingCode::PlanIncomplete
         | FindingCode::PlanReduced
+        | FindingCode::SkewIntolerant
         | FindingCode::Unshifted
         | FindingCode::WaiverExpired
         | FindingCode::WaiverTooBroad

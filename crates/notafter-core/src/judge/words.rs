@@ -180,6 +180,9 @@ pub(super) fn help(code: FindingCode) -> Option<&'static str> {
         FindingCode::RotationNotPickedUp => {
             "reload the service after its files are replaced, or have it watch them; its log says what it made of them"
         }
+        FindingCode::SkewIntolerant => {
+            "let it allow for a few minutes wherever it looks at dates, or watch the clocks of its machines"
+        }
         FindingCode::Unshifted => {
             "the process reads time in a way that the engine does not handle; nothing that it did counts"
         }

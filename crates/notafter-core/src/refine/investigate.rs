@@ -11,6 +11,7 @@ use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::reissue::{self, Control};
 use super::renewal::{self, Renewal};
+use super::skewed;
 use super::soon;
 use super::unattended::without_restarts;
 use crate::attribute::named;
@@ -44,6 +45,8 @@ pub(crate) struct Investigation {
     pub(crate) cold: Option<ColdBreak>,
     /// The walk fails where fresh starts work.
     pub(crate) motion: Option<MotionBreak>,
+    /// Cases in which the candidate does not bear a clock that is a little off.
+    pub(crate) skewed: Vec<CaseId>,
     /// The life of a certificate that services renew more often than a walk can stop.
     pub(crate) too_brief: Option<Span>,
     /// The walk that failed only because it did not stop where services renew.
@@ -118,6 +121,7 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
     }
     let Some(mut walked) = without_restarts(known, walked)? else { return Ok(()) };
     let Some(_) = ran_all(known, full::starts(record))? else { return Ok(()) };
+    found.skewed = skewed::investigate(known)?;
     found.complete = true;
     let mut points = fresh_starts(record);
     points.extend([

@@ -105,7 +105,7 @@ pub(crate) fn believed<'a>(record: &'a RunRecord, case: &'a CaseRecord) -> Optio
 fn is_as_planned(wanted: &Case, ran: &Case) -> bool {
     match wanted.purpose {
         Purpose::Control => is_control_clock(wanted.clock, ran.clock) && wanted.steps == ran.steps,
-        Purpose::Stale { .. } => {
+        Purpose::Skewed { .. } | Purpose::Stale { .. } => {
             let is_same = wanted.purpose == ran.purpose && wanted.steps == ran.steps;
             is_same && is_control_clock(wanted.clock, ran.clock)
         }

@@ -19,6 +19,7 @@ mod recurring;
 mod reduced;
 mod reissue;
 mod renewal;
+mod skewed;
 mod soon;
 #[cfg(test)]
 pub(crate) mod tests;

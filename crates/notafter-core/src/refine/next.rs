@@ -3,6 +3,7 @@
 use super::full;
 use super::investigate::investigate;
 use super::plan::{case_id, cold_at_horizon, controls, walk};
+use super::skewed;
 use super::unattended::{first_restart, unattended};
 use crate::{Case, RunRecord};
 
@@ -25,5 +26,6 @@ pub fn plan(record: &RunRecord) -> Vec<Case> {
     cases.extend([walk, cold_at_horizon(record)]);
     cases.extend(unattended);
     cases.extend(full::starts(record));
+    cases.extend(skewed::starts(record));
     cases
 }

@@ -41,7 +41,7 @@ pub(crate) fn repeating(scenario: &Scenario, finding: &Finding) -> Vec<String> {
 /// instant. Anything else takes the whole gate.
 fn runs_alone(case: &CaseId) -> bool {
     match case.as_str() {
-        "cold" | "control" | "control-native" | "stale-list" | "walk" => true,
+        "cold" | "control" | "control-native" | "skew-ahead" | "skew-behind" | "stale-list" | "walk" => true,
         other => other.starts_with("cold-") && !other.ends_with("-again"),
     }
 }

@@ -254,6 +254,7 @@ pub(crate) fn purpose(purpose: &Purpose) -> &'static str {
         Purpose::Control => "control",
         Purpose::PastControl => "past control",
         Purpose::Reissued { .. } => "reissued",
+        Purpose::Skewed { .. } => "skewed clock",
         Purpose::Stale { .. } => "stale list",
         Purpose::Repeat(_) => "repeat",
         Purpose::Walk => "walk",

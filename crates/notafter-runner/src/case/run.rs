@@ -7,7 +7,7 @@ use super::services::Standing;
 use crate::host_clock::{Patience, Stopwatch};
 use crate::keep::Keep;
 use crate::stage::Stage;
-use notafter_backend::{Backend, ClockSpec, Sandbox, SandboxSpec};
+use notafter_backend::{Backend, ClockSpec, Sandbox, SandboxSpec, Skew};
 use notafter_core::{
     Case, CaseClock, CaseError, CheckName, ClockWitness, Event, Motion, Purpose, ServiceName, Step, UnixTime,
 };
@@ -70,7 +70,9 @@ pub(crate) fn run(
         CaseClock::Native => None,
         CaseClock::Shifted(at) => Some(at),
     };
-    let shifted = clock.map(|start| ClockSpec { start, file_times: stage.scenario.file_times });
+    let skew =
+        case.purpose.skew().map(|ahead| Skew { service: stage.scenario.candidate.service.clone(), ahead });
+    let shifted = clock.map(|start| ClockSpec { start, file_times: stage.scenario.file_times, skew });
     let services = stage.scenario.services.iter();
     let aliases = services
         .flat_map(|service| service.aliases.iter().map(|alias| (alias.clone(), service.name.clone())));

@@ -55,7 +55,7 @@ fn serve(
     // After that: new credentials clear it.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     let page = ClockPage::flowing_from(instant, file_times)?;
-    let mut supervisor = Supervisor::new(page.read_only()?)?;
+    let mut supervisor = Supervisor::new(page.face().read_only()?)?;
     let own = std::process::id();
     let launch = Launch {
         executable: Executable::FirstArgument,

@@ -68,7 +68,7 @@ impl Shell {
         };
         let executable = Path::new(env!("CARGO_BIN_EXE_notafter"));
         let service = ServiceName::new("shell").unwrap();
-        let clock = Some(ClockSpec { start: UnixTime::clamped(START), file_times });
+        let clock = Some(ClockSpec { start: UnixTime::clamped(START), file_times, skew: None });
         let spec = SandboxSpec { hosts: vec![service.clone()], aliases: Vec::new(), clock, scratch: None };
         let mut sandbox = Embedded::with_executable(executable, host_clock).unwrap().open(&spec).unwrap();
         sandbox.launch(&LaunchSpec::idle(service.clone(), RootTree::Host)).unwrap();

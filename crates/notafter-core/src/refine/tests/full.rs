@@ -27,7 +27,7 @@ fn what_breaks_on_one_day_alone_is_found_by_full_depth() {
 fn full_depth_lets_a_sound_build_pass_and_starts_behind_every_edge() {
     let end = start().plus_secs(100 * DAY);
     let world = World::new().holding([held_by("hss", certificate(7, "CN=hss", end))]).with(full);
-    let (record, _) = check("a sound build", &world, &allow(9));
+    let (record, _) = check("a sound build", &world, &allow(11));
     assert_eq!(
         ids(&record),
         [
@@ -40,6 +40,8 @@ fn full_depth_lets_a_sound_build_pass_and_starts_behind_every_edge() {
             "cold-2019-04-06T235942Z",
             "cold-2020-01-01T000000Z",
             "cold-2020-02-29T120000Z",
+            "skew-ahead",
+            "skew-behind",
         ]
     );
     let walk = &record.cases[1].case;
@@ -86,7 +88,7 @@ fn what_does_not_start_in_the_first_hour_of_summer_time_is_found_by_full_depth()
         let zone = EnvValue::Plain("Europe/Berlin".to_owned());
         scenario.services[0].env.insert("TZ".to_owned(), zone);
     };
-    check("no zone is told", &World::new().ill(hour.clone()).with(full), &allow(8));
+    check("no zone is told", &World::new().ill(hour.clone()).with(full), &allow(10));
     let world = World::new().ill(hour).with(in_berlin);
     let (record, _) = check("summer time", &world, &block("2019-03-31T01:00:00Z", None, 40));
     let start = record.case(&CaseId::new("cold-2019-03-31T010000Z").unwrap()).unwrap();
@@ -134,7 +136,7 @@ fn fresh_starts_beyond_the_limit_are_told_and_anchors_come_last() {
     };
     let own = held_by("hss", certificate(200, "CN=hss", start().plus_secs(500 * DAY)));
     let world = World::new().holding((1..=40).map(root)).holding([own]).with(full);
-    let (record, verdict) = check("forty roots", &world, &allow(28));
+    let (record, verdict) = check("forty roots", &world, &allow(30));
     for started in ["cold-2020-03-15T000001Z", "cold-2020-02-29T120000Z", "cold-2018-11-02T000001Z"] {
         assert!(record.case(&CaseId::new(started).unwrap()).is_some(), "{started}: {:?}", ids(&record));
     }
@@ -161,4 +163,24 @@ fn boundaries_that_share_a_stop_are_told() {
 fn told_of(verdict: &Verdict) -> Vec<String> {
     let notes = verdict.findings.iter().filter(|finding| finding.code == FindingCode::PlanReduced);
     notes.inspect(|note| assert_eq!(note.severity, Severity::Note)).map(|note| note.summary.clone()).collect()
+}
+
+/// A clock that is a little off says nothing of what ends: it is told, and blocks nothing.
+#[test]
+fn what_does_not_bear_a_skewed_clock_is_told_by_full_depth_alone() {
+    let world = World::new().ill(Ill::Skewed { ahead: false });
+    check("skewed, quick", &world, &allow(3));
+    let (record, verdict) = check("skewed, full", &world.with(full), &allow(11));
+    let told: Vec<&Finding> =
+        verdict.findings.iter().filter(|finding| finding.code == FindingCode::SkewIntolerant).collect();
+    let [note] = told.as_slice() else { panic!("{:#?}", verdict.findings) };
+    assert_eq!(note.severity, Severity::Note);
+    assert!(
+        note.summary.ends_with("fails where the clock of node is 5 min behind all others"),
+        "{}",
+        note.summary
+    );
+    let again = record.case(&CaseId::new("skew-behind-again").unwrap()).unwrap();
+    assert_eq!(again.case.purpose, Purpose::Skewed { ahead: -300 });
+    assert!(record.case(&CaseId::new("skew-ahead-again").unwrap()).is_none());
 }

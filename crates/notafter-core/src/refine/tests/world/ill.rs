@@ -54,6 +54,8 @@ pub(crate) enum Ill {
     RemembersThat { name: &'static str },
     /// Sessions that were open are gone after every motion.
     LosesSessions,
+    /// It does not start with a clock that is ahead of the others', or one that is behind.
+    Skewed { ahead: bool },
     /// The scenario itself never worked.
     NeverWorks,
     /// New connections are refused from then on, for this certificate; open ones work.

@@ -161,6 +161,7 @@ impl<'a> Play<'a> {
                     return false;
                 }
                 Ill::Gap { from, to } => now >= *from && now < *to,
+                Ill::Skewed { ahead } => self.case.purpose.skew().is_some_and(|by| (by > 0) == *ahead),
                 Ill::InMemory { life } | Ill::Renews { life, .. } => {
                     made = Some(self.make(*life));
                     false
