@@ -272,6 +272,17 @@ impl Credential {
         format!("{user}@{host}:{port}")
     }
 
+    /// What it is and what it is known by, as in `certificate CN=hss`. Most kinds say in what they are known by what they
+    /// are, and it is not said twice.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let word = self.kind.word();
+        match self.subject.strip_prefix(word) {
+            Some(rest) if rest.is_empty() || rest.starts_with(' ') => self.subject.clone(),
+            _ => format!("{word} {}", self.subject).trim_end().to_owned(),
+        }
+    }
+
     /// The ends of its validity, in time order; none for an end that never comes.
     pub fn edges(&self) -> impl Iterator<Item = Edge> {
         let edge = |at, kind| Edge { at, kind, credential: self.fingerprint };
@@ -433,4 +444,25 @@ pub struct CredentialSpec {
     pub x509: GeneratedX509,
     /// Where the scenario declares it.
     pub location: SourceLocation,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_says_what_it_is_once() {
+        for (kind, subject, expected) in [
+            (CredentialKind::X509, "CN=hss", "certificate CN=hss"),
+            (CredentialKind::X509, "", "certificate"),
+            (CredentialKind::Jwt, "JWT iss=a", "JWT iss=a"),
+            (CredentialKind::Jwt, "JWT", "JWT"),
+            (CredentialKind::Jwt, "JWTs", "JWT JWTs"),
+            (CredentialKind::Crl, "CRL of CN=ca", "CRL of CN=ca"),
+        ] {
+            let subject = subject.to_owned();
+            let found = Credential { subject, ..Credential::found(kind, Fingerprint([0; 32])) };
+            assert_eq!(found.title(), expected);
+        }
+    }
 }

@@ -1,18 +1,19 @@
 //! Who holds a credential, whose checks meet it, and when it changes.
 
 use crate::{
-    CaseClock, CaseRecord, Check, Container, Credential, CredentialKind, CredentialName, Edge, EdgeKind,
-    Fingerprint, MountedSource, Observation, Origin, Place, Purpose, RunRecord, Scenario, Service,
-    ServiceName, UnixTime, X509Issuer, memory,
+    CaseClock, CaseRecord, Check, Credential, CredentialKind, CredentialName, Edge, EdgeKind, Fingerprint,
+    MountedSource, Observation, Origin, Place, Purpose, RunRecord, Scenario, Service, ServiceName, UnixTime,
+    X509Issuer, memory,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A trust anchor: a root in a trust store, or an OpenPGP key that archives, packages and releases are verified with.
-/// Stores and key rings carry ended ones as a matter of course. One compiled into an executable is no store but part of
-/// the program, and one whose private key lies in the same tree is an identity: its end stops what signs with it.
+/// Stores and key rings carry ended ones as a matter of course, those that are compiled into a program too. One that a
+/// program was built with by itself is no store: it is what the program shows, or the one peer that it trusts. And one whose
+/// private key lies in the same tree is an identity: its end stops what signs with it.
 #[must_use]
 pub fn is_anchor(credential: &Credential) -> bool {
-    let is_own = |place: &Place| place.container == Container::DerInElf || place.private_key.is_some();
+    let is_own = |place: &Place| place.is_part_of_program() || place.private_key.is_some();
     let own = credential.places.iter().any(is_own);
     let anchors = match credential.kind {
         CredentialKind::OpenPgpKey => true,

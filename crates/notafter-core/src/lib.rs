@@ -75,7 +75,7 @@ pub use observation::{
     Alert, Answer, ClockWitness, Observation, Refusal, RefusalLayer, Restless, Seen, ServedCertificate,
     StepTaken, WitnessBasis,
 };
-pub use place::{Container, Layer, Package, PackageSystem, Place};
+pub use place::{CompiledIn, Container, Layer, Package, PackageSystem, Place};
 pub use planning::{Depth, Planning, RestartOrder};
 pub use policy::{Narrowing, Policy, PresentButUnused, Waived, Waiver};
 pub use probe::{

@@ -51,12 +51,23 @@ impl fmt::Display for Container {
     }
 }
 
+/// How a credential lies in a program that was built with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompiledIn {
+    /// By itself or beside a few others: what the program shows, or the one peer that it trusts.
+    Alone,
+    /// Among the roots of a whole trust store.
+    InBundle,
+}
+
 /// One place at which a credential lies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
     /// The service whose root tree holds the file.
     pub service: ServiceName,
-    /// Absolute path as that service sees it.
+    /// Absolute path as that service sees it. What lies in no file has the name of what it lies in, as in
+    /// `environment variable API_TOKEN`.
     pub path: String,
     /// Entries of archives that lead from the file to the one that holds the encoding, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -76,6 +87,9 @@ pub struct Place {
     /// The layer of the image that holds the file, where layers are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Layer>,
+    /// How it lies in the executable that holds it; none outside of executables, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled_in: Option<CompiledIn>,
 }
 
 impl Place {
@@ -92,6 +106,17 @@ impl Place {
             private_key: None,
             owners: Vec::new(),
             layer: None,
+            compiled_in: None,
+        }
+    }
+
+    /// Whether it is a part of a program, and not of a trust store that the program carries.
+    #[must_use]
+    pub fn is_part_of_program(&self) -> bool {
+        match self.compiled_in {
+            Some(CompiledIn::Alone) => true,
+            Some(CompiledIn::InBundle) => false,
+            None => self.container == Container::DerInElf,
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::ScanOptions;
 use crate::carve::{Encoding, Found};
-use notafter_core::{Container, Credential, Fingerprint, Package, Place, ServiceName};
+use crate::unpack::store;
+use notafter_core::{
+    CompiledIn, Container, Credential, CredentialKind, Fingerprint, Package, Place, ServiceName,
+};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,6 +17,10 @@ const MAX_OPAQUE: usize = 100;
 
 /// Places of one private key that are kept.
 const MAX_KEY_PLACES: usize = 4;
+/// Whoever carries so many roots, or keys of OpenPGP, carries a trust store; a few are peers that a program was made for.
+const MIN_BUNDLE: usize = 10;
+/// Bytes between two roots of one store: names, and what is trusted of each. What lies further away is no part of it.
+const MAX_BUNDLE_GAP: u64 = 4_096;
 /// Archives in one file that may say what they are.
 const MAX_LABELS: usize = 10_000;
 
@@ -35,6 +42,8 @@ pub(crate) enum Shape {
     /// Memory of a process.
     Memory,
     Other,
+    /// A program or library of Windows or .NET.
+    Pe,
 }
 
 /// Collects what is carved from one file and from the archives in it.
@@ -49,6 +58,8 @@ pub(crate) struct Collector<'a> {
     pub(crate) budget: Rc<Cell<u64>>,
     /// Entries of archives that may still be looked into.
     pub(crate) entries_left: u32,
+    /// Stores in base64 that may still be opened: each costs time.
+    stores_left: u32,
     count: usize,
     findings: FileFindings,
     /// What archives and programs say that they are: the entries that lead to them, and the package.
@@ -65,6 +76,7 @@ impl<'a> Collector<'a> {
             shape: Shape::Other,
             budget: Rc::new(Cell::new(options.max_file_bytes)),
             entries_left: 1_000_000,
+            stores_left: 16,
             count: 0,
             findings: FileFindings::default(),
             labels: Vec::new(),
@@ -77,6 +89,13 @@ impl<'a> Collector<'a> {
             Found::Credential(carved) => carved,
             Found::PrivateKey(key) => return self.add_key(key.fingerprint),
             Found::Program(package) => return self.add_label(self.inside.clone(), package),
+            // A gate reads memory again and again, and what a process made of a store lies there too.
+            Found::Store(_) if self.shape == Shape::Memory => return,
+            Found::Store(store) if self.stores_left > 0 => {
+                self.stores_left -= 1;
+                return store::look_at_encoded(&store, base, self);
+            }
+            Found::Store(_) => return self.opaque("holds more stores in base64 than are opened".to_owned()),
         };
         self.count += 1;
         if self.is_full() {
@@ -90,7 +109,7 @@ impl<'a> Collector<'a> {
             (Encoding::Der, _) if offset == 0 && Some(len) == total => Container::Der,
             (Encoding::Der, Shape::Elf) => Container::DerInElf,
             (Encoding::Der, Shape::Jks) => Container::Jks,
-            (Encoding::Der, Shape::Other) => Container::DerInFile,
+            (Encoding::Der, Shape::Other | Shape::Pe) => Container::DerInFile,
             (Encoding::OpenPgp, _) => Container::OpenPgp,
             (Encoding::Pem, _) => Container::Pem,
             (Encoding::Pkcs12, _) => Container::Pkcs12,
@@ -100,6 +119,7 @@ impl<'a> Collector<'a> {
             inside: self.inside.clone(),
             offset,
             private_key: carved.with_key.then(|| self.chain()),
+            compiled_in: matches!(self.shape, Shape::Elf | Shape::Pe).then_some(CompiledIn::Alone),
             ..Place::in_file(self.service.clone(), self.path.to_owned(), len, container)
         };
         let known = self.findings.credentials.entry(carved.credential.fingerprint);
@@ -145,6 +165,7 @@ impl<'a> Collector<'a> {
             let labels = self.labels.iter().filter(|(inside, _)| place.inside.starts_with(inside));
             place.owners.extend(labels.map(|(_, package)| package.clone()));
         }
+        find_bundles(&mut self.findings.credentials);
         if self.findings.opaque.len() == MAX_OPAQUE {
             self.findings
                 .opaque
@@ -156,4 +177,43 @@ impl<'a> Collector<'a> {
         }
         self.findings
     }
+}
+
+/// Tells trust stores in programs from what programs were built with one by one.
+fn find_bundles(credentials: &mut BTreeMap<Fingerprint, Credential>) {
+    let mut programs: BTreeMap<(CredentialKind, &[String]), Vec<Compiled>> = BTreeMap::new();
+    for (fingerprint, credential) in &*credentials {
+        let is_root =
+            (credential.ca && credential.self_issued) || credential.kind == CredentialKind::OpenPgpKey;
+        for place in credential.places.iter().filter(|place| place.compiled_in.is_some()) {
+            let known = programs.entry((credential.kind, &place.inside)).or_default();
+            let begin = place.offset;
+            known.push(Compiled { begin, end: begin + place.len, fingerprint: *fingerprint, is_root });
+        }
+    }
+    let mut stores: BTreeSet<(Fingerprint, Vec<String>, u64)> = BTreeSet::new();
+    for ((_, inside), mut known) in programs {
+        known.sort_by_key(|it| it.begin);
+        for run in known.chunk_by(|one, next| next.begin.saturating_sub(one.end) <= MAX_BUNDLE_GAP) {
+            let roots = run.iter().filter(|it| it.is_root).map(|it| it.fingerprint);
+            if roots.collect::<BTreeSet<Fingerprint>>().len() >= MIN_BUNDLE {
+                stores.extend(run.iter().map(|it| (it.fingerprint, inside.to_vec(), it.begin)));
+            }
+        }
+    }
+    for (fingerprint, credential) in credentials {
+        for place in credential.places.iter_mut().filter(|place| place.compiled_in.is_some()) {
+            if stores.contains(&(*fingerprint, place.inside.clone(), place.offset)) {
+                place.compiled_in = Some(CompiledIn::InBundle);
+            }
+        }
+    }
+}
+
+/// One credential in a program.
+struct Compiled {
+    begin: u64,
+    end: u64,
+    fingerprint: Fingerprint,
+    is_root: bool,
 }

@@ -85,6 +85,54 @@ fn pem_inside_an_executable_is_found() {
     assert_eq!(found(&scan(&image)), one("text", ELF_PARTS_AT, pem.trim_end().len(), Container::Pem));
 }
 
+fn root(common_name: &str) -> rcgen::Certificate {
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.self_signed(&*KEY).unwrap()
+}
+
+/// A library of .NET, by its headers.
+fn pe(parts: &[&[u8]]) -> Vec<u8> {
+    let mut header = [0; 0x80];
+    (header[0], header[1], header[0x3c]) = (b'M', b'Z', 0x80);
+    [&header[..], b"PE\0\0", &parts.concat()].concat()
+}
+
+#[test]
+fn roots_in_a_program_are_anchors_where_it_carries_a_whole_store() {
+    let roots: Vec<rcgen::Certificate> = (0..10).map(|number| root(&format!("root {number}"))).collect();
+    let pem: Vec<Vec<u8>> = roots.iter().map(|root| root.pem().into_bytes()).collect();
+    let der: Vec<Vec<u8>> = roots.iter().map(|root| root.der().to_vec()).collect();
+    for encoded in [pem, der] {
+        for (count, are_anchors) in [(1, false), (9, false), (10, true)] {
+            // A leaf beside them is none, nor does it make nine roots a store.
+            let leaf = made("leaf").pem();
+            let parts: Vec<&[u8]> =
+                encoded[..count].iter().map(Vec::as_slice).chain([leaf.as_bytes()]).collect();
+            for program in [elf(&parts), pe(&parts)] {
+                let inventory = scan(&program);
+                assert_eq!(inventory.credentials.len(), count + 1);
+                for found in &inventory.credentials {
+                    let expected = are_anchors && found.ca;
+                    assert_eq!(notafter_core::is_anchor(found), expected, "{} of {count}", found.subject);
+                }
+            }
+        }
+        // One that lies far from the others is none of theirs.
+        let far = vec![0; 5_000];
+        let parts: Vec<&[u8]> = encoded[1..].iter().map(Vec::as_slice).collect();
+        let [store, own] = [&parts.concat()[..], &encoded[0]];
+        let anchors = |program: &[u8]| {
+            scan(program).credentials.iter().filter(|found| notafter_core::is_anchor(found)).count()
+        };
+        let parts = |gap: &[u8]| elf(&[store, root("one more").der(), gap, own]);
+        assert_eq!((anchors(&parts(&far)), anchors(&parts(&far[..4_000]))), (10, 11));
+        let alone = scan(&encoded[0]);
+        assert!(notafter_core::is_anchor(&alone.credentials[0]), "a file of its own is a store");
+    }
+}
+
 #[test]
 fn der_is_told_apart_by_what_is_around_it() {
     let der = der("der");
@@ -146,6 +194,7 @@ fn broken_pem_is_nothing() {
         pem.replace("CERTIFICATE", "CERTIFICATE REQUEST"),
         pem.replace("CERTIFICATE", "PRIVATE KEY"),
         pem.replacen("-----BEGIN", "----BEGIN", 1),
+        pem.replacen("CERTIFICATE-----", "CERTIFICATE----", 1),
     ] {
         assert_eq!(scan(text.as_bytes()), Inventory::default(), "{text}");
     }
@@ -389,6 +438,7 @@ fn places_name_service_path_and_extent() {
         scan_file(&root.path().join("bin"), "/sgsn-mme-1-14", &service(), &ScanOptions::default());
     let place = Place {
         offset: ELF_PARTS_AT as u64,
+        compiled_in: Some(notafter_core::CompiledIn::Alone),
         ..Place::in_file(service(), "/sgsn-mme-1-14".to_owned(), der.len() as u64, Container::DerInElf)
     };
     assert_eq!(inventory.credentials[0].places, [place]);
@@ -415,6 +465,12 @@ proptest! {
             let expected = match container {
                 Container::Pem => (before.len() + der.len(), PEM.trim_end().len()),
                 Container::Der | Container::DerInElf | Container::DerInFile => (before.len(), der.len()),
+                // Where nothing is left of the line of armour above it.
+                Container::Base64 => {
+                    let (above, below) = ("-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----\n");
+                    let len = PEM.len() - above.len() - below.len();
+                    (before.len() + der.len() + above.len(), len)
+                }
                 other => panic!("{other}"),
             };
             prop_assert_eq!((offset, len), expected);

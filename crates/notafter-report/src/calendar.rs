@@ -2,8 +2,12 @@
 
 use crate::digest::digest;
 use crate::ical::{Calendar, CalendarEvent};
-use crate::words::{boundaries, candidate, credential, place, subject};
+use crate::page::clip;
+use crate::words::{boundaries, candidate, credential, place};
 use notafter_core::{Edge, EdgeKind, Finding, Origin, RunRecord, Severity, Verdict};
+
+/// Characters of what an event is about.
+const MAX_TITLE: usize = 160;
 
 /// An event for every break that blocks, with alarms 90, 30 and 7 days before, and one for every end of a known
 /// credential inside the support window, and for the first one behind it.
@@ -55,7 +59,7 @@ fn end(calendar: &mut Calendar, record: &RunRecord, edge: Edge) {
         uid: &edge.credential.to_string(),
         stamp: record.started,
         at: known.written_end().unwrap_or(edge.at),
-        summary: &format!("{} {} ends", known.kind.word(), subject(&known.subject)),
+        summary: &format!("{} ends", clip(&known.title(), MAX_TITLE)),
         description: &format!("{} of {named}{lies}", known.kind.end_word()),
         categories: Some("END"),
         alarms: &[30, 7],

@@ -12,6 +12,7 @@ mod case;
 mod draft;
 mod elsewhere;
 mod error;
+mod given;
 pub mod history;
 mod host_clock;
 mod images;

@@ -82,7 +82,7 @@ pub fn plan(scenario: &Scenario, images: &Images) -> Result<(RunRecord, Vec<Case
     crate::usage::check(scenario)?;
     let mut record = RunRecord::new(scenario.clone(), unix_now());
     let pki = crate::stage::pki(scenario)?;
-    let stock = stocktake::take(scenario, images, &pki)?;
+    let stock = stocktake::take(scenario, images, &pki, &Variables::of_this_process())?;
     record.remarks = stock.remarks;
     record.images = stock.images;
     record.fold(Event::InventoryLearnt { inventory: stock.inventory });
@@ -102,7 +102,7 @@ pub(crate) fn run_planned(
     let secrets = Secrets::collect(scenario, |variable| options.variables.value(variable))?;
     let keep = options.keep.as_deref().map(Keep::create).transpose()?;
     let pki = crate::stage::pki(scenario)?;
-    let stock = stocktake::take(scenario, images, &pki)?;
+    let stock = stocktake::take(scenario, images, &pki, &options.variables)?;
     let mut run = Run {
         record: RunRecord::new(scenario.clone(), unix_now()),
         stage: Stage::build(scenario, images, pki, secrets, options)?,

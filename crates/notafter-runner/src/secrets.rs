@@ -2,7 +2,7 @@
 
 use crate::Error;
 use notafter_core::{EnvValue, Scenario};
-use notafter_pki::read::jwt_at;
+use notafter_pki::read::mask_tokens;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -12,8 +12,6 @@ const SHORTEST_LINE: usize = 8;
 
 const PEM_KEY_BEGIN: &str = "-----BEGIN ";
 const PEM_KEY_LABEL_END: &str = "PRIVATE KEY-----";
-/// How every JSON object begins in base64: `{"`.
-const TOKEN_HEAD: &str = "eyJ";
 const PEM_KEY_END: &str = "-----END ";
 
 /// The values of the secret variables of a scenario. Never printed.
@@ -115,7 +113,7 @@ impl Secrets {
     /// `text` with `[secret VAR]` in place of each secret, `[private key]` in place of each private key in PEM and `[token]`
     /// in place of each signed JSON Web Token.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut redacted = redact_tokens(&redact_keys(text));
+        let mut redacted = mask_tokens(&redact_keys(text));
         for (needle, variable) in &self.needles {
             if redacted.contains(needle.as_str()) {
                 redacted = redacted.replace(needle.as_str(), &format!("[secret {variable}]"));
@@ -150,28 +148,6 @@ fn redact_keys(text: &str) -> String {
             Some(end + label + PEM_KEY_LABEL_END.len())
         });
         rest = end.map_or("", |end| &from_begin[end..]);
-    }
-    redacted.push_str(rest);
-    redacted
-}
-
-/// Whoever reads a token that is still in force can show it.
-fn redact_tokens(text: &str) -> String {
-    let mut redacted = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(begin) = rest.find(TOKEN_HEAD) {
-        let (before, from_begin) = rest.split_at(begin);
-        redacted.push_str(before);
-        rest = match jwt_at(from_begin.as_bytes()) {
-            Some((_, len)) => {
-                redacted.push_str("[token]");
-                &from_begin[len..]
-            }
-            None => {
-                redacted.push_str(TOKEN_HEAD);
-                &from_begin[TOKEN_HEAD.len()..]
-            }
-        };
     }
     redacted.push_str(rest);
     redacted

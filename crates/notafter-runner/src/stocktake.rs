@@ -1,11 +1,14 @@
-//! What can expire, before anything runs: the files of every image, the files laid into them, and what the scenario
-//! declares.
+//! What can expire, before anything runs: the files of every image, the files laid into them, what services are given beside
+//! files, and what the scenario declares.
 
+use crate::given::given;
 use crate::images::{Images, ServiceImage};
-use crate::{Error, stage};
+use crate::{Error, Variables, stage};
 use notafter_backend::RootTree;
 use notafter_core::{EnvValue, ImageRef, Inventory, MountedSource, RunImage, Scenario, Service, ServiceName};
-use notafter_inventory::{ScanOptions, SourceFile, scan_bytes, scan_files, scan_paths, scan_tree};
+use notafter_inventory::{
+    ScanOptions, SourceFile, scan_bytes, scan_files, scan_paths, scan_settings, scan_tree,
+};
 use notafter_pki::Pki;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -20,11 +23,16 @@ pub(crate) struct Stock {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Takes stock of every service.
+/// Takes stock of every service. `variables` hold the secrets that it may be given.
 ///
 /// # Errors
 /// [`Error::Inventory`] where a tree or a glob cannot be scanned, and where a file of a service cannot be had.
-pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<Stock, Error> {
+pub(crate) fn take(
+    scenario: &Scenario,
+    images: &Images,
+    pki: &Pki,
+    variables: &Variables,
+) -> Result<Stock, Error> {
     let mut stock = Stock { inventory: Inventory::default(), images: Vec::new(), remarks: Vec::new() };
     for (_, issued) in pki.iter() {
         stock.inventory.add(issued.credential().clone());
@@ -46,6 +54,12 @@ pub(crate) fn take(scenario: &Scenario, images: &Images, pki: &Pki) -> Result<St
             Error::Inventory { service: service.name.clone(), location: service.location.clone(), source }
         })?;
         stock.add(found);
+        let given = given(service, &image.config, variables);
+        stock.add(scan_settings(&given.settings, &service.name, &ScanOptions::default()));
+        if !given.unknown.is_empty() {
+            let names = given.unknown.join(", ");
+            stock.remarks.push(format!("{}: not known here, and so not looked into: {names}", service.name));
+        }
         for file in &service.files {
             // A key has no end of its own.
             if !matches!(file.source, MountedSource::Key(_)) {

@@ -111,8 +111,7 @@ fn next_end(record: &RunRecord, holders: &Holders<'_>, service: &ServiceName) ->
     });
     let next =
         ahead.min_by(|one, other| (one.not_after, &one.subject).cmp(&(other.not_after, &other.subject)))?;
-    let what = format!("{} {}", next.kind.word(), next.subject);
-    Some(End { at: next.not_after, what: what.trim_end().to_owned() })
+    Some(End { at: next.not_after, what: next.title() })
 }
 
 /// The first second in which `service` falls.

@@ -1,8 +1,11 @@
 //! Which layers an image has, in their order, and what made each: the formats of Docker (`docker save`) and OCI.
 
 use super::store::Store;
+use crate::settings::{Setting, variable};
+use notafter_pki::read::mask_tokens;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::io;
 
 /// Longest JSON document, in bytes.
@@ -10,6 +13,17 @@ const MAX_DOCUMENT: u64 = 8 * 1024 * 1024;
 /// Indexes in indexes.
 const MAX_INDEXES: u32 = 4;
 const MAX_LAYERS: usize = 1_024;
+
+/// One image of a store.
+#[derive(Debug)]
+pub(super) struct NamedImage {
+    /// From the lowest to the topmost.
+    pub(super) layers: Vec<NamedLayer>,
+    /// What its configuration says of how it runs: variables, arguments, labels.
+    pub(super) settings: Vec<Setting>,
+    /// What its history says of how it was built.
+    pub(super) history: Vec<Setting>,
+}
 
 /// One layer as the image names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +66,8 @@ struct Config {
     rootfs: RootFs,
     #[serde(default)]
     history: Vec<History>,
+    #[serde(default)]
+    config: Value,
 }
 
 #[derive(Deserialize)]
@@ -67,22 +83,22 @@ struct History {
     empty_layer: bool,
 }
 
-/// The layers of each image of a Docker archive.
-pub(super) fn of_docker(store: &Store) -> io::Result<Vec<Vec<NamedLayer>>> {
+/// Each image of a Docker archive.
+pub(super) fn of_docker(store: &Store) -> io::Result<Vec<NamedImage>> {
     let saved: Vec<Saved> = document(store, "manifest.json")?;
     saved.into_iter().map(|saved| named(saved.layers, document(store, &saved.config)?)).collect()
 }
 
-/// The layers of each image of an OCI layout, for whatever machine.
-pub(super) fn of_oci(store: &Store) -> io::Result<Vec<Vec<NamedLayer>>> {
+/// Each image of an OCI layout, for whatever machine.
+pub(super) fn of_oci(store: &Store) -> io::Result<Vec<NamedImage>> {
     let mut images = Vec::new();
     let blob = |digest: &str| format!("blobs/{}", digest.replacen(':', "/", 1));
     of_index(store, document(store, "index.json")?, &blob, MAX_INDEXES, &mut images)?;
     Ok(images)
 }
 
-/// The layers of the image in a directory as skopeo(1) writes it.
-pub(super) fn of_directory(store: &Store) -> io::Result<Vec<Vec<NamedLayer>>> {
+/// The image in a directory as skopeo(1) writes it.
+pub(super) fn of_directory(store: &Store) -> io::Result<Vec<NamedImage>> {
     let mut images = Vec::new();
     let blob = |digest: &str| digest.split_once(':').map_or(digest, |(_, hex)| hex).to_owned();
     of_index(store, document(store, "manifest.json")?, &blob, 0, &mut images)?;
@@ -94,7 +110,7 @@ fn of_index(
     manifest: Manifest,
     blob: &impl Fn(&str) -> String,
     depth: u32,
-    images: &mut Vec<Vec<NamedLayer>>,
+    images: &mut Vec<NamedImage>,
 ) -> io::Result<()> {
     if let Some(manifests) = manifest.manifests {
         if depth == 0 {
@@ -116,12 +132,19 @@ fn of_index(
     Ok(())
 }
 
-fn named(files: Vec<String>, config: Config) -> io::Result<Vec<NamedLayer>> {
+fn named(files: Vec<String>, config: Config) -> io::Result<NamedImage> {
     let diff_ids = config.rootfs.diff_ids;
     if files.len() != diff_ids.len() || files.len() > MAX_LAYERS {
         let (layers, known) = (files.len(), diff_ids.len());
         return Err(io::Error::other(format!("it has {layers} layers, and its configuration names {known}")));
     }
+    let mut settings = Vec::new();
+    add_settings(&config.config, "", &mut settings);
+    let told = config.history.iter().zip(1..);
+    let history = told.map(|(step, number)| {
+        Setting::new("image history:", &format!("step {number}"), step.created_by.as_str())
+    });
+    let history = history.collect();
     let steps: Vec<History> = config.history.into_iter().filter(|step| !step.empty_layer).collect();
     // A history of another length tells of other layers.
     let told = steps.len() == files.len();
@@ -133,12 +156,37 @@ fn named(files: Vec<String>, config: Config) -> io::Result<Vec<NamedLayer>> {
             .filter(|_| told)
             .map_or_else(String::new, |step| instruction(&step.created_by)),
     });
-    Ok(layers.collect())
+    Ok(NamedImage { layers: layers.collect(), settings, history })
 }
 
-/// `RUN apt-get install nginx`, as the Dockerfile says it, without the shell that runs it and its comments.
+/// Every text in the configuration of a container, which lies there at `name`.
+fn add_settings(value: &Value, name: &str, settings: &mut Vec<Setting>) {
+    match value {
+        Value::Array(texts) => {
+            for (index, text) in texts.iter().enumerate() {
+                match (name, text) {
+                    ("Env", Value::String(pair)) => {
+                        settings.push(variable("image config: Env", pair.as_bytes()));
+                    }
+                    _ => add_settings(text, &format!("{name}[{index}]"), settings),
+                }
+            }
+        }
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                add_settings(field, format!("{name} {key}").trim_start(), settings);
+            }
+        }
+        Value::String(text) => settings.push(Setting::new("image config:", name, text.as_str())),
+        Value::Bool(_) | Value::Null | Value::Number(_) => {}
+    }
+}
+
+/// `RUN apt-get install nginx`, as the Dockerfile says it, without the shell that runs it and its comments, and without the
+/// tokens that arguments of the build may hold.
 fn instruction(created_by: &str) -> String {
-    let text = created_by.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = mask_tokens(created_by);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.trim_end_matches("# buildkit").trim_end();
     match text.strip_prefix("/bin/sh -c ") {
         Some(rest) => rest.strip_prefix("#(nop) ").map_or_else(|| format!("RUN {rest}"), str::to_owned),
@@ -162,6 +210,11 @@ mod tests {
             ("/bin/sh -c apt-get  update", "RUN apt-get update"),
             ("RUN /bin/sh -c make install # buildkit", "RUN make install"),
             ("COPY ca.pem /etc/ca.pem # buildkit", "COPY ca.pem /etc/ca.pem"),
+            // The token of RFC 7519 §3.1, with fewer claims.
+            (
+                "RUN |1 T=eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.c2ln /bin/sh -c make # buildkit",
+                "RUN |1 T=[token] /bin/sh -c make",
+            ),
             ("", ""),
         ] {
             assert_eq!(instruction(told), expected, "{told}");

@@ -2,11 +2,12 @@
 
 use super::cache::{Cache, digest_of};
 use super::layer::{self, LayerFindings};
-use super::manifest::{self, NamedLayer};
+use super::manifest::{self, NamedImage, NamedLayer};
 use super::merge::Shadow;
 use super::store::Store;
 use crate::collect::FileFindings;
 use crate::scan::Merged;
+use crate::settings::{add_settings, scan_settings};
 use crate::{Error, ScanOptions};
 use notafter_core::{Credential, Inventory, Layer, ServiceName};
 use rayon::prelude::*;
@@ -30,9 +31,10 @@ pub enum ImageForm {
 /// What a scan of an image found.
 #[derive(Debug)]
 pub struct ScannedImage {
-    /// What a container of the image sees; each place names its layer.
+    /// What a container of the image sees, and what the image says of how it runs; each place in a file names its layer.
     pub inventory: Inventory,
-    /// Places in layers that later layers hide. Whoever has the image can still read them.
+    /// Places in layers that later layers hide, and what the history of the build alone tells. Whoever has the image can still
+    /// read them.
     pub hidden: usize,
     /// Layers of all images in the store.
     pub layers: usize,
@@ -69,7 +71,7 @@ pub fn scan_image(
         .transpose()
         .map_err(wrong)?;
     let mut scanned = ScannedImage { inventory: Inventory::default(), hidden: 0, layers: 0, known: 0 };
-    for layers in images {
+    for NamedImage { layers, settings, history } in images {
         let found: Vec<(LayerFindings, bool)> = layers
             .par_iter()
             .map(|layer| look_at(&store, layer, service, options, cache.as_ref()))
@@ -78,7 +80,11 @@ pub fn scan_image(
         scanned.layers += found.len();
         scanned.known += found.iter().filter(|(_, known)| *known).count();
         let found = layers.into_iter().zip(found.into_iter().map(|(findings, _)| findings));
-        let inventory = seen(found.collect(), service, &mut scanned.hidden);
+        let mut merged = Merged::default();
+        add_settings(&mut merged, &settings, service, options);
+        let inventory = seen(found.collect(), merged, service, &mut scanned.hidden);
+        let told = scan_settings(&history, service, options).credentials;
+        scanned.hidden += told.iter().filter(|it| inventory.find(it.fingerprint).is_none()).count();
         inventory.credentials.into_iter().for_each(|credential| scanned.inventory.add(credential));
         scanned.inventory.opaque.extend(inventory.opaque);
     }
@@ -106,9 +112,13 @@ fn look_at(
     Ok((found, false))
 }
 
-/// What a container sees of the layers, which come from the lowest to the topmost.
-fn seen(layers: Vec<(NamedLayer, LayerFindings)>, service: &ServiceName, hidden: &mut usize) -> Inventory {
-    let mut merged = Merged::default();
+/// What a container sees of the layers, which come from the lowest to the topmost, beside what is in `merged` already.
+fn seen(
+    layers: Vec<(NamedLayer, LayerFindings)>,
+    mut merged: Merged,
+    service: &ServiceName,
+    hidden: &mut usize,
+) -> Inventory {
     let mut shadow = Shadow::default();
     let mut documents: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for (named, mut layer) in layers.into_iter().rev() {

@@ -70,10 +70,13 @@ fn config(layers: &[(&str, Vec<u8>)]) -> String {
 }
 
 fn docker_archive(layers: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    docker_archive_of(layers, &config(layers))
+}
+
+fn docker_archive_of(layers: &[(&str, Vec<u8>)], config: &str) -> Vec<u8> {
     let names: Vec<String> = (0..layers.len()).map(|index| format!("{index}/layer.tar")).collect();
     let listed: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     let manifest = format!(r#"[{{"Config":"config.json","RepoTags":null,"Layers":[{}]}}]"#, listed.join(","));
-    let config = config(layers);
     let mut entries = vec![("manifest.json", manifest.as_bytes()), ("config.json", config.as_bytes())];
     entries.extend(names.iter().zip(layers).map(|(name, (_, tar))| (name.as_str(), tar.as_slice())));
     tar(&entries)
@@ -187,4 +190,45 @@ fn what_is_no_image_is_an_error_and_a_damaged_layer_is_opaque() {
     let told: Vec<&str> = image.inventory.opaque.iter().map(|told| told.reason.as_str()).collect();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(seen(&image).len(), 2);
+}
+
+/// What an image says of how it runs is part of it, as far as it may hold something that ends.
+#[test]
+fn the_configuration_is_looked_into_and_the_history_is_counted() {
+    let scene = TempDir::new().unwrap();
+    let layers = [("ADD base.tar /", tar(&[("etc/kept.pem", &pem("kept"))]))];
+    // {"alg":"HS256"}, this issuer, and what has the length of a signature.
+    let token = |claims: &str| format!("eyJhbGciOiJIUzI1NiJ9.{claims}.{}", "a".repeat(43));
+    let [runs, built] = ["eyJpc3MiOiJhIn0", "eyJpc3MiOiJiIn0"].map(token);
+    let lines = String::from_utf8(pem("given")).unwrap().replace('\n', "\\\\n");
+    let settings = format!(
+        r#""config":{{"Env":["PATH=/bin","API_TOKEN={runs}","CA={lines}"],"Cmd":["serve","--token={runs}"],
+        "Labels":{{"org.example":"{runs}"}},"User":null,"ExposedPorts":{{"443/tcp":{{}}}}}},"rootfs""#
+    );
+    let told = format!(
+        "{{\"created_by\":\"ARG A={built} B={runs}\",\"empty_layer\":true}},{{\"created_by\":\"ADD\""
+    );
+    let config =
+        config(&layers).replace("\"rootfs\"", &settings).replace("{\"created_by\":\"ADD base.tar /\"", &told);
+    let path = scene.path().join("image.tar");
+    fs::write(&path, docker_archive_of(&layers, &config)).unwrap();
+    let image = scan(ImageForm::DockerArchive, &path, None);
+    let mut places: Vec<String> = image
+        .inventory
+        .credentials
+        .iter()
+        .flat_map(|known| known.places.iter().map(|place| format!("{}: {}", place.path, known.subject)))
+        .collect();
+    places.sort();
+    assert_eq!(
+        places,
+        [
+            "/etc/kept.pem: CN=kept",
+            "image config: Cmd[1]: JWT iss=a",
+            "image config: Env API_TOKEN: JWT iss=a",
+            "image config: Env CA: CN=given",
+            "image config: Labels org.example: JWT iss=a",
+        ]
+    );
+    assert_eq!(image.hidden, 1, "what only the build was given");
 }

@@ -5,17 +5,22 @@ use super::memory::Memory;
 use crate::buffer::Buffer;
 use crate::collect::{Collector, Shape};
 use crate::scan::Merged;
+use crate::settings::{Setting, arguments, scan_settings, variables};
 use crate::unpack::carve_stream;
 use crate::{Error, ScanOptions, SourceFile, scan_files};
 use notafter_core::{Credential, Inventory, ServiceName};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
+
+/// More of an environment or a command line is not read, in bytes; the kernel takes 6 MiB (execve(2)).
+const MAX_GIVEN: u64 = 16 * 1024 * 1024;
 
 /// Scans what `pid` of this machine holds in its memory, and adds it to `known`, the inventory of what it may have
 /// loaded. A credential of `known` that is loaded gets a place in memory; what only exists in memory is added. So do
-/// files that the process has mapped or open, where the same credential lies in them.
+/// files that the process has mapped or open, where the same credential lies in them, and so are the environment and the
+/// arguments that it was started with.
 ///
 /// Libraries that keep only what is signed of a certificate (OpenSSL, and so Python and Node.js) are seen through: its
 /// body counts as the certificate with the same names, serial, dates and key where one is known.
@@ -65,7 +70,23 @@ pub fn scan_process(
         });
     }
     inventory.opaque.extend(found.opaque);
+    let given = scan_settings(&given(pid).map_err(wrong)?, service, options);
+    given.credentials.into_iter().for_each(|credential| inventory.add(credential));
+    inventory.opaque.extend(given.opaque);
     Ok(inventory)
+}
+
+/// What the process was started with.
+fn given(pid: u32) -> io::Result<Vec<Setting>> {
+    let read = |path: &str| -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?.take(MAX_GIVEN).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let (environment, line) = (format!("/proc/{pid}/environ"), format!("/proc/{pid}/cmdline"));
+    let mut given = variables(&format!("{environment}:"), &read(&environment)?);
+    given.extend(arguments(&format!("{line}: argument"), &read(&line)?));
+    Ok(given)
 }
 
 /// Regular files that the process has mapped or open, each once.

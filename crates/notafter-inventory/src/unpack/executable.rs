@@ -16,6 +16,12 @@ pub(super) fn is_program(head: &[u8]) -> bool {
     head.starts_with(ELF_MAGIC) || head.starts_with(PE_MAGIC)
 }
 
+/// Whether it is a program or library of Windows, by both of its magics.
+pub(super) fn is_pe(head: &[u8]) -> bool {
+    let at = usize::try_from(u32_at(head, 0x3c)).unwrap_or(usize::MAX);
+    head.starts_with(PE_MAGIC) && head.get(at..).is_some_and(|rest| rest.starts_with(b"PE\0\0"))
+}
+
 /// Whether the headers carry the mark of UPX.
 pub(super) fn is_packed_by_upx(head: &[u8]) -> bool {
     head.starts_with(ELF_MAGIC) && memchr::memmem::find(head, b"UPX!").is_some()

@@ -1,6 +1,6 @@
 //! What is not packed: carved window by window, and read as a whole where it may end as a whole.
 
-use super::executable::ELF_MAGIC;
+use super::executable::{ELF_MAGIC, is_pe};
 use super::store;
 use crate::buffer::Buffer;
 use crate::carve::{Bodies, Carved, Encoding, Found, MAX_ENCODING_LEN, carve, carve_with};
@@ -67,6 +67,7 @@ pub(super) fn shape(head: &[u8]) -> Shape {
     match head {
         _ if head.starts_with(ELF_MAGIC) => Shape::Elf,
         _ if read::JKS_MAGICS.iter().any(|magic| head.starts_with(magic)) => Shape::Jks,
+        _ if is_pe(head) => Shape::Pe,
         _ => Shape::Other,
     }
 }

@@ -5,7 +5,7 @@ use super::members::{Form, Members};
 use super::sniff::{HEAD_LEN, Packing, packing};
 use super::{ar, attached, cpio, firmware, keybox, leaf, rpm, tar, zip};
 use crate::buffer::Buffer;
-use crate::collect::Collector;
+use crate::collect::{Collector, Shape};
 use crate::file::reason_of;
 use crate::owners::{MAX_LABEL_LEN, is_label, label};
 use std::cell::Cell;
@@ -43,6 +43,7 @@ fn look(input: Input<'_>, collector: &mut Collector<'_>, buffer: &mut Buffer) ->
         collector.opaque(format!("lies in more than {MAX_DEPTH} archives, one inside the other"));
         return Ok(());
     }
+    collector.shape = Shape::Other; // until its first bytes say more
     let mut head = Vec::with_capacity(HEAD_LEN);
     match input {
         Input::Seekable(file) => {

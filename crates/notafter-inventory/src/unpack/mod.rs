@@ -19,7 +19,7 @@ mod lzip;
 mod members;
 mod rpm;
 mod sniff;
-mod store;
+pub(crate) mod store;
 mod tar;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Key stores that are a whole file: PKCS #12 is opened where a password fits, in JKS the keys are matched to their
 //! certificates.
 
-use crate::carve::{Carved, Encoding, Found, carve};
+use crate::carve::{Carved, Encoding, Found, Store, carve};
 use crate::collect::Collector;
 use notafter_core::Fingerprint;
 use notafter_pki::read;
@@ -17,7 +17,7 @@ pub(super) fn look(bytes: &[u8], collector: &mut Collector<'_>) {
         collector.opaque("a PKCS #12 store with indefinite lengths, which is not read".to_owned());
     }
     if let Some(store) = read::open_pkcs12(bytes, collector.options.passwords.as_slice()) {
-        look_at_pkcs12(&store, bytes.len(), collector);
+        look_at_pkcs12(&store, (0, 0, bytes.len()), collector);
     }
     let with_keys: BTreeSet<usize> = read::jks_certificates_with_keys(bytes).into_iter().collect();
     for begin in with_keys {
@@ -28,16 +28,29 @@ pub(super) fn look(bytes: &[u8], collector: &mut Collector<'_>) {
     }
 }
 
-/// Offsets inside what was decrypted mean nothing to a reader: the place is the whole store.
-fn look_at_pkcs12(store: &read::Pkcs12Contents, len: usize, collector: &mut Collector<'_>) {
+/// Looks into a PKCS #12 store in base64; `base` is where the window begins in which that stands.
+pub(crate) fn look_at_encoded(store: &Store, base: u64, collector: &mut Collector<'_>) {
+    let opened = read::open_pkcs12(&store.der, collector.options.passwords.as_slice());
+    if let Some(opened) = opened {
+        look_at_pkcs12(&opened, (base, store.offset, store.len), collector);
+    }
+}
+
+/// Offsets inside what was decrypted mean nothing to a reader: the place is the whole store, which lies at `base` and an
+/// offset, and has a length.
+fn look_at_pkcs12(
+    store: &read::Pkcs12Contents,
+    (base, offset, len): (u64, usize, usize),
+    collector: &mut Collector<'_>,
+) {
     let mut seen: BTreeSet<Fingerprint> = BTreeSet::new();
     for plain in &store.decrypted {
         carve(plain, 0, plain.len(), &mut |found| {
             if let Found::Credential(carved) = found
                 && seen.insert(carved.credential.fingerprint)
             {
-                let carved = Carved { offset: 0, len, encoding: Encoding::Pkcs12, ..carved };
-                collector.add(0, None, Found::Credential(carved));
+                let carved = Carved { offset, len, encoding: Encoding::Pkcs12, ..carved };
+                collector.add(base, None, Found::Credential(carved));
             }
         });
     }

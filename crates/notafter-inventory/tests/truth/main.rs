@@ -220,12 +220,31 @@ fn certificates_without_armour_and_in_joined_strings_are_found() {
         sed 's/.*/  "&\\n" +/' a.pem > joined.js
         sed 's/.*/  "&\\n"/' a.pem > joined.c
         grep -v -- ----- a.pem | sed 's/.*/  "&" +/' > digits.java
-        rm key.pem"#;
+        base64 a.pem | sed 's/^/    /' > lines.yaml
+        echo hello > text
+        openssl smime -sign -in text -signer a.pem -inkey key.pem -nodetach -out smime.eml
+        openssl cms -sign -in text -signer a.pem -inkey key.pem -nodetach -stream -outform DER | base64 > stream.p7
+        openssl smime -sign -in text -signer a.pem -inkey key.pem -out detached.eml
+        openssl x509 -in a.pem -outform DER | base64 -w0 | tr +/ -_ | tr -d = > url
+        rm key.pem text"#;
     if !made("openssl", script, directory.path()) {
         return;
     }
     let inventory = scan(&directory);
     assert_eq!(inventory.credentials.len(), 1);
     let places: Vec<&str> = inventory.credentials[0].places.iter().map(|place| place.path.as_str()).collect();
-    assert_eq!(places, ["/a.pem", "/config", "/digits.java", "/joined.c", "/joined.js", "/jwks.json"]);
+    let expected = [
+        "/a.pem",
+        "/config",
+        "/detached.eml",
+        "/digits.java",
+        "/joined.c",
+        "/joined.js",
+        "/jwks.json",
+        "/lines.yaml",
+        "/smime.eml",
+        "/stream.p7",
+        "/url",
+    ];
+    assert_eq!(places, expected);
 }

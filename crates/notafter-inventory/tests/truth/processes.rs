@@ -198,6 +198,26 @@ print('ready', flush=True); sys.stdin.read()";
     }
 }
 
+/// Environment and arguments are told by their names.
+#[test]
+fn what_a_process_was_given_is_looked_into() {
+    // {"alg":"HS256"}, {"iss":"a"}, and what has the length of a signature.
+    let token = format!("eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIn0.{}", "a".repeat(43));
+    let (variable, argument) = (format!("API_TOKEN={token}"), format!("--token={token}"));
+    let script = "echo ready; read wait";
+    let arguments = [&variable, "sh", "-c", script, "name", &argument];
+    if let Some(inventory) = looked_at("env", &arguments) {
+        let [found] =
+            &inventory.credentials.iter().filter(|it| it.subject == "JWT iss=a").collect::<Vec<_>>()[..]
+        else {
+            panic!("{inventory:?}")
+        };
+        let ends = |end: &str| found.places.iter().any(|place| place.path.ends_with(end));
+        assert!(ends("/environ: API_TOKEN") && ends("/cmdline: argument 4"), "{:?}", found.places);
+        assert!(!format!("{inventory:?}").contains(&token), "a token is a secret");
+    }
+}
+
 #[test]
 fn a_process_that_is_not_there_is_an_error() {
     let service = ServiceName::new("node").unwrap();

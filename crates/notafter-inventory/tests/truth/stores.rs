@@ -50,6 +50,7 @@ fn a_pkcs12_store_under_an_unknown_password_is_told_and_opened_with_a_given_one(
         "{CA} openssl pkcs12 -export -inkey key.pem -in ca.pem -passout 'pass:{password}' -out a.p12
         openssl pkcs12 -export -inkey key.pem -in ca.pem -passout 'pass:{password}' -out b.p12 \
             -certpbe PBE-SHA1-3DES -keypbe PBE-SHA1-3DES
+        printf 'data: {{ store: \"%s\" }}\n' $(base64 -w0 a.p12) > secret.yaml
         rm ca.pem key.pem"
     );
     if !made("openssl", &script, directory.path()) {
@@ -59,14 +60,18 @@ fn a_pkcs12_store_under_an_unknown_password_is_told_and_opened_with_a_given_one(
     assert_eq!(locked.credentials, []);
     let told: Vec<_> = locked.opaque.iter().map(|told| (told.path.as_str(), told.reason.as_str())).collect();
     let reason = "a PKCS #12 store under a password that is not known";
-    assert_eq!(told, [("/a.p12", reason), ("/b.p12", reason)]);
+    assert_eq!(told, [("/a.p12", reason), ("/b.p12", reason), ("/secret.yaml", reason)]);
     let mut options = ScanOptions::default();
     options.passwords.add("wrong".to_owned());
     options.passwords.add(password.to_owned());
     let opened = scan_tree(directory.path(), &ServiceName::new("node").unwrap(), &options).unwrap();
     assert_eq!(
         places(&opened),
-        [("/a.p12", Container::Pkcs12, Some("/a.p12")), ("/b.p12", Container::Pkcs12, Some("/b.p12"))]
+        [
+            ("/a.p12", Container::Pkcs12, Some("/a.p12")),
+            ("/b.p12", Container::Pkcs12, Some("/b.p12")),
+            ("/secret.yaml", Container::Pkcs12, Some("/secret.yaml"))
+        ]
     );
     assert_eq!(opened.opaque, []);
     assert!(!format!("{options:?} {opened:?}").contains("horse"), "a password is a secret");

@@ -1,4 +1,4 @@
-//! What hides in runs of base64: JSON Web Tokens, and DER without armour.
+//! What hides in runs of base64: JSON Web Tokens, and DER and PEM without armour.
 
 use super::certificate::fingerprint;
 use super::der::element_len;
@@ -8,6 +8,11 @@ use serde_json::{Map, Value};
 
 /// How every JSON object begins in base64: `{"`.
 pub const JWT_HEAD: &[u8] = b"eyJ";
+
+/// base64 of the beginning of signed data (RFC 5652) under an indefinite length, as streaming encoders write it.
+pub const BASE64_SIGNED_DATA: &[u8] = b"MIAGCSqGSIb3DQEHA";
+/// Its object identifier, as an element.
+const SIGNED_DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
 
 /// Longer tokens do not count, in bytes.
 const MAX_TOKEN_LEN: usize = 64 * 1024;
@@ -29,16 +34,19 @@ pub fn base64_bytes(digits: &[u8]) -> Option<Vec<u8>> {
     decode_base64(digits)
 }
 
-/// The DER element whose base64 begins at the first byte, and the length of that base64 in bytes. Line ends and the
-/// joints between string literals may stand between the digits.
+/// The DER element whose base64 begins at the first byte, in either alphabet (RFC 4648 §4 and §5), and the length of that
+/// base64 in bytes, padding included. Line ends and the joints between string literals may stand between the digits.
 #[must_use]
 pub fn base64_der_at(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let len = element_len(&decode_base64(bytes.get(..8)?)?).filter(|len| *len <= MAX_DER_LEN)?;
-    let wanted = len.div_ceil(3) * 4;
+    let len = element_len(&decode_base64(&plain(bytes.get(..8)?))?).filter(|len| *len <= MAX_DER_LEN)?;
+    let wanted = (len * 4).div_ceil(3);
     let (mut digits, mut at, mut broken) = (0, 0, false);
     while digits < wanted {
         let byte = *bytes.get(at)?;
-        if byte.is_ascii_alphanumeric() || b"+/=".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte) {
+            if byte == b'-' && bytes[at..].starts_with(b"-----") {
+                return None; // armour: digits are missing before it
+            }
             // A plus sign between two literals is no digit.
             digits += usize::from(!(broken && byte == b'+'));
         } else if b"\"'`".contains(&byte) {
@@ -53,8 +61,73 @@ pub fn base64_der_at(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
             return None;
         }
     }
-    let decoded = decode_base64(&bytes[..at])?;
-    (decoded.len() == len).then_some((decoded, at))
+    let decoded = decode_base64(&plain(&bytes[..at]))?;
+    let padding = bytes[at..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    (decoded.len() == len).then_some((decoded, at + padding))
+}
+
+/// What the base64 that begins at the first byte stands for, as far as it goes, whatever follows, and its length in bytes.
+/// Lines may end anywhere in it, as base64(1) writes them and as they stand in JSON.
+#[must_use]
+pub fn base64_text(bytes: &[u8]) -> (Vec<u8>, usize) {
+    let mut digits = Vec::new();
+    let (mut at, mut end) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'=' => {
+                end = at + bytes[at..].iter().take(2).take_while(|byte| **byte == b'=').count();
+                break;
+            }
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            b'\\' if matches!(bytes.get(at + 1), Some(b'n' | b'r')) => at += 1,
+            digit if digit.is_ascii_alphanumeric() || b"+/".contains(digit) => {
+                digits.push(*digit);
+                end = at + 1;
+            }
+            _ => break,
+        }
+        at += 1;
+    }
+    let odd = usize::from(digits.len() % 4 == 1);
+    digits.truncate(digits.len() - odd);
+    (decode_base64(&digits).unwrap_or_default(), end)
+}
+
+/// How many bytes of `text`, of which [`base64_text`] has made more than `len` bytes, stand for the first `len` of them.
+#[must_use]
+pub fn base64_text_len(text: &[u8], len: usize) -> usize {
+    let mut left = (len * 4).div_ceil(3);
+    let mut before = 0_u8;
+    let is_last = |byte: &u8| {
+        let escape = before == b'\\';
+        before = *byte;
+        let is_digit = !escape && (byte.is_ascii_alphanumeric() || b"+/".contains(byte));
+        left = left.saturating_sub(usize::from(is_digit));
+        left == 0
+    };
+    text.iter().position(is_last).map_or(text.len(), |last| last + 1)
+}
+
+/// Whether `der` is signed data of CMS (RFC 5652 §5), formerly PKCS #7; its length may be indefinite.
+#[must_use]
+pub fn is_signed_data(der: &[u8]) -> bool {
+    inside_sequence(der).is_some_and(|inside| inside.starts_with(SIGNED_DATA))
+}
+
+/// Whether `der` begins as a PKCS #12 store does (RFC 7292 §4): with its version, then a sequence.
+#[must_use]
+pub fn is_pkcs12(der: &[u8]) -> bool {
+    inside_sequence(der).is_some_and(|inside| inside.starts_with(b"\x02\x01\x03\x30"))
+}
+
+/// What stands behind the header of the SEQUENCE that `der` begins with.
+fn inside_sequence(der: &[u8]) -> Option<&[u8]> {
+    let header = match der {
+        [0x30, len @ 0x81..=0x84, ..] => 2 + usize::from(len & 0x7f),
+        [0x30, ..] => 2,
+        _ => return None,
+    };
+    der.get(header..)
 }
 
 /// The signed token (RFC 7519, compact form) that begins at the first byte, and its length in bytes. One without an
@@ -88,6 +161,30 @@ pub fn jwt_at(bytes: &[u8]) -> Option<(Credential, usize)> {
         ..Credential::found(CredentialKind::Jwt, fingerprint(token))
     };
     Some((credential, token.len()))
+}
+
+/// `text` with `[token]` in place of each signed token: whoever reads one that is still in force can show it.
+#[must_use]
+pub fn mask_tokens(text: &str) -> String {
+    let head: String = JWT_HEAD.iter().copied().map(char::from).collect();
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find(&head) {
+        let (before, from_begin) = rest.split_at(begin);
+        masked.push_str(before);
+        rest = match jwt_at(from_begin.as_bytes()) {
+            Some((_, len)) => {
+                masked.push_str("[token]");
+                &from_begin[len..]
+            }
+            None => {
+                masked.push_str(&head);
+                &from_begin[head.len()..]
+            }
+        };
+    }
+    masked.push_str(rest);
+    masked
 }
 
 fn object(part: &[u8]) -> Option<Map<String, Value>> {

@@ -25,7 +25,10 @@ pub use certificate::{
     MAX_CERTIFICATE_LEN, ParsedCertificate, certificate, certificate_at, certificate_body_at, dns_names,
     fingerprint,
 };
-pub use compact::{JWT_HEAD, base64_bytes, base64_der_at, base64_run, jwt_at};
+pub use compact::{
+    BASE64_SIGNED_DATA, JWT_HEAD, base64_bytes, base64_der_at, base64_run, base64_text, base64_text_len,
+    is_pkcs12, is_signed_data, jwt_at, mask_tokens,
+};
 pub use der::element_len;
 pub(crate) use der::{Reader, tag};
 pub use document::document;

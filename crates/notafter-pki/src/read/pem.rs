@@ -93,6 +93,11 @@ pub(super) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
                     rest = after;
                     continue;
                 }
+                // Text in a string literal in another: JSON in JSON.
+                Some((b'\\', [b'n' | b'r' | b't', after @ ..])) => {
+                    rest = after;
+                    continue;
+                }
                 _ => return None,
             },
             b'=' => {
@@ -149,6 +154,8 @@ mod tests {
             ("aGVsbG8h", Some(b"hello!")),
             ("aA==", Some(b"h")),
             ("aGVs\\nbG8=\\n", Some(b"hello")),
+            ("aGVs\\\\nbG8=\\\\n", Some(b"hello")),
+            ("aGVs\\\\bG8=", None),
             ("\"aGVs\",\n  \"bG8=\"", Some(b"hello")),
             ("\"aGVs\" +\n  \"bG8=\"", Some(b"hello")),
             ("'aGV'.'sbG8+'", Some(b"hello>")),

@@ -266,7 +266,10 @@ impl FindingView {
         fact("still worked", finding.bracket.map(|bracket| bracket.last_pass.to_string()));
         fact(
             "because of",
-            culprit.map(|known| format!("{}, {}", subject(&known.subject), known.kind.word())),
+            culprit.map(|known| match known.title() == known.subject {
+                true => subject(&known.subject),
+                false => format!("{}, {}", subject(&known.subject), known.kind.word()),
+            }),
         );
         fact("fingerprint", culprit.map(|known| known.fingerprint.to_string()));
         fact("issued by", culprit.map(|known| subject(&known.issuer)));

@@ -11,12 +11,12 @@ pub fn calendar(findings: &Findings<'_>) -> String {
     for credential in findings.shown() {
         let Some(end) = credential.written_end() else { continue };
         let place = credential.places.first().map_or_else(String::new, path_chain);
-        let (kind, word) = (credential.kind.word(), credential.kind.end_word());
+        let word = credential.kind.end_word();
         calendar.event(&CalendarEvent {
             uid: &credential.fingerprint.to_string(),
             stamp: findings.now,
             at: end,
-            summary: &format!("{kind} {} ends", credential.subject),
+            summary: &format!("{} ends", credential.title()),
             description: &format!("{word} {end}; SHA-256 {}; lies in {place}", credential.fingerprint),
             categories: None,
             alarms: &[30, 7],

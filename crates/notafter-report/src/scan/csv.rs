@@ -1,12 +1,17 @@
-//! The findings as CSV (RFC 4180), one line for every place.
+//! The findings as CSV (RFC 4180), one line for every place and for everything that was not looked into.
 
 use super::findings::{Findings, end, role};
 use crate::page::escape;
 use crate::words::path_chain;
 use notafter_core::{Credential, UnixTime};
 
-/// One line for every place, after a line of names. Fields that a spreadsheet would take for a formula begin with an
-/// apostrophe.
+const COLUMNS: usize = 17;
+const KIND: usize = 2;
+const SUBJECT: usize = 3;
+const PATH: usize = 8;
+
+/// One line for every place, after a line of names. What was not looked into follows, of the kind `not looked into`, with the
+/// reason as its subject. Fields that a spreadsheet would take for a formula begin with an apostrophe.
 #[must_use]
 pub fn csv(findings: &Findings<'_>) -> String {
     let mut text = "ends,begins,kind,subject,issuer,serial,fingerprint,container,path,offset,bytes,role,key,\
@@ -36,11 +41,22 @@ pub fn csv(findings: &Findings<'_>) -> String {
                 layer.0,
                 layer.1,
             ];
-            text.push_str(&fields.map(|field| quoted(&field)).join(","));
-            text.push_str("\r\n");
+            line(&mut text, &fields);
         }
     }
+    for file in &findings.inventory.opaque {
+        let mut fields: [String; COLUMNS] = std::array::from_fn(|_| String::new());
+        fields[KIND] = "not looked into".to_owned();
+        fields[SUBJECT].clone_from(&file.reason);
+        fields[PATH].clone_from(&file.path);
+        line(&mut text, &fields);
+    }
     text
+}
+
+fn line(text: &mut String, fields: &[String; COLUMNS]) {
+    text.push_str(&fields.each_ref().map(|field| quoted(field)).join(","));
+    text.push_str("\r\n");
 }
 
 /// Empty where the format names no beginning.

@@ -59,14 +59,19 @@ fn group(page: &mut Page<'_>, members: &[&Credential], now: UnixTime) -> fmt::Re
             (Some(end), true) => format!("in {}", Span::from_secs(end.secs_since(now))),
             (Some(end), false) => format!("{} ago", Span::from_secs(now.secs_since(end))),
         };
-        let subject = match credential.subject.as_str() {
-            "" => credential.fingerprint.short(),
-            named => clip(named, MAX_TEXT).into_owned(),
-        };
-        let cells = [end(credential), ends_in, role(credential).to_owned(), subject];
+        let cells = [end(credential), ends_in, role(credential).to_owned(), subject(credential)];
         table.push(Row { cells: cells.map(|cell| (plain, cell)).to_vec(), remark: Some(places(credential)) });
     }
     table.write(page)
+}
+
+/// What it is known by, without the kind that stands beside it.
+fn subject(credential: &Credential) -> String {
+    let named = credential.subject.strip_prefix(role(credential)).unwrap_or(&credential.subject);
+    match named.trim_start() {
+        "" => credential.fingerprint.short(),
+        named => clip(named, MAX_TEXT).into_owned(),
+    }
 }
 
 fn places(credential: &Credential) -> String {

@@ -26,7 +26,10 @@ pub(crate) fn run(args: &ScanArgs, printer: &mut Printer) -> Result<Exit, Error>
     let text = match args.format {
         ScanFormat::Csv => csv(&findings),
         ScanFormat::Cyclonedx => cyclonedx(&findings).map_err(Error::Render)?,
-        ScanFormat::Ical => calendar(&findings),
+        ScanFormat::Ical => {
+            tell_opaque(&inventory, printer);
+            calendar(&findings)
+        }
         ScanFormat::Json => json(&findings).map_err(Error::Render)?,
         ScanFormat::Table => {
             let mut page = String::new();
@@ -37,6 +40,14 @@ pub(crate) fn run(args: &ScanArgs, printer: &mut Printer) -> Result<Exit, Error>
     };
     printer.data(&text)?;
     Ok(limit.map_or(Exit::Allow, |limit| verdict(&inventory, limit, args.count_anchors, printer)))
+}
+
+/// What has no end that is known has no event either.
+fn tell_opaque(inventory: &Inventory, printer: &mut Printer) {
+    match inventory.opaque.len() {
+        0 => {}
+        count => printer.note(&format!("not looked into: {count}, which the other formats list\n")),
+    }
 }
 
 /// Presence as policy.
@@ -129,7 +140,7 @@ fn image_inventory(
     let scanned = scan_image(form, path, nobody, options, cache.as_deref()).map_err(Error::Scan)?;
     let (layers, known, hidden) = (scanned.layers, scanned.known, scanned.hidden);
     printer.note(&format!(
-        "layers: {layers}, of which {known} had been looked into before; places that later layers hide: {hidden}\n"
+        "layers: {layers}, of which {known} had been looked into before; places that a container does not see: {hidden}\n"
     ));
     Ok(scanned.inventory)
 }

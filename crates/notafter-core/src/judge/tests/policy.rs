@@ -362,6 +362,16 @@ fn anchors_are_what_verifies_others_and_signs_nothing_here() {
     assert!(crate::is_anchor(&root));
     root.places[0].private_key = Some("/etc/ca.key".to_owned());
     assert!(!crate::is_anchor(&root));
+    root.places[0].private_key = None;
+    for (container, compiled_in, expected) in [
+        (Container::Pem, Some(CompiledIn::Alone), false),
+        (Container::Pem, Some(CompiledIn::InBundle), true),
+        (Container::DerInElf, Some(CompiledIn::InBundle), true),
+        (Container::DerInElf, None, false), // a record of an earlier version
+    ] {
+        (root.places[0].container, root.places[0].compiled_in) = (container, compiled_in);
+        assert_eq!(crate::is_anchor(&root), expected, "{container} {compiled_in:?}");
+    }
 }
 
 #[test]
