@@ -49,6 +49,7 @@ mod servers;
 mod shells;
 mod shifted;
 mod shipped;
+mod sight;
 mod soak;
 mod software;
 mod ssh;
