@@ -108,11 +108,12 @@ impl House {
 pub(crate) struct Token(PathBuf);
 
 impl Token {
-    /// One wherever a house may stand that this machine lets stand there.
+    /// One wherever a house may stand that this machine lets stand there; `disk` as for [`House::build`]. As with a house,
+    /// one process has them once.
     ///
     /// # Errors
     /// Where none can be made.
-    pub(crate) fn lay() -> io::Result<Vec<Self>> {
+    pub(crate) fn lay(disk: &Path) -> io::Result<Vec<Self>> {
         let pid = std::process::id();
         let start = started(pid).ok_or(io::ErrorKind::NotFound)?;
         let name = format!("{PREFIX}{}-{pid}-{start}-token", pid_namespace()?);
@@ -120,10 +121,9 @@ impl Token {
             let path = base.join(&name);
             fs::DirBuilder::new().mode(0o700).create(&path).map(|()| Self(path))
         };
-        let disk = std::env::temp_dir();
         let in_memory =
-            MEMORY.iter().map(Path::new).filter(|base| **base != disk).find_map(|base| lay(base).ok());
-        Ok(in_memory.into_iter().chain([lay(&disk)?]).collect())
+            MEMORY.iter().map(Path::new).filter(|base| *base != disk).find_map(|base| lay(base).ok());
+        Ok(in_memory.into_iter().chain([lay(disk)?]).collect())
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -3,11 +3,11 @@
 use super::address::Address;
 use super::client::Client;
 use super::deputy::{ENGINE, Posting};
+use super::evidence::Evidence;
 use super::images::Images;
 use super::view::View;
 use crate::embedded::{EmbeddedSandbox, Place, Spawner};
 use crate::keeper::ROOM;
-use crate::traces::Token;
 use crate::{Backend, Error, HostClock, Sandbox, SandboxSpec};
 use notafter_core::Isolation;
 use std::io;
@@ -106,13 +106,12 @@ impl Engine {
     pub fn find(host_clock: HostClock) -> Result<Self, Error> {
         let address = Address::from_environment().map_err(failed("find the container engine"))?;
         let client = connected(&address)?;
+        let spawner = spawner(own_executable())?;
         let here = match &address {
             Address::Tcp(_) => false,
-            Address::Unix(_) => {
-                sees_this_machine(&client).map_err(failed("ask the engine what it sees of this machine"))?
-            }
+            Address::Unix(_) => sees_this_machine(&client, &spawner)
+                .map_err(failed("ask the engine what it sees of this machine"))?,
         };
-        let spawner = spawner(own_executable())?;
         match here {
             true => Docker::on(client, address, View::Same, spawner, host_clock).map(Self::Here),
             false => Posting::new(client, address, spawner)
@@ -123,11 +122,12 @@ impl Engine {
 }
 
 /// Whether the engine sees this program, and directories that were made just now where runs make theirs.
-fn sees_this_machine(client: &Client) -> io::Result<bool> {
-    let tokens = Token::lay()?;
+fn sees_this_machine(client: &Client, spawner: &Spawner) -> io::Result<bool> {
+    let evidence = Evidence::lay(spawner)?;
     let program = std::fs::read_link(own_executable())?;
-    let paths: Vec<PathBuf> = tokens.iter().map(|token| token.path().to_owned()).chain([program]).collect();
-    client.sees(&paths)
+    let paths: Vec<PathBuf> = evidence.paths().map(Path::to_owned).chain([program]).collect();
+    let sees = client.sees(&paths)?;
+    evidence.withdraw().map(|()| sees)
 }
 
 fn spawner(executable: &Path) -> Result<Arc<Spawner>, Error> {

@@ -7,7 +7,7 @@
 use super::address::Address;
 use super::client::{Client, LABEL, bind, plain};
 use super::images;
-use crate::embedded::Spawner;
+use crate::embedded::{Spawner, farewell};
 use crate::keeper::{GUARD_ARGUMENT, ROOM};
 use crate::wire::{Channel, KeeperReply, KeeperRequest, Post, Premises};
 use crate::{Error, owner};
@@ -39,8 +39,8 @@ const SOCKET_VARIABLE: &str = "NOTAFTER_ENGINE_SOCKET";
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long a deputy may take to end everything after it was hung up on.
 const FAREWELL: Duration = Duration::from_secs(12);
-const LOOKS: u32 = 3_000;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+/// The same of its keeper.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(30);
 /// How much of what a deputy complains of is told.
 const MOST_LAST_WORDS: usize = 4096;
 const CHUNK_BYTES: usize = 64 << 10;
@@ -141,15 +141,7 @@ impl Deputy {
     /// Ends it; what it, or its keeper, complained of last.
     pub fn end(&mut self) -> String {
         let _ = self.stream.shutdown(std::net::Shutdown::Both); // it may be gone
-        for _ in 0..LOOKS {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                break;
-            }
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
-        // Both fail only where it is dead and reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = farewell(&mut self.child, LONGEST_FAREWELL); // it fails only where it is dead and reaped already
         let mut last_words = Vec::new();
         if let Some(stderr) = self.child.stderr.take() {
             let _ = stderr.take(MOST_LAST_WORDS as u64).read_to_end(&mut last_words); // whose writer is dead

@@ -7,6 +7,7 @@ mod address;
 mod backend;
 mod client;
 mod deputy;
+mod evidence;
 mod exchanged;
 mod images;
 mod laid;

@@ -2,7 +2,7 @@
 
 use super::maps;
 use super::refusal;
-use super::spawner::Spawner;
+use super::spawner::{Spawner, farewell};
 use crate::Error;
 use crate::wire::{Channel, KeeperReply, KeeperRequest, Premises};
 use std::io::{self, Read};
@@ -14,8 +14,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a keeper without namespaces may take to end everything by itself.
-const FAREWELL_LOOKS: u32 = 10_000;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A keeper and the conversation with it. Dropping it kills the keeper.
 #[derive(Debug)]
@@ -119,18 +118,11 @@ impl KeeperLink {
     }
 
     fn kill(&mut self) {
+        let patience = if self.is_apart { Duration::ZERO } else { FAREWELL };
         if !self.is_apart {
             self.channel.hang_up();
-            for _ in 0..FAREWELL_LOOKS {
-                if !matches!(self.child.try_wait(), Ok(None)) {
-                    break;
-                }
-                std::thread::sleep(BETWEEN_LOOKS);
-            }
         }
-        // Both fail only where it is dead and reaped already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = farewell(&mut self.child, patience); // it fails only where it is dead and reaped already
     }
 }
 

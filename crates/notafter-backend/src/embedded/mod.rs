@@ -19,4 +19,4 @@ mod timepiece;
 pub use backend::Embedded;
 pub(crate) use place::Place;
 pub(crate) use sandbox::EmbeddedSandbox;
-pub(crate) use spawner::Spawner;
+pub(crate) use spawner::{Spawner, farewell};

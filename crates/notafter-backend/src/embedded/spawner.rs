@@ -5,8 +5,12 @@ use crate::keeper::ARGUMENT;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+/// How often a keeper that was hung up on is looked for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 type Order = (OwnedFd, Sender<io::Result<Child>>);
 
@@ -50,4 +54,20 @@ fn start_keeper(executable: &Path, socket: OwnedFd) -> io::Result<Child> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
+}
+
+/// Waits for the end of a keeper that was hung up on. One that takes longer than `patience`, which is measured in looks and
+/// is the least that it has, is killed.
+///
+/// # Errors
+/// Those of wait(2).
+pub(crate) fn farewell(child: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
+    for _ in 0..patience.as_millis() / BETWEEN_LOOKS.as_millis() {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    let _ = child.kill(); // it may have ended just now
+    child.wait()
 }

@@ -19,7 +19,10 @@ impl Ground {
     pub(super) fn unshare(premises: &Premises) -> Result<(), Failure> {
         match premises {
             Premises::Apart { .. } => own_ground::unshare(),
-            Premises::Containers(_) | Premises::Deputy(_) | Premises::Machine { .. } => Ok(()),
+            Premises::Containers(_)
+            | Premises::Deputy(_)
+            | Premises::Evidence { .. }
+            | Premises::Machine { .. } => Ok(()),
         }
     }
 
@@ -27,8 +30,8 @@ impl Ground {
     pub(super) fn lay(premises: Premises, remarks: &mut Vec<String>) -> Result<Self, Failure> {
         match premises {
             Premises::Apart { scratch } => OwnGround::lay(scratch.as_deref(), remarks).map(Self::Own),
-            Premises::Containers(_) | Premises::Deputy(_) => {
-                Err(Failure::new("open the sandbox", "containers have grounds of their own"))
+            Premises::Containers(_) | Premises::Deputy(_) | Premises::Evidence { .. } => {
+                Err(Failure::new("open the sandbox", "its keeper has a ground of its own"))
             }
             Premises::Machine { disk } => MachineGround::lay(&disk, remarks).map(Self::Machine),
         }

@@ -6,6 +6,7 @@
 mod connect;
 mod containers;
 mod deputy;
+mod evidence;
 mod ground;
 mod guard;
 mod inside;

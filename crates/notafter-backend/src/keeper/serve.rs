@@ -3,7 +3,7 @@
 use super::connect::connect;
 use super::ground::Ground;
 use super::strays;
-use super::{containers, deputy, guard, inside};
+use super::{containers, deputy, evidence, guard, inside};
 use crate::HostClock;
 use crate::init::{self, Birth, Site};
 use crate::wire::{Attempt, Blueprint, Channel, Failure, KeeperReply, KeeperRequest, Luggage, Premises};
@@ -60,6 +60,7 @@ fn keep(parent: u32, host_clock: HostClock) -> i32 {
     let premises = match hear_premises(&channel) {
         Ok(Premises::Containers(lease)) => return containers::keep(channel, &lease),
         Ok(Premises::Deputy(post)) => return deputy::keep(channel, &post),
+        Ok(Premises::Evidence { disk }) => return evidence::keep(&channel, &disk),
         Ok(premises) => premises,
         Err(failure) => {
             let _ = channel.send(&KeeperReply::Failed(failure), &[]);

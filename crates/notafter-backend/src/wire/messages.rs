@@ -23,6 +23,11 @@ pub(crate) enum Premises {
     Containers(Lease),
     /// A deputy beside an engine elsewhere. [`KeeperReply::Posted`], and from then on bytes to and from the deputy.
     Deputy(Post),
+    /// Directories that show who sees this machine's files: [`KeeperReply::Laid`]. They go with the conversation.
+    Evidence {
+        /// Where runs have their temporary files.
+        disk: PathBuf,
+    },
     /// The machine itself, and a house on it: see `traces`.
     Machine {
         /// Where the half on disk is to stand.
@@ -190,6 +195,10 @@ pub(crate) enum KeeperReply {
         lost: bool,
     },
     Failed(Failure),
+    /// These directories are there, and nobody else has made them.
+    Laid {
+        paths: Vec<PathBuf>,
+    },
     /// The process id of the init, as the runner sees it.
     Launched {
         pid: i32,

@@ -49,6 +49,7 @@ mod servers;
 mod shells;
 mod shifted;
 mod shipped;
+mod sight;
 mod skewed;
 mod soak;
 mod software;
