@@ -168,10 +168,14 @@ pub(crate) fn counts(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -
 fn is_of_loop(end: &ServiceEnd, case: &CaseRecord) -> bool {
     let crashes = || case.ends.iter().filter(|it| it.service == end.service && it.code != Some(0));
     let again = |first: &ServiceEnd, then: &ServiceEnd| {
-        let mut between = case.ready.iter().filter(|(name, at)| {
+        let between = case.ready.iter().filter(|(name, at)| {
             *name == end.service && *at >= first.at && *at <= then.at && first.at <= then.at
         });
-        between.next_back().is_some_and(|(_, ready)| then.at.second.secs_since(ready.second) <= LOOP_SECS)
+        // The clock stands while it is started anew: what is ready in the instant of `then` is so behind it, unless nothing
+        // else was between them.
+        let (at_once, before): (Vec<_>, Vec<_>) = between.partition(|(_, at)| *at == then.at);
+        let ready = before.last().or(at_once.last());
+        ready.is_some_and(|(_, ready)| then.at.second.secs_since(ready.second) <= LOOP_SECS)
     };
     end.code != Some(0) && crashes().any(|other| other != end && (again(end, other) || again(other, end)))
 }

@@ -84,7 +84,7 @@ pub use probe::{
 };
 pub use record::{CaseError, CaseRecord, Outcome, RECORD_VERSION, RunImage, RunRecord, ServiceEnd};
 pub use reference::{ImageName, ImageNameError};
-pub use refine::{Moment, MomentKind, moments, plan, reductions, refine};
+pub use refine::{Moment, MomentKind, hours, moments, plan, reductions, refine};
 pub use restrictions::{Capability, Restrictions, RootAccess};
 pub use rotation::{Reload, Replacement, Rotated, Rotation, RotationProblem, Served};
 pub use scenario::{

@@ -7,7 +7,7 @@ use crate::words::{
     purpose, stops,
 };
 use notafter_core::{
-    Case, CaseClock, Inventory, Moment, Purpose, RunRecord, Step, UnixTime, moments, reductions,
+    Case, CaseClock, Inventory, Moment, Purpose, RunRecord, Step, UnixTime, hours, moments, reductions,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -55,8 +55,24 @@ pub fn write(
         page.section("what the plan does not look at")?;
         reduced.iter().try_for_each(|text| page.paragraph(2, 2, &format!("- {text}")))?;
     }
-    let moments = moments(record);
-    cases.iter().try_for_each(|case| stops_of(page, &record.inventory, &moments, case))
+    let why = Why { inventory: &record.inventory, moments: moments(record), hours: hours(record) };
+    cases.iter().try_for_each(|case| stops_of(page, &why, case))
+}
+
+/// Why a case stops where it does.
+struct Why<'a> {
+    inventory: &'a Inventory,
+    moments: Vec<Moment>,
+    hours: Vec<UnixTime>,
+}
+
+impl Why<'_> {
+    /// Whether nothing but the hour or the day is what a stop is for.
+    fn is_hour(&self, stop: &Stop<'_>) -> bool {
+        let is_at = |at: &UnixTime| Some(*at) == stop.at;
+        let only_looks = stop.steps.iter().all(|step| matches!(step, Step::Check { .. }));
+        only_looks && self.hours.iter().any(is_at) && !self.moments.iter().any(|moment| is_at(&moment.at))
+    }
 }
 
 fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
@@ -103,13 +119,20 @@ fn table(page: &mut Page<'_>, cases: &[Case]) -> fmt::Result {
     table.write(page)
 }
 
-fn stops_of(page: &mut Page<'_>, inventory: &Inventory, moments: &[Moment], case: &Case) -> fmt::Result {
+fn stops_of(page: &mut Page<'_>, why: &Why<'_>, case: &Case) -> fmt::Result {
     page.section(case.id.as_str())?;
+    let inventory = why.inventory;
     let mut before: Option<UnixTime> = None;
-    for stop in stops(case) {
+    let all = stops(case);
+    let mut left = all.as_slice();
+    while let Some(stop) = left.first() {
+        let hours = left.iter().take_while(|stop| why.is_hour(stop)).count();
+        let (now, behind) = left.split_at(hours.max(1));
+        left = behind;
+        let last = now.last().and_then(|stop| stop.at);
         let at = stop.at.map_or_else(|| "the host's time".to_owned(), |at| at.to_string());
         let mut label = at.as_str();
-        let edges = match (before, stop.at) {
+        let edges = match (before, last) {
             (Some(from), Some(to)) => edges_changing(inventory, from, to),
             _ => Vec::new(),
         };
@@ -121,12 +144,15 @@ fn stops_of(page: &mut Page<'_>, inventory: &Inventory, moments: &[Moment], case
         if edges.len() > EDGES {
             page.item(STOP_COLUMN, "", 2, &format!("and {}", count(edges.len() - EDGES, "more edge")))?;
         }
-        for moment in moments.iter().filter(|moment| Some(moment.at) == stop.at) {
+        for moment in why.moments.iter().filter(|moment| Some(moment.at) == stop.at) {
             page.item(STOP_COLUMN, label, 2, &moment.kind.to_string())?;
             label = "";
         }
-        page.item(STOP_COLUMN, label, 2, &actions(&stop))?;
-        before = stop.at;
+        let through = last.filter(|_| hours > 0).map(|last| {
+            format!("{} at other hours and on other days, through {last}, at each: ", count(hours, "stop"))
+        });
+        page.item(STOP_COLUMN, label, 2, &format!("{}{}", through.unwrap_or_default(), actions(stop)))?;
+        before = last;
     }
     Ok(())
 }

@@ -167,6 +167,10 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
             _ if motion.crash.is_some() => {
                 "it is started anew, and ends again and again from there on".to_owned()
             }
+            _ if motion.comes_and_goes => {
+                "it works again hours later, and fails at the same hour again and again from there on"
+                    .to_owned()
+            }
             _ if motion.fails_soon => "a fresh start fails within minutes there".to_owned(),
             (true, _) => "a fresh start hides it".to_owned(),
             (false, None) => "only a process that lives on shows it".to_owned(),
@@ -181,6 +185,9 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
         found.summary = format!("{}; {when}", shown.headline(record, &found));
         return Some(found);
     }
+    if motion.comes_and_goes {
+        return Some(of_irregular(record, motion, &shown));
+    }
     let mut found = shown.finding(record, FindingCode::JumpIntolerant);
     found.severity = Severity::Inconclusive;
     let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
@@ -189,6 +196,20 @@ fn of_motion(record: &RunRecord, motion: &MotionBreak, investigation: &Investiga
         motion.first_fail
     );
     Some(found)
+}
+
+/// A service that comes and goes in no order that a date explains.
+fn of_irregular(record: &RunRecord, motion: &MotionBreak, shown: &Shown<'_>) -> Finding {
+    let code = FindingCode::Flaky;
+    let mut found = finding(code, Severity::Inconclusive, String::new());
+    describe(record, &mut found, shown.case, None);
+    let what = found.services.first().map_or_else(|| "a check".to_owned(), ToString::to_string);
+    found.summary = format!(
+        "{what} fails at {} and works again later; it comes and goes in the first week already, or not every time",
+        motion.first_fail
+    );
+    found.help = words::help(code).map(str::to_owned);
+    found
 }
 
 /// Names what the change at `changed`, behind which the break comes, or one shortly before it makes most likely, where

@@ -34,7 +34,14 @@ fn reduced(record: &RunRecord, investigation: &Investigation) -> Vec<Finding> {
         note.help = super::words::help(FindingCode::PlanReduced).map(str::to_owned);
         note
     };
-    reductions(record).into_iter().map(note).collect()
+    let usual = investigation.usual.as_ref().map(|usual| {
+        format!(
+            "at {} something fails as it does at {}, before anything ends: {} fails then, and was made again without looks \
+             at those hours",
+            usual.at, usual.before, usual.walk
+        )
+    });
+    reductions(record).into_iter().chain(usual).map(note).collect()
 }
 
 fn inconclusive(code: FindingCode, summary: String) -> Finding {

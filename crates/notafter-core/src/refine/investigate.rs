@@ -7,6 +7,7 @@ use super::full;
 use super::known::{Known, Ran, Wanted, believed};
 use super::mended;
 use super::motion::{self, MotionBreak};
+use super::outage::{self, Usual};
 use super::past;
 use super::plan::{case_id, check_all, cold_at_horizon, controls, walk};
 use super::reissue::{self, Control};
@@ -51,6 +52,8 @@ pub(crate) struct Investigation {
     pub(crate) too_brief: Option<Span>,
     /// The walk that failed only because it did not stop where services renew.
     pub(crate) hurried: Option<CaseId>,
+    /// Hours at which a walk failed as it does from the beginning on, and at which nothing was looked at therefore.
+    pub(crate) usual: Option<Usual>,
     /// What reissuing showed of breaks, by the case that shows the break.
     pub(crate) controls: BTreeMap<CaseId, Control>,
 }
@@ -108,7 +111,8 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
     else {
         return Ok(());
     };
-    let (Some(cold), Some(mut walked)) = (window.pop(), window.pop()) else { return Ok(()) };
+    let (Some(cold), Some(walked)) = (window.pop(), window.pop()) else { return Ok(()) };
+    let Some(mut walked) = unhampered(known, found, walked)? else { return Ok(()) };
     if walked.failure.is_none() && has_unvisited(record) {
         match known.want(renewal::served(record, &walked)) {
             Wanted::Missing => {
@@ -116,10 +120,13 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
                 return Err(Waiting);
             }
             Wanted::Lost => return Ok(()),
-            Wanted::Ran(ran) => walked = *ran,
+            Wanted::Ran(ran) => match unhampered(known, found, *ran)? {
+                Some(ran) => walked = ran,
+                None => return Ok(()),
+            },
         }
     }
-    let Some(mut walked) = without_restarts(known, walked)? else { return Ok(()) };
+    let Some(mut walked) = both_ways(known, found, walked)? else { return Ok(()) };
     let Some(_) = ran_all(known, full::starts(record))? else { return Ok(()) };
     found.skewed = skewed::investigate(known)?;
     found.complete = true;
@@ -133,15 +140,40 @@ fn ask(known: &mut Known<'_>, found: &mut Investigation) -> Result<(), Waiting> 
             None => return Ok(()),
             Some(unhurried) => {
                 found.hurried.get_or_insert(walked.id().clone());
-                let Some(unattended) = without_restarts(known, unhurried)? else {
+                let unhurried = unhampered(known, found, unhurried)?;
+                let read = unhurried.map(|walked| both_ways(known, found, walked)).transpose()?;
+                let Some(read) = read.flatten() else {
                     found.complete = false;
                     return Ok(());
                 };
-                walked = unattended;
+                walked = read;
             }
         }
     }
     breaks(known, found, points, &walked, renewal::MAX_ROUNDS + 1).map(|_| ())
+}
+
+/// `walked` as it is to be believed, with restarts and without them. None where nobody knows how it goes without.
+fn both_ways<'a>(
+    known: &mut Known<'a>,
+    found: &mut Investigation,
+    walked: Ran<'a>,
+) -> Result<Option<Ran<'a>>, Waiting> {
+    match without_restarts(known, walked)? {
+        None => Ok(None),
+        Some(walked) => unhampered(known, found, walked),
+    }
+}
+
+/// `walked` without looks at hours at which it fails from the beginning on. None where nobody knows how that goes.
+fn unhampered<'a>(
+    known: &mut Known<'a>,
+    found: &mut Investigation,
+    walked: Ran<'a>,
+) -> Result<Option<Ran<'a>>, Waiting> {
+    let Some(read) = outage::unhampered(known, walked)? else { return Ok(None) };
+    found.usual = found.usual.take().or(read.usual);
+    Ok(Some(read.walked))
 }
 
 /// Whether a fresh start works at the start of the scenario, from which the control stands off by up to a day. That shows
@@ -249,6 +281,11 @@ fn breaks<'a>(
         }
     }
     let boundaries = boundaries(record, start, horizon);
+    if let Some(since) = outage::since(known, walked, &boundaries)? {
+        // Fresh starts fail in the same hours, and in no order that a search could follow.
+        found.motion = Some(since);
+        return Ok(None);
+    }
     let hint = walked.failure.as_ref().map(|failure| {
         let (boundary, named) = suspect(record, walked, failure, &boundaries);
         Hint {

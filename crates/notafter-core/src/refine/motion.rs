@@ -50,6 +50,8 @@ pub(crate) struct MotionBreak {
     /// Whether the same motions, made so much earlier that they end before the break, do no harm: then the date does it,
     /// though no two walks need show it in the same second.
     pub(crate) by_date: bool,
+    /// Whether it works in between, and fails again and again: `by_date` tells whether in an order that a date explains.
+    pub(crate) comes_and_goes: bool,
     /// The first of the crashes that come again and again from there on, where a restart makes each good.
     pub(crate) crash: Option<ServiceEnd>,
 }
@@ -57,6 +59,9 @@ pub(crate) struct MotionBreak {
 impl MotionBreak {
     /// Whether state, an edge or time itself explains it; else the motion may be what the service cannot bear.
     pub(crate) fn is_break(&self, record: &RunRecord) -> bool {
+        if self.comes_and_goes {
+            return self.by_date;
+        }
         let bracket = Bracket::around(self.last_pass, self.first_fail, record);
         let at_edge = relevant_edges(record).iter().any(|edge| coincides(edge, &bracket));
         let rotates = record.scenario.rotations.iter().any(|rotation| rotation.at == self.first_fail);
@@ -99,6 +104,7 @@ pub(super) fn investigate(
         fails_soon: false,
         by_time_alone: false,
         by_date: false,
+        comes_and_goes: false,
         crash: None,
     };
     if found.repeat != Repeat::Failed {
@@ -108,7 +114,7 @@ pub(super) fn investigate(
         // The clock stood while it broke: the break came somewhere since the last start of what was restarted.
         found.last_pass = Some(known.record.scenario.start.instant());
     }
-    narrow(known, walk, failure.step, &mut found, boundaries)?;
+    narrow(known, &walk.record.case, failure.step, &mut found, boundaries)?;
     let at_edge = boundaries.iter().flat_map(Boundary::changes).any(|change| {
         found.last_pass.is_some_and(|low| found.first_fail.secs_since(low) <= 1)
             && found.first_fail.secs_since(change).abs() <= 1
@@ -278,9 +284,10 @@ fn aged_fails(walk: &Ran<'_>, scenario: &Scenario) -> bool {
         .is_some_and(|last| last.failed() && last.restarted.len() == scenario.services.len())
 }
 
-fn narrow(
+/// Splits the interval of a break that the look at `step` of `walk` shows.
+pub(super) fn narrow(
     known: &mut Known<'_>,
-    walk: &Ran<'_>,
+    walk: &Case,
     step: usize,
     found: &mut MotionBreak,
     boundaries: &[Boundary],
@@ -295,11 +302,11 @@ fn narrow(
         let case = match found.restarted.is_empty() {
             true => {
                 let points = points(low, high, boundaries, POINTS);
-                in_parts(&walk.record.case, round, step, &points, scenario)
+                in_parts(walk, round, step, &points, scenario)
             }
             false => {
                 let points = points(low, high, boundaries, RESTART_POINTS);
-                restarting(&walk.record.case, round, &found.restarted, &points, scenario)
+                restarting(walk, round, &found.restarted, &points, scenario)
             }
         };
         match known.want_to_search(case) {
@@ -342,7 +349,13 @@ fn points(low: UnixTime, high: UnixTime, boundaries: &[Boundary], count: usize) 
 }
 
 /// The same motions as in `walk` up to its failing step, with a checkpoint at each of `points` on the way.
-fn in_parts(walk: &Case, round: usize, step: usize, points: &[UnixTime], scenario: &Scenario) -> Case {
+pub(super) fn in_parts(
+    walk: &Case,
+    round: usize,
+    step: usize,
+    points: &[UnixTime],
+    scenario: &Scenario,
+) -> Case {
     let mut now = first_instant(walk.clock, scenario);
     let mut steps = Vec::new();
     for original in walk.steps.iter().take(step + 1) {

@@ -3,6 +3,7 @@
 use super::boundary::{Boundary, MAX_STOPS, boundaries, grouped};
 use super::calendar::moments;
 use super::full;
+use super::hours;
 use crate::{
     Case, CaseClock, CaseId, CheckName, CredentialName, Motion, Pace, Purpose, RestartOrder, RunRecord,
     Scenario, ServiceName, Start, Step, UnixTime,
@@ -132,8 +133,9 @@ pub(super) fn walk(record: &RunRecord, id: CaseId) -> Case {
         more => format!("{reason}, with {more} stops more of full depth"),
     };
     let clock = CaseClock::Shifted(start);
-    let steps =
-        with_rotations(scenario, start, full::with_moments(walk_steps(scenario, &stops), &moments, scenario));
+    let steps = full::with_moments(walk_steps(scenario, &stops), &moments, scenario);
+    let steps = hours::with_looks(steps, &hours::looks(scenario, &stops), scenario);
+    let steps = with_rotations(scenario, start, steps);
     Case { id, purpose: Purpose::Walk, reason, clock, steps }
 }
 

@@ -11,6 +11,8 @@ use crate::{Case, CaseClock, Pace, Purpose, Scenario, ServiceEnd, UnixTime};
 
 /// Longer than a week, so that a weekly timer looks between any two stops.
 const APART_SECS: i64 = 8 * 86_400;
+/// Longer than a day, so that a daily timer does.
+const DAYS_APART_SECS: i64 = 25 * 3_600;
 /// Stops of one launch, beside those behind the crash.
 const MAX_STOPS: i64 = 24;
 
@@ -29,13 +31,16 @@ pub(super) fn investigate(
     boundaries: &[Boundary],
 ) -> Result<Option<MotionBreak>, Waiting> {
     let scenario = &known.record.scenario;
-    let wide = stops(scenario.start.instant(), crash.at, scenario);
+    let wide = stops(scenario.start.instant(), crash.at, APART_SECS, scenario);
     let Some(mut ran) = asked(known, spaced("weeks", &wide, scenario))? else { return Ok(None) };
     let Some(mut onset) = onset(&ran, crash, &wide) else { return Ok(None) };
     let mut seen_at = wide;
-    if onset.stop.secs_since(onset.last_pass) > APART_SECS {
-        let close = stops(onset.last_pass, onset.stop, scenario);
-        let Some(closer) = asked(known, spaced("week", &close, scenario))? else { return Ok(None) };
+    for (word, apart) in [("week", APART_SECS), ("days", DAYS_APART_SECS)] {
+        if onset.stop.secs_since(onset.last_pass) <= apart {
+            continue;
+        }
+        let close = stops(onset.last_pass, onset.stop, apart, scenario);
+        let Some(closer) = asked(known, spaced(word, &close, scenario))? else { return Ok(None) };
         if let Some(found) = self::onset(&closer, crash, &close) {
             (ran, onset, seen_at) = (closer, found, close);
         }
@@ -56,13 +61,14 @@ pub(super) fn investigate(
         fails_soon: false,
         by_time_alone: false,
         by_date: true,
+        comes_and_goes: false,
         crash: Some(onset.end.clone()),
     }))
 }
 
 /// The first launch that [`investigate`] asks for.
 pub(super) fn first(crash: &Crash, scenario: &Scenario) -> Case {
-    spaced("weeks", &stops(scenario.start.instant(), crash.at, scenario), scenario)
+    spaced("weeks", &stops(scenario.start.instant(), crash.at, APART_SECS, scenario), scenario)
 }
 
 fn asked<'a>(known: &mut Known<'a>, case: Case) -> Result<Option<Box<Ran<'a>>>, Waiting> {
@@ -75,16 +81,16 @@ fn asked<'a>(known: &mut Known<'a>, case: Case) -> Result<Option<Box<Ran<'a>>>, 
 
 /// Two stops soon behind `from`, where who crashes all the time does so, some through `to`, and two behind it. A leap to a
 /// stop wakes a timer once, however long it is.
-fn stops(from: UnixTime, to: UnixTime, scenario: &Scenario) -> Vec<UnixTime> {
-    let apart = (to.secs_since(from) / MAX_STOPS).max(APART_SECS);
+fn stops(from: UnixTime, to: UnixTime, least: i64, scenario: &Scenario) -> Vec<UnixTime> {
+    let apart = (to.secs_since(from) / MAX_STOPS).max(least);
     let even = (0..MAX_STOPS).rev().map(|nth| to.plus_secs(-nth * apart)).filter(|at| *at > from);
     let even: Vec<UnixTime> = even.collect();
-    let room = even.first().copied().unwrap_or(to).plus_secs(-APART_SECS);
-    let begin = [1, 2].map(|nth| from.plus_secs(nth * APART_SECS)).into_iter().filter(|at| *at <= room);
+    let room = even.first().copied().unwrap_or(to).plus_secs(-least);
+    let begin = [1, 2].map(|nth| from.plus_secs(nth * least)).into_iter().filter(|at| *at <= room);
     let is_start = from == scenario.start.instant();
     let mut stops: Vec<UnixTime> = Some(from).filter(|_| !is_start).into_iter().chain(begin).collect();
     stops.extend(even);
-    stops.extend([1, 2].map(|nth| to.plus_secs(nth * APART_SECS)));
+    stops.extend([1, 2].map(|nth| to.plus_secs(nth * least)));
     stops
 }
 

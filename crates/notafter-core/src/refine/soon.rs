@@ -3,13 +3,14 @@
 
 use super::boundary::Boundary;
 use super::cold::{Repeat, Waiting, repeat};
+use super::hours::{DAY, hours};
 use super::investigate::Investigation;
 use super::known::{Known, Ran, Wanted, believed};
 use super::mended::is_whole_walk;
 use super::motion::MotionBreak;
 use super::plan::{check_all, elapse, instant_id, with_rotations};
 use super::recurring;
-use crate::checkpoint::{LOOP_SECS, checkpoints, counts, fatal_ends, first_instant};
+use crate::checkpoint::{Checkpoint, LOOP_SECS, checkpoints, counts, fatal_ends, first_instant};
 use crate::{
     Case, CaseClock, CaseId, CaseRecord, Pace, Purpose, Restart, RunRecord, Scenario, ServiceEnd,
     ServiceName, UnixTime,
@@ -245,6 +246,7 @@ pub(super) fn investigate(
             fails_soon: true,
             by_time_alone: false,
             by_date: false,
+            comes_and_goes: false,
             crash: None,
         };
         match search(known, crash.last_pass, crash.at)? {
@@ -305,20 +307,26 @@ impl Crash {
 /// The ends that a restart made good, of all walks through the window that passed, by their instants.
 fn ends_made_good(record: &RunRecord) -> Vec<Crash> {
     let scenario = &record.scenario;
+    let hours: BTreeSet<UnixTime> = hours(record).into_iter().collect();
     let mut found = BTreeMap::new();
     for case in record.cases.iter().filter(|case| is_whole_walk(case, record)) {
         let Some(walk) = believed(record, case).filter(|walk| walk.failure.is_none()) else { continue };
         let points = checkpoints(case, scenario);
         for end in case.ends.iter().filter(|end| is_made_good(end, case, scenario)) {
             let at = end.at.second;
-            let passed = points.iter().rfind(|point| point.at < at && !point.looks.is_empty());
+            let is_stop = |point: &&Checkpoint<'_>| !point.looks.is_empty() && !hours.contains(&point.at);
+            let passed = points.iter().filter(is_stop).rfind(|point| point.at < at);
             if let Some(last_pass) = passed.map(|point| point.at) {
                 let (service, code, walk) = (end.service.clone(), end.code, walk.id().clone());
                 found.entry((at, service.clone())).or_insert(Crash { service, code, at, last_pass, walk });
             }
         }
     }
-    found.into_values().collect()
+    // Whoever ends at one hour after the other is tried once.
+    let last = |of: &ServiceName| found.keys().rfind(|(_, service)| service == of).map(|(at, _)| *at);
+    let lasts: BTreeSet<UnixTime> = found.keys().filter_map(|(_, service)| last(service)).collect();
+    let is_between = |at: UnixTime| hours.range(at..).next().is_some_and(|look| look.secs_since(at) <= DAY);
+    found.into_values().filter(|crash| lasts.contains(&crash.at) || !is_between(crash.at)).collect()
 }
 
 fn is_made_good(end: &ServiceEnd, case: &CaseRecord, scenario: &Scenario) -> bool {

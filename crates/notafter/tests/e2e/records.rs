@@ -121,7 +121,7 @@ fn a_plan_is_made_for_each_build_where_none_is_chosen() {
         let heads = text.lines().filter(|line| line.starts_with("plan: "));
         heads.map(|head| head.split_once(';').unwrap().0.to_owned()).collect::<Vec<_>>()
     };
-    let [first, second] = ["1", "2"].map(|build| format!("plan: 3 cases on 3 instants for sleeper {build}"));
+    let [first, second] = ["1", "2"].map(|build| format!("plan: 3 cases on 6 instants for sleeper {build}"));
     assert_eq!(plans(&[]), [first, second.clone()]);
     assert_eq!(plans(&["--candidate", "sleeper=2"]), [second]);
 }

@@ -4,6 +4,7 @@ mod bounds;
 mod expected;
 mod full;
 mod in_memory;
+mod outages;
 mod reissued;
 mod renewals;
 mod soon;

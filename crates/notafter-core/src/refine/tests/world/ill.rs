@@ -48,6 +48,10 @@ pub(crate) enum Ill {
     Needs { name: &'static str },
     /// It refuses so many seconds after the declared credential of this name has ended: what it read is in a cache.
     NeedsStill { name: &'static str, cached: i64 },
+    /// From `from` on and short of `to` it refuses again and again: for `length` seconds in each period, from so many
+    /// seconds behind its beginning. The periods are counted from 1 January 1970. With `lives` only a process that was
+    /// started before `from` does so.
+    Outage { from: UnixTime, to: UnixTime, period: i64, begins: i64, length: i64, lives: bool },
     /// The portal refuses once the declared credential of this name has ended.
     PortalNeeds { name: &'static str },
     /// A process that was started before the declared credential of this name ended refuses behind it.

@@ -455,6 +455,13 @@ impl<'a> Play<'a> {
                             return (Seen::Answered(Answer::Handshake), Some(credential.clone()));
                         }
                         (Ill::Serves { .. }, _) => return works,
+                        (Ill::Outage { from, to, period, begins, length, lives }, _)
+                            if (*from..*to).contains(&now)
+                                && (now.as_secs() - begins).rem_euclid(*period) < *length
+                                && (!lives || process.since < *from) =>
+                        {
+                            return (refused("come back later".to_owned(), None), None);
+                        }
                         (Ill::Trial { life }, _)
                             if self.first_start.is_some_and(|first| now.secs_since(first) > *life) =>
                         {
