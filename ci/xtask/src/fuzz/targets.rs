@@ -39,6 +39,9 @@ pub(super) const TARGETS: [Target; 8] = [
                 _ = read::ssh_certificate_after(&bytes[at..]);
                 _ = read::base64_der_at(&bytes[at..]);
             }
+            let (text, _) = read::base64_text(bytes);
+            _ = read::base64_text_len(bytes, text.len());
+            _ = read::mask_tokens(&String::from_utf8_lossy(bytes));
             _ = read::document(bytes);
         },
     },

@@ -98,16 +98,16 @@ fn a_plan_says_what_runs_and_why() {
 fn what_ends_in_a_variable_or_an_argument_is_a_boundary() {
     // {"alg":"HS256"}, {"iss":"a","exp":1900000000}, and what has the length of a signature.
     let token = format!("eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJhIiwiZXhwIjoxOTAwMDAwMDAwfQ.{}", "a".repeat(43));
-    let given = format!("env: {{ API_TOKEN: \"{token}\" }}\n    command: [sleep, \"--token={token}\", ");
-    let text = SOUND.replace("command: [sleep, ", &given);
-    let scene = Scene::with("scenario.yaml", &text);
-    let told = scene.run(&["plan", "scenario.yaml"]);
-    assert!(told.contains("1 known boundary"), "{told}");
-    assert!(told.contains("JWT iss=a"), "{told}");
-    for place in ["environment variable API_TOKEN", "command line: argument 1"] {
-        assert!(told.contains(&format!("sleeper:{place}")), "{told}");
+    for given in [
+        format!("env: {{ API_TOKEN: \"{token}\" }}\n    command: [sleep, "),
+        format!("command: [sleep, \"--token={token}\", "),
+    ] {
+        let scene = Scene::with("scenario.yaml", &SOUND.replace("command: [sleep, ", &given));
+        let told = scene.run(&["plan", "scenario.yaml"]);
+        assert!(told.contains("1 known boundary"), "{told}");
+        assert!(told.contains("beyond exp of JWT iss=a"), "{told}");
+        assert!(!told.contains("eyJ"), "a token is a secret: {told}");
     }
-    assert!(!told.contains("eyJ"), "a token is a secret: {told}");
 }
 
 #[test]
