@@ -82,7 +82,16 @@ pub(crate) fn switches(tid: i32) -> Option<u64> {
 
 /// The system call in which a thread is blocked; none where it runs.
 pub(crate) fn blocked_in(tid: i32) -> Option<Call> {
-    let text = read_text(&format!("/proc/{tid}/syscall")).ok()?;
+    call_of(&read_text(&format!("/proc/{tid}/syscall")).ok()?)
+}
+
+/// Whether a thread runs, or would if it had a processor: it may be about to begin a call, or have left it.
+pub(crate) fn is_running(tid: i32) -> bool {
+    read_text(&format!("/proc/{tid}/syscall")).is_ok_and(|text| text.trim_end() == "running")
+}
+
+/// A system call as /proc/PID/syscall writes it.
+fn call_of(text: &str) -> Option<Call> {
     let mut words = text.split_ascii_whitespace();
     let number = words.next()?.parse().ok()?;
     let mut args = [0; 6];

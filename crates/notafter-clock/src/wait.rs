@@ -89,6 +89,12 @@ impl Wait {
         is_there && self.switches.is_none_or(|switches| guest::switches(tid) == Some(switches))
     }
 
+    /// Whether a thread that does not sit in this wait may still be on its way into it: it was let in, and a busy machine
+    /// has not given it a processor since.
+    pub(crate) fn may_begin(&self, tid: i32) -> bool {
+        self.switches.is_none() && guest::is_running(tid)
+    }
+
     /// Whether the kernel, left alone, would end this wait too late.
     pub(crate) fn needs_help(&self, clock: &Clock) -> bool {
         match (self.form.basis, self.deadline) {

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 
 /// More than this many remembered threads, and those that no longer exist are forgotten.
 const CROWD: usize = 4096;
+/// How long a thread that may not have begun its wait is left alone: at first, and at most.
+const SHORTEST_PUT_OFF: Nanos = Nanos(1_000_000);
+const LONGEST_PUT_OFF: Nanos = Nanos(64_000_000);
 
 /// How a waiting thread will be woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,17 @@ pub(super) enum Waking {
 struct Sleeper {
     wait: Wait,
     waking: Waking,
+    /// When to look whether a wait that is over has begun at all, on the kernel's CLOCK_MONOTONIC, and how long was waited
+    /// for that last.
+    look: Option<(Nanos, Nanos)>,
+}
+
+impl Sleeper {
+    /// How long until its wait is over, and a look that was put off is due.
+    fn until_look(&self, clock: &Clock) -> Nanos {
+        let until = clock.until(self.wait.deadline);
+        self.look.map_or(until, |(at, _)| until.max(at - clock.real_mono()))
+    }
 }
 
 /// The waiting threads, by thread id.
@@ -38,10 +52,10 @@ impl Sleepers {
         if self.0.len() >= CROWD {
             self.0.retain(|tid, _| std::path::Path::new(&format!("/proc/{tid}")).exists());
         }
-        if let Some(Sleeper { wait: before, waking: Waking::Renewed }) = self.0.get(&tid) {
+        if let Some(Sleeper { wait: before, waking: Waking::Renewed, .. }) = self.0.get(&tid) {
             wait.go_on_from(before);
         }
-        self.0.insert(tid, Sleeper { wait, waking });
+        self.0.insert(tid, Sleeper { wait, waking, look: None });
     }
 
     pub(super) fn forget(&mut self, tid: i32) {
@@ -61,9 +75,25 @@ impl Sleepers {
         Some(sleeper.wait)
     }
 
+    /// The wait of a thread, if it is due and no look at it was put off until later than now.
+    pub(super) fn due(&self, tid: i32, clock: &Clock) -> Option<&Wait> {
+        let sleeper = self.0.get(&tid).filter(|sleeper| sleeper.waking == Waking::Stop)?;
+        (sleeper.until_look(clock) <= Nanos::ZERO).then_some(&sleeper.wait)
+    }
+
+    /// Looks at a thread again in a moment: longer moments the more often that was said.
+    pub(super) fn put_off(&mut self, tid: i32, clock: &Clock) {
+        if let Some(sleeper) = self.0.get_mut(&tid) {
+            let last = sleeper.look.map_or(Nanos::ZERO, |(_, last)| last);
+            let moment = (last + last).max(SHORTEST_PUT_OFF).min(LONGEST_PUT_OFF);
+            sleeper.look = Some((clock.real_mono() + moment, moment));
+        }
+    }
+
     /// Waits that go on though time has elapsed, and that leave the kernel's idea of what is left behind.
     pub(super) fn with_remainders(&self, clock: &Clock) -> Vec<(i32, Wait, Reads)> {
-        let waits = self.helped(clock).filter(|(_, wait)| clock.until(wait.deadline) > Nanos::ZERO);
+        let waits = self.helped(clock).map(|(tid, sleeper)| (tid, &sleeper.wait));
+        let waits = waits.filter(|(_, wait)| clock.until(wait.deadline) > Nanos::ZERO);
         let reads = |wait: &Wait| calls::remainder(wait.number, &wait.args).map(|left| left.read);
         waits.filter_map(|(tid, wait)| Some((tid, *wait, reads(wait)?))).collect()
     }
@@ -94,20 +124,20 @@ impl Sleepers {
 
     /// Threads whose wait is over while the kernel would let it last.
     pub(super) fn due_waits(&self, clock: &Clock) -> Vec<i32> {
-        let due = self.helped(clock).filter(|(_, wait)| clock.until(wait.deadline) <= Nanos::ZERO);
+        let due = self.helped(clock).filter(|(_, sleeper)| sleeper.until_look(clock) <= Nanos::ZERO);
         due.map(|(tid, _)| tid).collect()
     }
 
     /// How long until the next wait is over that the kernel would let last, or that the supervisor keeps.
     pub(super) fn next_due(&self, clock: &Clock) -> Option<Nanos> {
         let kept = self.0.values().filter(|sleeper| matches!(sleeper.waking, Waking::Answer { .. }));
-        let waits = self.helped(clock).map(|(_, wait)| wait).chain(kept.map(|sleeper| &sleeper.wait));
-        waits.map(|wait| clock.until(wait.deadline)).min()
+        let kept = kept.map(|sleeper| clock.until(sleeper.wait.deadline));
+        self.helped(clock).map(|(_, sleeper)| sleeper.until_look(clock)).chain(kept).min()
     }
 
-    fn helped(&self, clock: &Clock) -> impl Iterator<Item = (i32, &Wait)> {
+    fn helped(&self, clock: &Clock) -> impl Iterator<Item = (i32, &Sleeper)> {
         let stopped = self.0.iter().filter(|(_, sleeper)| sleeper.waking == Waking::Stop);
-        stopped.map(|(tid, sleeper)| (*tid, &sleeper.wait)).filter(|(_, wait)| wait.needs_help(clock))
+        stopped.map(|(tid, sleeper)| (*tid, sleeper)).filter(|(_, sleeper)| sleeper.wait.needs_help(clock))
     }
 
     /// Every wait that is not over, with its thread.

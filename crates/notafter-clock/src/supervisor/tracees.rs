@@ -158,8 +158,14 @@ impl Supervisor {
         Some(EXEC_TAKES)
     }
 
-    /// Makes a thread return from a wait that is over, if it still sits in that very call.
+    /// Makes a thread return from a wait that is over, if it still sits in that very call. One that may not have begun it yet
+    /// is looked at again: the kernel would let it wait for as long as it is told.
     pub(super) fn end_wait(&mut self, tid: i32) {
+        let clock = self.clock();
+        let Some(wait) = self.sleepers.due(tid, &clock) else { return };
+        if !self.tracees.is_rewritten(tid) && !wait.holds(tid) && wait.may_begin(tid) {
+            return self.sleepers.put_off(tid, &clock);
+        }
         let Some(wait) = self.sleepers.end(tid) else { return };
         if let Some(Tracee { purpose: Purpose::Rewritten { over, .. }, running }) =
             self.tracees.0.get_mut(&tid)

@@ -59,3 +59,36 @@ fn a_fork_bomb_under_a_limit_loses_no_exec() {
     let bomb = [guest.to_str().unwrap(), "bomb", "0"];
     blows(&scene, &[user.as_slice(), &bomb].concat(), "the limit was reached\n0 of 0");
 }
+
+/// A thread that gets hardly any of a processor, because another never gives it up, and waits with short deadlines: they come
+/// before the thread has begun to wait.
+const STARVED: &str = r#"
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None, use_errno=True)
+class Timespec(ctypes.Structure): _fields_ = [("secs", ctypes.c_long), ("nanos", ctypes.c_long)]
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+parent = os.getpid()
+spinner = os.fork()
+if spinner == 0:
+    libc.prctl(1, signal.SIGKILL)
+    while os.getppid() == parent: pass
+    os._exit(0)
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+semaphore = ctypes.create_string_buffer(64)
+libc.sem_init(semaphore, 0, 0)
+ended = 0
+for _ in range(100):
+    at = time.time_ns() + 500_000
+    until = Timespec(at // 10**9, at % 10**9)
+    ended += libc.sem_timedwait(semaphore, ctypes.byref(until)) == -1 and ctypes.get_errno() == 110
+os.kill(spinner, signal.SIGKILL)
+print(f"{ended} of 100")
+"#;
+
+#[test]
+fn a_deadline_that_comes_before_its_thread_has_begun_to_wait_ends_the_wait() {
+    let scene = Scene::new();
+    if are_installed(&["python3"]) {
+        blows(&scene, &["python3", "-c", STARVED], "100 of 100");
+    }
+}
