@@ -3,8 +3,10 @@
 //! A record keeps the beginning or the end of an answer alone. What an expectation asks about the rest is read when the
 //! answer comes, and kept beside it: so that a saved record can be judged again, and no judgement rests on a part.
 
+use crate::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The part of an answer that an assertion is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +49,14 @@ pub enum Test {
     Lacks(String),
     /// This regular expression matches somewhere in it.
     Matches(String),
+    /// A number stands there that is higher than so long before, on the candidate's clock: what it counts goes on. One that is
+    /// lower was begun anew with its process, and is compared from there on.
+    Rises {
+        /// As of [`Test::Captured`].
+        pattern: Option<String>,
+        /// How long; looks between compare nothing.
+        every: Duration,
+    },
     /// It is what it was at the first look of the run, which is one of the control, once all that one of these regular
     /// expressions matches is left out.
     SameAsControl {
@@ -61,7 +71,7 @@ impl Test {
     pub fn text(&self) -> &str {
         match self {
             Self::Contains(text) | Self::Equals(text) | Self::Lacks(text) | Self::Matches(text) => text,
-            Self::Captured { .. } | Self::SameAsControl { .. } => "",
+            Self::Captured { .. } | Self::Rises { .. } | Self::SameAsControl { .. } => "",
         }
     }
 }
@@ -95,6 +105,10 @@ impl std::fmt::Display for Assertion {
             (_, Test::Matches(pattern)) => write!(formatter, "with a match of /{pattern}/ in {subject}"),
             (_, Test::SameAsControl { .. }) => write!(formatter, "with {subject} as in the control"),
             (_, Test::Captured { .. }) => write!(formatter, "with {subject}"),
+            (_, Test::Rises { every, .. }) => {
+                let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
+                write!(formatter, "with a number that rises every {} in {subject}", Span::from_secs(every))
+            }
         }
     }
 }
@@ -107,12 +121,19 @@ pub struct Reading {
     /// What its test is about, at most 4 KiB: the value of a header or of JSON as compact JSON, the line in which a text
     /// stands, what a regular expression matched, the whole answer without what may differ. None: there is no such thing.
     pub saw: Option<String>,
-    /// For [`Test::SameAsControl`]: the same of the first look; none in that one.
+    /// For [`Test::SameAsControl`]: the same of the first look; none in that one. For [`Test::Rises`]: the number at the look
+    /// with which this one is compared; none where it is compared with none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<String>,
 }
 
 impl Reading {
+    /// Whether the number that was read is lower than `earlier`: whoever counts was begun anew.
+    #[must_use]
+    pub fn is_begun_anew(&self, earlier: &String) -> bool {
+        matches!((number(self.saw.as_ref()), number(Some(earlier))), (Some(saw), Some(earlier)) if saw < earlier)
+    }
+
     /// Whether the assertion is true.
     #[must_use]
     pub fn holds(&self) -> bool {
@@ -123,6 +144,11 @@ impl Reading {
                 Subject::Header(_) | Subject::Text => saw.trim_end() == value,
             }),
             Test::Lacks(_) => self.saw.is_none(),
+            Test::Rises { .. } => match (number(self.saw.as_ref()), number(self.control.as_ref())) {
+                (None, _) => false,
+                (Some(_), None) => true,
+                (Some(saw), Some(before)) => saw > before,
+            },
             Test::SameAsControl { .. } => {
                 self.saw.is_some() && (self.control.is_none() || self.control == self.saw)
             }
@@ -139,7 +165,13 @@ impl Reading {
                 format!("{subject} is {is:?}, and was {was:?} in the control")
             }
             (Test::Contains(text), None, _) => format!("{subject} holds no {text:?}"),
-            (Test::Matches(pattern) | Test::Captured { pattern: Some(pattern) }, None, _) => {
+            (
+                Test::Matches(pattern)
+                | Test::Captured { pattern: Some(pattern) }
+                | Test::Rises { pattern: Some(pattern), .. },
+                None,
+                _,
+            ) => {
                 format!("/{pattern}/ does not match {subject}")
             }
             (Test::Lacks(_), Some(line), _) => format!("{subject} holds {line:?}"),
@@ -147,10 +179,23 @@ impl Reading {
                 Subject::Json(_) => format!("{subject} is {saw}"),
                 Subject::Header(_) | Subject::Text => format!("{subject} is {saw:?}"),
             },
+            (Test::Rises { every, .. }, Some(saw), Some(_)) => {
+                let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
+                format!(
+                    "the number in {subject} is {saw}, as it was at least {} before",
+                    Span::from_secs(every)
+                )
+            }
+            (Test::Rises { .. }, Some(saw), None) => format!("{saw:?} in {subject} is no number"),
             (_, None, _) => format!("there is no {subject}"),
             (_, Some(saw), _) => format!("{subject} is {saw:?}"),
         }
     }
+}
+
+/// The number that `text` is, but for blanks around it.
+fn number(text: Option<&String>) -> Option<f64> {
+    text?.trim().parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
 /// Whether two JSON texts are the same number, as 1 and 1.0 are.
@@ -200,6 +245,7 @@ mod tests {
         let header = || Subject::Header("Server".to_owned());
         let equals = |value: &str| Test::Equals(value.to_owned());
         let same = || Test::SameAsControl { mask: Vec::new() };
+        let rises = || Test::Rises { pattern: None, every: Duration::from_secs(3_600) };
         for (subject, test, saw, control, holds) in [
             (Subject::Text, Test::Contains("a".to_owned()), Some("a line"), None, true),
             (Subject::Text, Test::Contains("a".to_owned()), None, None, false),
@@ -217,10 +263,26 @@ mod tests {
             (Subject::Text, same(), Some("x"), Some("x"), true),
             (Subject::Text, same(), Some("y"), Some("x"), false),
             (Subject::Text, same(), None, Some("x"), false),
+            (Subject::Text, rises(), Some("x"), None, false),
+            (Subject::Text, rises(), Some(" 7\n"), None, true),
+            (Subject::Text, rises(), Some("10"), Some("9"), true),
+            (Subject::Text, rises(), Some("9.0"), Some("9"), false),
+            (Subject::Text, rises(), None, Some("9"), false),
         ] {
             let reading = reading(subject, test, saw, control);
             assert_eq!(reading.holds(), holds, "{reading:?}");
         }
+    }
+
+    #[test]
+    fn a_number_that_stands_still_is_told_with_the_time() {
+        let rises = || Test::Rises { pattern: None, every: Duration::from_secs(3_600) };
+        let told = |saw: Option<&str>, control| reading(Subject::Text, rises(), saw, control).instead();
+        assert_eq!(
+            told(Some("7"), Some("7")),
+            "the number in the answer is 7, as it was at least 1 h before"
+        );
+        assert_eq!(told(Some("up"), None), "\"up\" in the answer is no number");
     }
 
     #[test]

@@ -186,6 +186,16 @@ impl Check {
         distinct
     }
 
+    /// In every stretch of how many seconds what it waits for must come, on the candidate's clock; none where it need not go on.
+    #[must_use]
+    pub fn stretch(&self) -> Option<i64> {
+        let rises = self.to_read().into_iter().filter_map(|assertion| match assertion.test {
+            Test::Rises { every, .. } => Some(i64::try_from(every.as_secs()).unwrap_or(i64::MAX)),
+            _ => None,
+        });
+        rises.chain(self.probe.stretch()).max()
+    }
+
     /// What must be seen at `at`.
     #[must_use]
     pub fn expectation_at(&self, at: UnixTime) -> Option<&ExpectedSpan> {

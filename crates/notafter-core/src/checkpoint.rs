@@ -3,8 +3,8 @@
 //! Refining, judging and the runner's outcome all read a case through here, so that they cannot disagree.
 
 use crate::{
-    CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Restart, Rotation, RotationName,
-    Scenario, Seen, ServiceEnd, ServiceName, Step, UnixTime,
+    CaseClock, CaseRecord, Check, Connection, Observation, Outcome, Reading, Restart, Rotation, RotationName,
+    Scenario, Seen, ServiceEnd, ServiceName, Step, Test, UnixTime,
 };
 use std::collections::BTreeMap;
 
@@ -211,14 +211,17 @@ pub(crate) fn first_failure(case: &CaseRecord, scenario: &Scenario) -> Option<Fa
 }
 
 fn is_stream(look: &Look<'_>) -> bool {
+    let falters =
+        |reading: &Reading| matches!(reading.assertion.test, Test::Rises { .. }) && !reading.holds();
     look.check.probe.stretch().is_some()
+        || look.observation.readings.iter().any(|reading| falters(reading) && reading.control.is_some())
 }
 
 /// When what had ceased at `look` certainly still went on: at the look before the last one that saw a line, which may have
 /// been written right behind it.
 fn last_seen_going(before: &[Checkpoint<'_>], look: &Look<'_>) -> Option<UnixTime> {
     let due = |point: &&Checkpoint<'_>| {
-        point.looks.iter().any(|other| other.check.name == look.check.name && other.observation.tries > 0)
+        point.looks.iter().any(|other| other.check.name == look.check.name && other.observation.is_due())
     };
     let begun = before.first().map(|point| point.at);
     before.iter().filter(due).rev().nth(1).map(|point| point.at).or(begun)

@@ -113,7 +113,11 @@ impl Answer {
         match &assertion.test {
             Test::Contains(text) => is_held(text),
             Test::Lacks(text) => !is_held(text),
-            Test::Captured { .. } | Test::Equals(_) | Test::Matches(_) | Test::SameAsControl { .. } => false,
+            Test::Captured { .. }
+            | Test::Equals(_)
+            | Test::Matches(_)
+            | Test::Rises { .. }
+            | Test::SameAsControl { .. } => false,
         }
     }
 
@@ -270,6 +274,13 @@ impl Observation {
     /// All that was shown, by whichever service.
     pub fn shown(&self) -> impl Iterator<Item = &ServedCertificate> {
         self.served.iter().chain(self.steps.iter().flat_map(|step| &step.served))
+    }
+
+    /// Whether it was compared with what came before, where its check asks for something that must go on.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let rises = |reading: &&Reading| matches!(reading.assertion.test, Test::Rises { .. });
+        self.tries > 0 && self.readings.iter().filter(rises).all(|reading| reading.control.is_some())
     }
 
     /// The number of the step, from 1 on, beyond which it did not come.

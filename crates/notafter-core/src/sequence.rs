@@ -166,7 +166,7 @@ impl Captured {
             Test::Lacks(text) => Test::Lacks(plain(text)),
             // What is captured is no pattern.
             Test::Matches(pattern) => Test::Matches(self.fill_as(pattern, &literal).into_owned()),
-            test @ (Test::Captured { .. } | Test::SameAsControl { .. }) => test.clone(),
+            test @ (Test::Captured { .. } | Test::Rises { .. } | Test::SameAsControl { .. }) => test.clone(),
         };
         Assertion { subject: assertion.subject.clone(), test }
     }

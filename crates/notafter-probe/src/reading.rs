@@ -48,7 +48,7 @@ impl Reader {
     pub fn new(assertions: Vec<Assertion>) -> Result<Self, Error> {
         let compiled = |assertion: Assertion| {
             let patterns = match &assertion.test {
-                Test::Captured { pattern } => pattern.as_slice(),
+                Test::Captured { pattern } | Test::Rises { pattern, .. } => pattern.as_slice(),
                 Test::Contains(_) | Test::Equals(_) | Test::Lacks(_) => &[][..],
                 Test::Matches(pattern) => std::slice::from_ref(pattern),
                 Test::SameAsControl { mask } => mask,
@@ -69,7 +69,7 @@ impl Reader {
         let read = |(assertion, patterns): &(Assertion, Vec<Regex>)| {
             let part = match (&assertion.subject, &assertion.test) {
                 // A pattern is about what a JSON text says, not about how JSON writes it.
-                (Subject::Json(pointer), Test::Captured { .. } | Test::Matches(_)) => {
+                (Subject::Json(pointer), Test::Captured { .. } | Test::Matches(_) | Test::Rises { .. }) => {
                     json.as_ref().and_then(|json| json.pointer(pointer)).map(|value| match value.as_str() {
                         Some(text) => Cow::Borrowed(text),
                         None => Cow::Owned(value.to_string()),
@@ -80,7 +80,9 @@ impl Reader {
             let saw = part.and_then(|part| tested(&part, &assertion.test, patterns, whole));
             let saw = match &assertion.test {
                 // A part of it would be another value.
-                Test::Captured { .. } => saw.filter(|value| value.len() <= MOST_CAPTURED_BYTES),
+                Test::Captured { .. } | Test::Rises { .. } => {
+                    saw.filter(|value| value.len() <= MOST_CAPTURED_BYTES)
+                }
                 _ => saw.map(kept),
             };
             Reading { assertion: assertion.clone(), saw, control: None }
@@ -118,8 +120,8 @@ fn subject<'a>(
 fn tested(part: &str, test: &Test, patterns: &[Regex], whole: &Whole<'_>) -> Option<String> {
     match test {
         // Its end may be missing.
-        Test::Captured { pattern: None } if whole.is_cut => None,
-        Test::Captured { .. } => {
+        Test::Captured { pattern: None } | Test::Rises { pattern: None, .. } if whole.is_cut => None,
+        Test::Captured { .. } | Test::Rises { .. } => {
             let value = match patterns.first() {
                 Some(pattern) => {
                     let found = pattern.captures(part)?;

@@ -5,8 +5,8 @@ use super::calendar::moments;
 use super::full;
 use super::hours;
 use crate::{
-    Case, CaseClock, CaseId, CheckName, CredentialName, Motion, Pace, Purpose, RestartOrder, RunRecord,
-    Scenario, ServiceName, Start, Step, UnixTime,
+    Case, CaseClock, CaseId, Check, CheckName, CredentialName, Motion, Pace, Purpose, RestartOrder,
+    RunRecord, Scenario, ServiceName, Start, Step, UnixTime,
 };
 use std::collections::BTreeSet;
 
@@ -215,7 +215,7 @@ fn walk_steps(scenario: &Scenario, stops: &[Boundary]) -> Vec<Step> {
         }
     }
     // What must go on must have come in the last stretch of all. Over a longer one a line at its beginning would do.
-    let mut stretches: Vec<i64> = scenario.checks.iter().filter_map(|check| check.probe.stretch()).collect();
+    let mut stretches: Vec<i64> = scenario.checks.iter().filter_map(Check::stretch).collect();
     stretches.sort_unstable();
     for stretch in stretches.into_iter().rev() {
         go(&mut steps, &mut now, Pace::Leap, horizon.plus_secs(stretch.saturating_neg()));

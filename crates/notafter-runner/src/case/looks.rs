@@ -110,6 +110,7 @@ impl CaseRun<'_> {
             self.look_along(check, Connection::Held, &mut 0)?;
             self.sessions.let_go(&check.name);
         }
+        self.counts.note(&observation);
         let case = self.case.id.clone();
         self.emit(Event::Observed { case, observation });
         Ok(())
@@ -132,7 +133,9 @@ impl CaseRun<'_> {
         let readings = look.readings.into_iter().map(|reading| {
             let saw = reading.saw.as_deref().map(|saw| hide(saw, Some(&reading.assertion)));
             let reading = Reading { saw, ..reading };
-            Reading { control: self.stage.references.of(&check.name, &reading), ..reading }
+            let first = self.stage.references.of(&check.name, &reading);
+            let control = first.or_else(|| self.counts.due(&check.name, connection, &reading, begin.second));
+            Reading { control, ..reading }
         });
         let readings = readings.collect();
         let seen = redact(look.seen, &|text| hide(&text, None));

@@ -1,5 +1,6 @@
 //! One case: a sandbox, its services, the steps, and what was seen.
 
+mod counts;
 mod failing;
 mod looks;
 mod memory;

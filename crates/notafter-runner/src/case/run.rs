@@ -1,5 +1,6 @@
 //! A case from its first launch to the end of its sandbox.
 
+use super::counts::Counts;
 use super::failing::Failing;
 use super::looks::Rate;
 use super::network::Sessions;
@@ -52,6 +53,7 @@ pub(super) struct CaseRun<'a> {
     pub(super) reading: Duration,
     /// Streams of lines that must go on, by check.
     pub(super) rates: BTreeMap<CheckName, Rate>,
+    pub(super) counts: Counts,
     /// Checks that were shown an old certificate after a rotation.
     pub(super) stale: BTreeSet<CheckName>,
     witnessed: BTreeSet<ClockWitness>,
@@ -103,6 +105,7 @@ pub(crate) fn run(
         read: BTreeSet::new(),
         reading: Duration::ZERO,
         rates: BTreeMap::new(),
+        counts: Counts::default(),
         stale: BTreeSet::new(),
         witnessed: BTreeSet::new(),
         emit,

@@ -116,6 +116,8 @@ pub(crate) struct RawWorks {
     pub(crate) json: Option<Located<Entries<LiteralOr<RawMatches>>>>,
     /// Regular expressions, each of which must match somewhere in the answer.
     pub(crate) matches: Option<Located<OneOrMany<String>>>,
+    /// A number in the answer that must go on rising, because what it counts must go on.
+    pub(crate) rises: Option<Located<RawRises>>,
     /// The answer must be what it was in the control, before anything ended.
     pub(crate) same_as_control: Option<Located<RawSameAsControl>>,
     /// Status of an HTTP probe; any of 200 to 299 where none is given.
@@ -136,6 +138,21 @@ pub(crate) struct RawRejected {
 pub(crate) struct RawMatches {
     /// A regular expression that must match somewhere in it.
     pub(crate) matches: Located<String>,
+}
+
+/// A number that counts what must go on.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename = "rises", deny_unknown_fields)]
+pub(crate) struct RawRises {
+    /// Within how long it must have risen, on the service's own clock.
+    pub(crate) every: Located<String>,
+    /// The value at this JSON Pointer (RFC 6901).
+    pub(crate) json: Option<Located<String>>,
+    /// The fields of an HTTP response with this name.
+    pub(crate) header: Option<Located<String>>,
+    /// A regular expression: what its first group matches of that, or of the whole answer where neither is given; without
+    /// a group all that it matches.
+    pub(crate) matches: Option<Located<String>>,
 }
 
 /// A comparison with the control.

@@ -56,6 +56,13 @@ impl Scope<'_> {
             let patterns = self.patterns(patterns)?;
             found.extend(patterns.into_iter().map(|pattern| Assertion::of_text(Test::Matches(pattern))));
         }
+        if let Some(rises) = &raw.rises {
+            let (rises, span) = rises.get()?;
+            let parts = [&rises.json, &rises.header, &rises.matches].map(Option::as_ref);
+            let (subject, pattern) = self.part(parts, span, probe, "rises")?;
+            let every = self.positive_duration(&rises.every, Code::DurationNotPositive)?;
+            found.push(Assertion { subject, test: Test::Rises { pattern, every } });
+        }
         if let Some(same) = &raw.same_as_control {
             // Lines of a log come when they come; which one is first is no answer.
             if !answers_in_words(probe) || matches!(probe, Probe::Log { .. }) {

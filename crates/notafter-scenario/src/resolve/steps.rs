@@ -46,10 +46,9 @@ impl Scope<'_> {
             Some(works) => self.works(works, &probe)?,
             None => Works::default(),
         };
-        if let (Some(raw), true) = (&raw.works, works.assertions.iter().any(is_against_control)) {
+        if let (Some(raw), true) = (&raw.works, works.assertions.iter().any(is_against_earlier)) {
             let help = "compare the answer of the probe itself";
-            let message =
-                "the answer of a step is not kept, and so cannot be compared with that of the control";
+            let message = "the answer of a step is not kept, and so cannot be compared with an earlier one";
             return self.fail(Draft::new(Code::ExpectationMisfit, raw.span, message).help(help));
         }
         let capture = match &raw.capture {
@@ -79,9 +78,22 @@ impl Scope<'_> {
 
     fn capture(&self, raw: &Located<RawCapture>, probe: &Probe) -> Option<Assertion> {
         let (raw, span) = raw.get()?;
-        let subject = match (&raw.json, &raw.header) {
+        let (subject, pattern) =
+            self.part([&raw.json, &raw.header, &raw.matches].map(Option::as_ref), span, probe, "capture")?;
+        Some(Assertion { subject, test: Test::Captured { pattern } })
+    }
+
+    /// The part of an answer that `json`, `header` and `matches` name, as the value of `key`.
+    pub(super) fn part(
+        &self,
+        [json, header, matches]: [Option<&Located<String>>; 3],
+        span: Span,
+        probe: &Probe,
+        key: &str,
+    ) -> Option<(Subject, Option<String>)> {
+        let subject = match (json, header) {
             (Some(json), Some(header)) => {
-                let message = "what is captured is of a header or of the JSON of an answer";
+                let message = "it is a part of a header or of the JSON of an answer";
                 let draft = Draft::new(Code::ConflictingKeys, header.span, message);
                 return self.fail(draft.context(json.span, "`json`"));
             }
@@ -94,20 +106,20 @@ impl Scope<'_> {
             (Some(json), None) => Subject::Json(self.pointer(json)?),
             (None, Some(header)) => Subject::Header(self.header_name(header)?),
             (None, None) if !super::checks::answers_in_words(probe) => {
-                return self.misfit(span, "capture", probe);
+                return self.misfit(span, key, probe);
             }
-            (None, None) if raw.matches.is_none() => {
-                let message = "nothing says what is captured";
+            (None, None) if matches.is_none() => {
+                let message = "nothing says which part of the answer is meant";
                 let help = "give `json: /POINTER`, `header: NAME` or `matches: PATTERN`";
                 return self.fail(Draft::new(Code::MissingKey, span, message).help(help));
             }
             (None, None) => Subject::Text,
         };
-        let pattern = match &raw.matches {
+        let pattern = match matches {
             Some(pattern) => Some(self.pattern(pattern)?),
             None => None,
         };
-        Some(Assertion { subject, test: Test::Captured { pattern } })
+        Some((subject, pattern))
     }
 
     /// Refuses a probe in which a name stands for what none of `steps` captures.
@@ -125,6 +137,6 @@ impl Scope<'_> {
     }
 }
 
-fn is_against_control(assertion: &Assertion) -> bool {
-    matches!(assertion.test, Test::SameAsControl { .. })
+fn is_against_earlier(assertion: &Assertion) -> bool {
+    matches!(assertion.test, Test::Rises { .. } | Test::SameAsControl { .. })
 }

@@ -63,19 +63,24 @@ fn a_wrong_step_is_told_of() {
         (login(""), "/{{ID}}", Code::UnknownValue, "no step captures `ID`"),
         (login(", capture: { IDS: { json: /id } }"), "/{{ID}}", Code::UnknownValue, "capture `IDS`"),
         (login(", capture: { a-b: { json: /id } }"), "/", Code::BadName, "cannot stand for what is captured"),
-        (login(", capture: { ID: {} }"), "/", Code::MissingKey, "nothing says what is captured"),
+        (
+            login(", capture: { ID: {} }"),
+            "/",
+            Code::MissingKey,
+            "nothing says which part of the answer is meant",
+        ),
         (
             login(", capture: { ID: { json: /id, header: X } }"),
             "/",
             Code::ConflictingKeys,
-            "of a header or of",
+            "of a header or of the JSON",
         ),
         (login(", works: { exit: 0 }"), "/", Code::ExpectationMisfit, "`exit` says nothing about"),
         (
             login(", works: { same_as_control: {} }"),
             "/",
             Code::ExpectationMisfit,
-            "compared with that of the control",
+            "compared with an earlier one",
         ),
         (
             "[{ probe: { tcp: { address: \"node:80\" } }, capture: { ID: { matches: a } } }]".to_owned(),

@@ -56,7 +56,7 @@ checks:
 ";
 
 /// Every block of YAML in a document that is no whole scenario.
-const PIECES: [Piece; 13] = [
+const PIECES: [Piece; 14] = [
     Piece {
         page: "docs/checks.md",
         begins: "expect:",
@@ -86,6 +86,13 @@ const PIECES: [Piece; 13] = [
     Piece {
         page: "docs/checks.md",
         begins: "checks:\n  lets-in:",
+        before: &[HEAD, CREDENTIALS, SERVICES],
+        indentation: 0,
+        after: "",
+    },
+    Piece {
+        page: "docs/checks.md",
+        begins: "checks:\n  inspects:",
         before: &[HEAD, CREDENTIALS, SERVICES],
         indentation: 0,
         after: "",
