@@ -196,6 +196,14 @@ impl Check {
         rises.chain(self.probe.stretch()).max()
     }
 
+    /// Whether `look` compared what must go on with what was there before. One that was refused has counted nothing.
+    #[must_use]
+    pub fn was_due_in(&self, look: &Observation) -> bool {
+        let is_count = |assertion: &Assertion| matches!(assertion.test, Test::Rises { .. });
+        let counts = self.to_read().iter().any(is_count);
+        look.is_due() && (!counts || look.readings.iter().any(|reading| is_count(&reading.assertion)))
+    }
+
     /// What must be seen at `at`.
     #[must_use]
     pub fn expectation_at(&self, at: UnixTime) -> Option<&ExpectedSpan> {

@@ -93,7 +93,7 @@ fn never_due(record: &RunRecord) -> Vec<Finding> {
     let walks = || record.cases.iter().filter(|case| case.case.purpose == Purpose::Walk);
     let missed = |check: &&Check| {
         let mut looks = walks().flat_map(|walk| &walk.observations);
-        check.stretch().is_some() && !looks.any(|look| look.check == check.name && look.is_due())
+        check.stretch().is_some() && !looks.any(|look| look.check == check.name && check.was_due_in(look))
     };
     let missed = record.scenario.checks.iter().filter(missed).filter(|_| walks().next().is_some());
     missed

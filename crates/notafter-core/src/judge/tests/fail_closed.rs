@@ -441,3 +441,27 @@ fn a_verdict_survives_its_serialised_record() {
     let read: RunRecord = serde_json::from_str(&text).unwrap();
     assert_eq!(judge(&read), verdict);
 }
+
+/// A check that is refused from some day on never compared its count there, and such a look must not stand for one.
+#[test]
+fn a_count_that_was_compared_with_nothing_was_never_due() {
+    let (record, _) = World::new().gate();
+    let walk = record.cases.iter().find(|case| case.case.purpose == Purpose::Walk).unwrap();
+    let look = &walk.observations[0];
+    let test = Test::Rises { pattern: None, every: Duration::from_secs(3_600) };
+    let assertion = Assertion::of_text(test);
+    let mut check = record.scenario.check(&look.check).unwrap().clone();
+    assert!(check.was_due_in(look), "nothing is counted");
+    let works = Works { assertions: vec![assertion.clone()], ..Works::default() };
+    check.expect[0].expectation = Expectation::Works(works);
+    let read = |control: Option<&str>| {
+        let reading = Reading {
+            assertion: assertion.clone(),
+            saw: Some("7".to_owned()),
+            control: control.map(str::to_owned),
+        };
+        Observation { readings: vec![reading], ..look.clone() }
+    };
+    assert!(!check.was_due_in(look), "nothing was read");
+    assert!(!check.was_due_in(&read(None)) && check.was_due_in(&read(Some("6"))));
+}
