@@ -113,16 +113,10 @@ impl Stopped {
     /// # Errors
     /// As [`Stopped::registers`].
     pub fn detach(self, signal: i32) -> io::Result<()> {
-        request(libc::PTRACE_DETACH, self.tid, signal)
-    }
-
-    /// Lets it run on, still traced, delivering `signal` (0: none).
-    ///
-    /// # Errors
-    /// As [`Stopped::registers`].
-    pub fn resume(self, signal: i32) -> io::Result<Running> {
-        request(libc::PTRACE_CONT, self.tid, signal)?;
-        Ok(Running { tid: self.tid })
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: DETACH takes a thread id and a signal's number, and touches no memory of this process.
+        let result = unsafe { libc::ptrace(libc::PTRACE_DETACH, self.tid.as_raw(), none, i64::from(signal)) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Lets it execute one instruction, which may be a system call that waits; then it stops with SIGTRAP.
@@ -143,13 +137,6 @@ pub fn has_any() -> bool {
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
     // SAFETY: `info` is a live `siginfo_t`, which is what waitid fills.
     unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) == 0 }
-}
-
-fn request(request: libc::c_uint, tid: Pid, signal: i32) -> io::Result<()> {
-    let none = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: DETACH and CONT take a thread id and a signal's number, and touch no memory of this process.
-    let result = unsafe { libc::ptrace(request, tid.as_raw(), none, i64::from(signal)) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// The next change of any child or traced thread; none where nothing has happened.

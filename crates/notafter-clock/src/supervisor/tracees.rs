@@ -214,9 +214,10 @@ impl Supervisor {
             Some(Purpose::EndWait(wait)) => self.finish_wait(stopped, &wait),
             Some(Purpose::Renew(wait)) => self.renew_wait(stopped, &wait),
             Some(Purpose::Rewrite(wait)) => self.issue_rewritten(stopped, wait),
-            // Every end of a single step, this one too, leaves a SIGTRAP behind, which only its tracer may see.
+            // It may stand before its call still: notifications of two calls, one of them withdrawn by a signal, have
+            // asked it to stop twice. Where it stands behind it, a SIGTRAP waits already, which only its tracer may see.
             Some(purpose @ (Purpose::Rewritten { .. } | Purpose::Telling { .. })) => {
-                stopped.resume(0).map(|running| {
+                stopped.step().map(|running| {
                     self.tracees.0.insert(tid, Tracee { purpose, running });
                 })
             }
