@@ -3,7 +3,7 @@
 
 use crate::digest::{Digest, Hashing};
 use crate::stored::blob_path;
-use crate::{Identity, ImageConfig};
+use crate::{Identity, ImageConfig, packed};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -43,9 +43,7 @@ impl Layer {
     /// # Errors
     /// Where that file cannot be made.
     pub fn new() -> io::Result<Self> {
-        let mut builder = Builder::new(BufWriter::new(tempfile::tempfile()?));
-        builder.follow_symlinks(false);
-        Ok(Self(builder))
+        Ok(Self(Builder::new(BufWriter::new(tempfile::tempfile()?))))
     }
 
     /// A directory of `owner`, user and group.
@@ -97,12 +95,12 @@ impl Layer {
         self.file(&format!("{path}/.wh..wh..opq"), &[], 0o644, (0, 0))
     }
 
-    /// Everything below the directory `source`, with owners, modes and times.
+    /// Everything below the directory `source`, with owners, modes, file capabilities and times.
     ///
     /// # Errors
     /// Where something cannot be read, or the layer not be written.
     pub fn tree(&mut self, source: &Path) -> io::Result<()> {
-        self.0.append_dir_all(".", source)
+        packed::append(&mut self.0, source)
     }
 
     fn entry(

@@ -3,6 +3,7 @@
 
 use crate::Error;
 use crate::inside::Inside;
+use crate::packed::{CAPABILITY, XATTR};
 use crate::stream::{Metered, decoded};
 use notafter_core::ImageRef;
 use rustix::fs::{XattrFlags, setxattr};
@@ -23,8 +24,6 @@ const MAX_HEADERS_BYTES: u64 = 1 << 20;
 /// What a layer calls a file that it removes (OCI image specification, layer.md).
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-const XATTR: &str = "SCHILY.xattr.";
-const CAPABILITY: &str = "security.capability";
 
 /// The most that an image may hold.
 #[derive(Debug, Clone, Copy)]

@@ -160,21 +160,29 @@ pub fn install(filter: &[Instruction], privileges: NewPrivileges) -> io::Result<
         // SAFETY: PR_SET_NO_NEW_PRIVS takes plain numbers.
         check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
     }
+    let fd = set_filter(filter, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    // SAFETY: the kernel just returned this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The same for a filter that asks nobody. The calling thread holds CAP_SYS_ADMIN in its user namespace, or may gain no
+/// privileges.
+///
+/// # Errors
+/// `EACCES` without either, `EINVAL` for a malformed program.
+pub fn impose(filter: &[Instruction]) -> io::Result<()> {
+    set_filter(filter, 0).map(drop)
+}
+
+fn set_filter(filter: &[Instruction], flags: libc::c_ulong) -> io::Result<RawFd> {
     let len = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
     let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut().cast() };
     // SAFETY: `program` points at `len` live instructions of the kernel's layout, which the kernel only reads.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-            &raw const program,
-        )
-    };
-    let fd = RawFd::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
-    check(fd)?;
-    // SAFETY: the kernel just returned this descriptor, and nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    let result = RawFd::try_from(result).map_err(|_| io::ErrorKind::InvalidData)?;
+    check(result)?;
+    Ok(result)
 }
 
 #[cfg(test)]

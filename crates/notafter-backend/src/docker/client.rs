@@ -244,7 +244,8 @@ fn body(container: &Container<'_>) -> ContainerCreateBody {
         )),
         host_config: Some(HostConfig {
             auto_remove: Some(true),
-            cap_add: Some(vec!["SYS_PTRACE".to_owned()]),
+            // For the init: to look at processes of any user, and to put a filter on them that lets set-id bits be.
+            cap_add: Some(["SYS_PTRACE", "SYS_ADMIN"].map(str::to_owned).to_vec()),
             log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
             memory: limits.memory_bytes,
             memory_swap: limits.memory_and_swap_bytes,

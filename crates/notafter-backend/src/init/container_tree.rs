@@ -2,6 +2,7 @@
 //! files lie in the container's own memory, and links lead to them; those that are exchanged lie where they appear.
 
 use super::devices::set_mode;
+use super::engine_profile;
 use super::launch::{self, Ground};
 use super::machine_tree::text_of;
 use super::replace::{self, Linked};
@@ -11,6 +12,7 @@ use crate::wire::{Attempt, Blueprint, Failure, FileHead, Tree};
 use notafter_core::RootAccess;
 use notafter_sys::fork::Identity;
 use notafter_sys::notify::NewPrivileges;
+use rustix::thread::CapabilitySet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -61,16 +63,28 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
     let env = launch::environment(blueprint, &user);
     let User { uid, gid, groups, home: _ } = user;
     let capabilities = launch::capabilities(blueprint).bits();
-    let identity = Identity {
-        uid,
-        gid,
-        groups: Some(groups),
-        capabilities,
-        // Installing the filter otherwise takes CAP_SYS_ADMIN, for which the engine would relax its own filter.
-        new_privileges: NewPrivileges::Denied,
-        shows_as: false,
-    };
-    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks: remarks(blueprint) }))
+    let mut remarks = remarks(blueprint);
+    let new_privileges = new_privileges().doing(|| "look at its own capabilities".to_owned())?;
+    if new_privileges == NewPrivileges::Denied {
+        let service = &blueprint.service;
+        remarks.push(format!(
+            "{service}: the engine gives no CAP_SYS_ADMIN to the init: set-id bits and file capabilities have no effect"
+        ));
+    }
+    let filter = engine_profile::withheld().doing(|| "build a seccomp filter".to_owned())?;
+    let identity = Identity { uid, gid, groups: Some(groups), capabilities, new_privileges, shows_as: false };
+    Ok(Ok(Ground { root: None, identity, filter, env, sealed: Vec::new(), remarks }))
+}
+
+/// Set-id bits and file capabilities have their effect, as in any container: the filter of the clock would rule that
+/// out, were it not put on with CAP_SYS_ADMIN, which the service does not keep.
+fn new_privileges() -> io::Result<NewPrivileges> {
+    let own = rustix::thread::capabilities(None)?;
+    Ok(if own.effective.contains(CapabilitySet::SYS_ADMIN) {
+        NewPrivileges::Allowed
+    } else {
+        NewPrivileges::Denied
+    })
 }
 
 /// Where a read-only container lets its service write all the same.

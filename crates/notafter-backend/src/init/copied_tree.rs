@@ -51,7 +51,14 @@ pub(super) fn build(
     lend_volumes(blueprint, site, &tree, owner)?;
     let identity = machine_user::identity(blueprint, &user, site);
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: Some(tree.root().to_owned()), identity, env, sealed: Vec::new(), remarks }))
+    Ok(Ok(Ground {
+        root: Some(tree.root().to_owned()),
+        identity,
+        filter: Vec::new(),
+        env,
+        sealed: Vec::new(),
+        remarks,
+    }))
 }
 
 fn copy_tree(from: &Path, to: &Path) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use super::clocked::Clocked;
 use super::plain::Plain;
 use crate::wire::{Attempt, Failure};
 use notafter_clock::{CanaryReport, Supervisor};
+use notafter_sys::bpf::Instruction;
 use notafter_sys::fork::Identity;
 use rustix::process::Pid;
 use std::ffi::CString;
@@ -23,6 +24,8 @@ pub(super) struct Program<'a> {
     pub(super) path: &'a str,
     pub(super) workdir: &'a str,
     pub(super) identity: &'a Identity,
+    /// A seccomp filter that it gets beside that of the clock; without instructions it gets none.
+    pub(super) filter: &'a [Instruction],
     /// Where it enters its control groups.
     pub(super) groups: &'a [OwnedFd],
     pub(super) stdin: BorrowedFd<'a>,

@@ -6,6 +6,7 @@ use super::{container_tree, copied_tree, copy, devices, machine_tree, own_tree, 
 use crate::wire::{Attempt, Blueprint, Failure, FileHead, Host, Tree, VolumeHead};
 use crate::{FileLayout, VolumeContent};
 use notafter_core::{Capability, RootAccess, VolumeState};
+use notafter_sys::bpf::Instruction;
 use notafter_sys::fork::Identity;
 use rustix::thread::CapabilitySet;
 use std::fs;
@@ -40,6 +41,8 @@ pub(super) struct Ground {
     /// The root directory that each process has yet to enter by chroot(2); none where that of the init is theirs.
     pub(super) root: Option<PathBuf>,
     pub(super) identity: Identity,
+    /// A seccomp filter for all of them; without instructions there is none.
+    pub(super) filter: Vec<Instruction>,
     pub(super) env: Vec<(String, String)>,
     /// Mounts of its root tree that the service may not write to; none where it may.
     pub(super) sealed: Vec<PathBuf>,

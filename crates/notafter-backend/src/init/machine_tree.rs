@@ -47,7 +47,7 @@ pub(super) fn lay(
     }
     let identity = machine_user::identity(blueprint, &user, site);
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: None, identity, env, sealed: Vec::new(), remarks }))
+    Ok(Ok(Ground { root: None, identity, filter: Vec::new(), env, sealed: Vec::new(), remarks }))
 }
 
 pub(super) fn text_of(path: &str) -> String {

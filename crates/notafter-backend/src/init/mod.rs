@@ -12,6 +12,7 @@ mod copied_tree;
 mod copy;
 mod devices;
 mod engine;
+mod engine_profile;
 mod host_tree;
 mod kernel_view;
 mod launch;

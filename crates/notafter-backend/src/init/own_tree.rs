@@ -63,7 +63,14 @@ pub(super) fn enter(
     };
     set_access(&sealed, Access::ReadOnly)?;
     let env = launch::environment(blueprint, &user);
-    Ok(Ok(Ground { root: None, identity: identity(blueprint, &user, site), env, sealed, remarks }))
+    Ok(Ok(Ground {
+        root: None,
+        identity: identity(blueprint, &user, site),
+        filter: Vec::new(),
+        env,
+        sealed,
+        remarks,
+    }))
 }
 
 fn owner_inside(user: &User, site: &Site) -> (u32, u32) {

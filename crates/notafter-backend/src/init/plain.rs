@@ -2,6 +2,7 @@
 
 use super::engine::{Happening, Program};
 use notafter_sys::fork::{self, ChildEvents, Forked};
+use notafter_sys::notify;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Pid;
 use rustix::time::Timespec;
@@ -99,6 +100,9 @@ pub(super) fn take_place(program: &Program<'_>) -> io::Result<()> {
     if let Some(root) = program.root {
         rustix::process::chroot(root)?;
         rustix::process::chdir("/")?;
+    }
+    if !program.filter.is_empty() {
+        notify::impose(program.filter)?; // takes a capability that is given away next
     }
     program.identity.assume()?;
     rustix::process::chdir(program.workdir).map_err(|errno| {

@@ -298,6 +298,7 @@ impl Init {
             path,
             workdir: &self.blueprint.workdir,
             identity,
+            filter: &ground.filter,
             groups: &self.groups,
             stdin: self.null.as_fd(),
             output: output.as_fd(),

@@ -52,7 +52,8 @@ impl Stage {
             std::os::unix::fs::symlink("busybox", bin.join(applet)).unwrap();
         }
         std::fs::copy(std::env::current_exe().unwrap(), bin.join("tests")).unwrap();
-        Self { tree: Some(tree), ..Self::on_machine(Docker::new(host_clock).unwrap(), Some(start())) }
+        let machine = Self::on_machine(Docker::new(host_clock).unwrap(), Some(start()));
+        Self { tree: Some(tree), gains_privileges: true, ..machine }
     }
 
     fn placed(&self, spec: LaunchSpec) -> LaunchSpec {

@@ -1,6 +1,7 @@
 //! Gates of images that the tests put together themselves, with layers and a configuration.
 
 use super::at;
+use super::docker::can_use_engine;
 use super::needs::{are_installed, or_skipped, repository};
 use super::runs::can_run;
 use super::scene::{Scene, shown};
@@ -199,10 +200,14 @@ checks:
   capability:
     probe: { exec: { service: tree, command: [/bin/privileges] } }
     expect: { works: { equals: \"33:34 0000000000002000 00000000a80425fb 0\" } }
+  namespace:
+    probe: { exec: { service: tree, command: [/bin/busybox, unshare, -U, /bin/busybox, \"true\"] } }
+    expect: { works: { exit: UNSHARE } }
 ";
 
 /// What a user who is not root gains by a set-user-ID bit and by a file capability is what it would be in Docker: those
-/// capabilities that containers have, and no more.
+/// capabilities that containers have, and no more. And what the profile of an engine refuses stays refused, though the
+/// init holds more.
 #[test]
 fn privileges_that_files_of_an_image_give_are_honoured() {
     if !can_run()
@@ -225,10 +230,14 @@ fn privileges_that_files_of_an_image_give_are_honoured() {
     let assembly = Assembly::new(ImageConfig::default()).layer(layer);
     assembly.write_layout(None, &scene.path().join("layout")).unwrap();
     at::run(Command::new("setcap").arg("cap_net_raw+ep").arg(&program));
-    fs::write(scene.path().join("scenario.yaml"), PRIVILEGED).unwrap();
-    let (code, text) = run(&scene, &["gate", "scenario.yaml", "--quiet"]);
-    assert_eq!(code, Some(0), "{text}");
-    assert!(!text.contains("set-id bits"), "{text}");
+    let backends =
+        if can_use_engine() { &[("embedded", "0"), ("docker", "1")][..] } else { &[("embedded", "0")] };
+    for (backend, unshare) in backends {
+        fs::write(scene.path().join("scenario.yaml"), PRIVILEGED.replace("UNSHARE", unshare)).unwrap();
+        let (code, text) = run(&scene, &["gate", "scenario.yaml", "--quiet", "--backend", backend]);
+        assert_eq!(code, Some(0), "{backend}: {text}");
+        assert!(!text.contains("set-id bits"), "{backend}: {text}");
+    }
 }
 
 /// Every log that was kept, one after the other.
