@@ -60,7 +60,7 @@ impl StatCall {
     }
 
     /// Looks at the file as the thread `tid` would find it, where that is certain: nothing on the way leads through
-    /// links that mean another file to another process.
+    /// /proc, where the same path means other files to other processes.
     pub(crate) fn look(&self, tid: i32) -> Look {
         let Ok(named) = self.named(tid) else { return Look::Unclear };
         match stat(tid, &named) {
@@ -151,8 +151,15 @@ fn stat(tid: i32, named: &Named) -> Result<Statx, Errno> {
             let no_follow = if *follow { OFlags::empty() } else { OFlags::NOFOLLOW };
             let flags = OFlags::PATH | OFlags::CLOEXEC | no_follow;
             let resolve = within | ResolveFlags::NO_MAGICLINKS;
-            let found = rustix::fs::openat2(&base, path.as_c_str(), flags, Mode::empty(), resolve)?;
-            rustix::fs::statx(&found, c"", AtFlags::EMPTY_PATH, wanted)
+            let open = |resolve| rustix::fs::openat2(&base, path.as_c_str(), flags, Mode::empty(), resolve);
+            match open(resolve) {
+                Ok(found) if rustix::fs::fstatfs(&found)?.f_type == rustix::fs::PROC_SUPER_MAGIC => {
+                    Err(Errno::XDEV)
+                }
+                Ok(found) => rustix::fs::statx(&found, c"", AtFlags::EMPTY_PATH, wanted),
+                // `/proc/self` was this process's own, if the way led there: it is told whether it left a file system.
+                Err(error) => Err(open(resolve | ResolveFlags::NO_XDEV).err().unwrap_or(error)),
+            }
         }
     }
 }

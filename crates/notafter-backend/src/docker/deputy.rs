@@ -17,6 +17,7 @@ use bollard::query_parameters::AttachContainerOptions;
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use notafter_image::Layer;
+use notafter_sys::arch;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -286,9 +287,12 @@ impl Client {
 }
 
 /// Why programs of this machine, or their clocks, do not work on one like that.
-fn unfit(os: &str, arch: &str, kernel: &str) -> Option<String> {
-    if os != "linux" || arch != "x86_64" {
-        return Some(format!("is {os} on {arch}: services run on linux on x86_64 alone"));
+fn unfit(os: &str, architecture: &str, kernel: &str) -> Option<String> {
+    if os != "linux" || architecture != arch::NAME {
+        return Some(format!(
+            "is {os} on {architecture}: this program is built for linux on {} alone",
+            arch::NAME
+        ));
     }
     let (major, minor) = OLDEST_KERNEL;
     let is_new = crate::doctor::version_of(kernel).is_some_and(|version| version >= OLDEST_KERNEL);
@@ -336,16 +340,16 @@ mod tests {
 
     #[test]
     fn a_machine_on_which_nothing_can_run_is_told_from_one_on_which_it_can() {
-        for (os, arch, kernel, expected) in [
-            ("linux", "x86_64", "6.10.14-linuxkit", None),
-            ("linux", "x86_64", "5.14.0", None),
-            ("linux", "aarch64", "6.10.14-linuxkit", Some("aarch64")),
-            ("windows", "x86_64", "10.0 17763", Some("windows")),
-            ("linux", "x86_64", "5.10.0-28-amd64", Some("5.14 or later")),
-            ("linux", "x86_64", "", Some("5.14 or later")),
+        for (os, architecture, kernel, expected) in [
+            ("linux", arch::NAME, "6.10.14-linuxkit", None),
+            ("linux", arch::NAME, "5.14.0", None),
+            ("linux", "s390x", "6.10.14-linuxkit", Some("s390x")),
+            ("windows", arch::NAME, "10.0 17763", Some("windows")),
+            ("linux", arch::NAME, "5.10.0-28-amd64", Some("5.14 or later")),
+            ("linux", arch::NAME, "", Some("5.14 or later")),
         ] {
-            let what = unfit(os, arch, kernel);
-            assert_eq!(what.is_some(), expected.is_some(), "{os} {arch} {kernel}: {what:?}");
+            let what = unfit(os, architecture, kernel);
+            assert_eq!(what.is_some(), expected.is_some(), "{os} {architecture} {kernel}: {what:?}");
             assert!(what.unwrap_or_default().contains(expected.unwrap_or_default()));
         }
     }

@@ -45,7 +45,7 @@ impl Supervisor {
         call: &StatCall,
     ) -> io::Result<Option<(Registers, Running)>> {
         let own = stopped.registers()?;
-        if own.args() != call.args || own.call() != Some(call.number) || own.result() != RESTART_CALL {
+        if !own.has_args(&call.args) || own.call() != Some(call.number) || own.result() != RESTART_CALL {
             // A signal came first: the call is issued again and put before the supervisor anew.
             stopped.detach(0)?;
             return Ok(None);

@@ -1,10 +1,13 @@
 //! What is left of a wait: the kernel knows nothing of time that has elapsed, and would leave too much.
 
 use super::engine::Supervisor;
-use super::tracees::{RESTART_FROM_BLOCK, RESTART_UNLESS_HANDLED, detach_unnoticed, is_same_call};
+use super::tracees::{
+    RESTART_CALL, RESTART_FROM_BLOCK, RESTART_UNLESS_HANDLED, detach_unnoticed, is_same_call,
+};
 use crate::calls::{self, Reads};
 use crate::nanos::Nanos;
 use crate::wait::Wait;
+use notafter_sys::arch::RESTARTS_LOOK_ALIKE;
 use notafter_sys::memory;
 use notafter_sys::trace::Stopped;
 use std::io;
@@ -47,8 +50,12 @@ impl Supervisor {
     /// Puts right what the kernel has left of a wait that was just interrupted.
     pub(super) fn correct_remainder(&self, stopped: &Stopped, wait: &Wait) -> io::Result<()> {
         let registers = stopped.registers()?;
-        let interrupted = matches!(registers.result(), RESTART_FROM_BLOCK | RESTART_UNLESS_HANDLED)
-            && is_same_call(&registers, wait);
+        let interrupted = match registers.result() {
+            RESTART_FROM_BLOCK | RESTART_UNLESS_HANDLED => true,
+            RESTART_CALL => RESTARTS_LOOK_ALIKE,
+            _ => false,
+        };
+        let interrupted = interrupted && is_same_call(&registers, wait);
         let Some(remainder) = calls::remainder(wait.number, &wait.args).filter(|_| interrupted) else {
             return Ok(());
         };

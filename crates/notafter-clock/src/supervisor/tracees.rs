@@ -6,7 +6,7 @@ use crate::guest;
 use crate::nanos::Nanos;
 use crate::stat::StatCall;
 use crate::wait::Wait;
-use notafter_sys::arch::{Registers, calls};
+use notafter_sys::arch::{RESTARTS_LOOK_ALIKE, Registers, calls};
 use notafter_sys::memory;
 use notafter_sys::trace::{self, Running, Stopped};
 use std::collections::HashMap;
@@ -351,14 +351,15 @@ pub(super) fn detach_unnoticed(stopped: Stopped) -> io::Result<()> {
 
 pub(super) fn is_same_call(registers: &Registers, wait: &Wait) -> bool {
     let is_number = |number| number == i64::from(wait.number) || number == libc::SYS_restart_syscall;
-    registers.args() == wait.args && registers.call().is_some_and(is_number)
+    registers.has_args(&wait.args) && registers.call().is_some_and(is_number)
 }
 
 /// Whether a wait that returns `result` at a stop was merely interrupted. A call that waits for the supervisor's
-/// answer shows ERESTARTSYS too: only where the wait itself uses it does it count.
+/// answer shows ERESTARTSYS too: only where the wait itself uses it does it count, or where nothing else is shown.
 fn is_interrupted(result: i64, wait: &Wait) -> bool {
     match result {
         INTERRUPTED | RESTART_ALWAYS | RESTART_UNLESS_HANDLED | RESTART_FROM_BLOCK => true,
+        RESTART_CALL if RESTARTS_LOOK_ALIKE => true,
         RESTART_CALL => {
             let number = i64::from(wait.number);
             let deadline_only = matches!(wait.deadline, Deadline::Wall { .. } | Deadline::Mono(_));

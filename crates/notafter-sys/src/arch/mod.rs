@@ -1,8 +1,7 @@
 //! What differs between architectures: registers, numbers of system calls, the machine code in the vDSO.
 //!
-//! Each architecture has a module with the same items: `calls`, `wrapper`, [`AUDIT_ARCH`], [`NAME`], `VDSO_PREFIX` and
-//! [`Registers`]. On x86_64 all of it runs. On aarch64 it compiles, and the engine refuses to start there: docs of that
-//! module say what is missing.
+//! Each architecture has a module with the same items: `calls`, `wrapper`, [`AUDIT_ARCH`], [`NAME`],
+//! [`RESTARTS_LOOK_ALIKE`], `VDSO_PREFIX` and [`Registers`].
 //!
 //! What must never happen here: an architecture that is not written out yet and goes on with real time.
 
@@ -16,12 +15,12 @@ use aarch64 as native;
 #[cfg(target_arch = "x86_64")]
 use x86_64 as native;
 
-pub use native::{AUDIT_ARCH, NAME, Registers, calls};
+pub use native::{AUDIT_ARCH, NAME, RESTARTS_LOOK_ALIKE, Registers, calls};
 pub(crate) use native::{VDSO_PREFIX, wrapper};
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64"))))]
 compile_error!(
-    "notafter-sys is written for Linux on x86_64; other architectures need a module beside that one"
+    "notafter-sys is written for Linux on x86_64 and aarch64; other architectures need a module beside that one"
 );
 
 /// The wrapper: machine code that replaces the clock entries of the vDSO. Offsets are from its start.
@@ -31,16 +30,14 @@ pub(crate) struct Wrapper {
     pub(crate) program: usize,
     /// From the entry's first instruction to behind the one that asks for the clock page.
     pub(crate) ask: std::ops::Range<usize>,
-    pub(crate) clock_gettime: usize,
-    pub(crate) gettimeofday: usize,
-    pub(crate) time: usize,
+    /// The names of the functions that it stands for, without the architecture's prefix, and where they begin in it.
+    pub(crate) replaced: Vec<(&'static str, usize)>,
     /// Completes a copy of the code that lies in an image.
     pub(crate) link: fn(&mut [u8], Linked) -> Result<(), crate::vdso::VdsoError>,
 }
 
 /// Where the wrapper lies in an image and what it has to know of that.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(target_arch = "aarch64", expect(dead_code, reason = "there is no wrapper for it yet"))]
 pub(crate) struct Linked {
     /// The wrapper's start, from the image's.
     pub(crate) at: usize,

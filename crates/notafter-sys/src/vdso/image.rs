@@ -7,6 +7,7 @@
 
 use super::parse::{VdsoError, VdsoImage};
 use crate::arch::{self, Linked};
+use crate::page::PAGE_LEN;
 use std::ops::Range;
 
 /// No vDSO is larger.
@@ -30,14 +31,19 @@ impl PatchedVdso {
     /// Patches a copy of this process's vDSO.
     ///
     /// # Errors
-    /// [`VdsoError`] where the kernel has none or one that is not understood.
+    /// [`VdsoError`] where the kernel has none or one that is not understood, or its pages have another length than the
+    /// clock page.
     pub fn of_this_kernel() -> Result<Self, VdsoError> {
+        let len = rustix::param::page_size();
+        if len != PAGE_LEN {
+            return Err(VdsoError::Pages { len });
+        }
         Self::patch(&own_vdso()?)
     }
 
     fn patch(original: &[u8]) -> Result<Self, VdsoError> {
         let image = VdsoImage::parse(original)?;
-        let wrapper = arch::wrapper()?;
+        let wrapper = arch::wrapper();
         let len = wrapper.code.len();
         let called = image.named("clock_gettime").next().ok_or(VdsoError::NoSymbol("clock_gettime"))?;
         let (target, called_end) = (called.value, called.value + called.size);
@@ -53,11 +59,7 @@ impl PatchedVdso {
         let mut bytes = original.to_vec();
         bytes[at..at + len].copy_from_slice(wrapper.code);
         (wrapper.link)(&mut bytes[at..at + len], Linked { at, target, image_len: original.len() })?;
-        for (name, entry) in [
-            ("clock_gettime", wrapper.clock_gettime),
-            ("gettimeofday", wrapper.gettimeofday),
-            ("time", wrapper.time),
-        ] {
+        for (name, entry) in wrapper.replaced {
             for symbol in image.named(name) {
                 let value = (at + entry) as u64;
                 bytes[symbol.entry..symbol.entry + 8].copy_from_slice(&value.to_le_bytes());

@@ -8,7 +8,8 @@ pub use image::{PatchedVdso, VDSO_MAX};
 pub use parse::{Symbol, VdsoError, VdsoImage};
 
 /// Where the clock page lies in every shifted process: high enough to miss the brk heap and mmap's own choices,
-/// low enough for every address-space layout of x86_64 (unlimited stack and legacy mmap included).
+/// low enough for every address-space layout of x86_64 (unlimited stack and legacy mmap included), and of aarch64 with
+/// addresses of 48 bits and pages of 4 KiB.
 pub const PAGE_ADDRESS: u64 = 0x7e80_4200_3000;
 
 /// Third argument of the `clock_gettime` call by which a program asks, at its very beginning, for the page.

@@ -29,11 +29,11 @@ pub enum VdsoError {
         /// Length of the wrapper.
         needed: usize,
     },
-    /// The engine does not shift clocks on this architecture yet.
-    #[error("clocks of {architecture} cannot be shifted yet; nothing runs on real time instead")]
-    NotBuilt {
-        /// Its name.
-        architecture: &'static str,
+    /// The clock page is one page of 4 KiB, which this kernel cannot map by itself.
+    #[error("the kernel's pages are {len} bytes long: clocks are shifted where they are 4096")]
+    Pages {
+        /// Length of a page.
+        len: usize,
     },
     /// It lacks a symbol that the wrapper stands on.
     #[error("the vDSO exports no {0}")]

@@ -1,19 +1,10 @@
-//! 64-bit ARM. Compiled in CI, and never run: the engine refuses to start (`VdsoError::NotBuilt`), because two things are
-//! missing.
-//!
-//! 1. The wrapper. It has to call the kernel's `__kernel_clock_gettime`, as on x86_64, and to ask for the page with `svc
-//!    #0` (`x8`: the number, `x0` to `x5`: arguments). The vDSO exports no `time`, which programs make of
-//!    `gettimeofday`; the body of `__kernel_gettimeofday` may be too short for the wrapper, and a kernel with branch
-//!    target identification wants `bti c` at each entry. Writes to code need the instruction cache brought in line,
-//!    which the kernel does where they go through /proc/PID/mem.
-//! 2. Calls that are interrupted. Before it stops for a tracer, arm64's `do_signal` (arch/arm64/kernel/signal.c) has put
-//!    the first argument back into `x0` and `pc` back to the `svc`, and forgotten the call's number. So the result does not
-//!    tell that a call is to be issued again; `pc` does, and to end the call is to put `pc` behind the instruction.
+//! 64-bit ARM, with addresses of 48 bits and pages of 4 KiB: elsewhere the clock page cannot be mapped where it belongs, and
+//! no program starts. Run in full-system emulation alone (docs/clock-engine.md, "Architectures").
 
 mod registers;
 mod wrapper;
 
-pub use registers::Registers;
+pub use registers::{RESTARTS_LOOK_ALIKE, Registers};
 pub(crate) use wrapper::wrapper;
 
 /// The architecture word of `struct seccomp_data` (`AUDIT_ARCH_AARCH64`).

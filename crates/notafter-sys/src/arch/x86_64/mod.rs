@@ -3,7 +3,7 @@
 mod registers;
 mod wrapper;
 
-pub use registers::Registers;
+pub use registers::{RESTARTS_LOOK_ALIKE, Registers};
 pub(crate) use wrapper::wrapper;
 
 /// The architecture word of `struct seccomp_data` (`AUDIT_ARCH_X86_64`).

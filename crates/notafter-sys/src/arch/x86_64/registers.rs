@@ -4,6 +4,10 @@ use nix::sys::ptrace;
 use nix::unistd::Pid;
 use std::io;
 
+/// Whether a call that was interrupted while it waited for the supervisor's answer looks as one that was interrupted
+/// while it waited by itself.
+pub const RESTARTS_LOOK_ALIKE: bool = false;
+
 /// Code segment of 32-bit code.
 const CODE_SEGMENT_32: u64 = 0x23;
 
@@ -63,6 +67,12 @@ impl Registers {
     #[must_use]
     pub fn args(&self) -> [u64; 6] {
         [self.0.rdi, self.0.rsi, self.0.rdx, self.0.r10, self.0.r8, self.0.r9]
+    }
+
+    /// Whether these are that call's arguments.
+    #[must_use]
+    pub fn has_args(&self, args: &[u64; 6]) -> bool {
+        self.args() == *args
     }
 
     /// Changes an argument; every index above 5 means the last.

@@ -201,21 +201,22 @@ unsafe extern "C" {
 }
 
 /// The wrapper of this binary.
-#[expect(clippy::unnecessary_wraps, reason = "another architecture may have none")]
-pub(crate) fn wrapper() -> Result<Wrapper, VdsoError> {
+pub(crate) fn wrapper() -> Wrapper {
     let begin = &raw const na_vdso_begin;
     let len = offset(&raw const na_vdso_end);
     let entry = offset(&raw const na_entry);
-    Ok(Wrapper {
+    Wrapper {
         // SAFETY: the assembler laid `len` initialised, immutable bytes from `begin` on into .rodata.
         code: unsafe { std::slice::from_raw_parts(begin, len) },
         program: offset(&raw const na_vdso_program),
         ask: entry..offset(&raw const na_vdso_ask) + 2, // behind `syscall`
-        clock_gettime: offset(&raw const na_clock_gettime),
-        gettimeofday: offset(&raw const na_gettimeofday),
-        time: offset(&raw const na_time),
+        replaced: vec![
+            ("clock_gettime", offset(&raw const na_clock_gettime)),
+            ("gettimeofday", offset(&raw const na_gettimeofday)),
+            ("time", offset(&raw const na_time)),
+        ],
         link,
-    })
+    }
 }
 
 /// Fills in the distance to the kernel's function, and where the image begins and ends: 32-bit operands.
