@@ -21,6 +21,9 @@ const MAX_ROUNDS: usize = 7;
 /// Points of one round while time elapses, and where each point restarts services.
 const POINTS: usize = 30;
 const RESTART_POINTS: usize = 20;
+/// By how much the instant may move from one launch to the next at which a timer of the service's own fires: no two starts
+/// take equally long.
+const JITTER_SECS: i64 = 5;
 /// Known edges that one round looks at to the second.
 const EDGES_PER_ROUND: usize = 8;
 
@@ -292,12 +295,15 @@ pub(super) fn narrow(
     found: &mut MotionBreak,
     boundaries: &[Boundary],
 ) -> Result<(), Waiting> {
+    let mut room = 0;
     for round in 2..2 + MAX_ROUNDS {
         let Some(low) = found.last_pass else { return Ok(()) };
         let high = found.first_fail;
-        if high.secs_since(low) <= 1 {
+        let width = high.secs_since(low);
+        if width <= 1 {
             return Ok(());
         }
+        let (low, high) = (low.plus_secs(-room), high.plus_secs(room));
         let scenario = &known.record.scenario;
         let case = match found.restarted.is_empty() {
             true => {
@@ -318,6 +324,8 @@ pub(super) fn narrow(
                     found.last_pass = failure.last_pass;
                     found.case = ran.id().clone();
                 }
+                // Another launch broke a little later.
+                _ if room == 0 && width <= JITTER_SECS => room = JITTER_SECS,
                 // In smaller parts the same motions do no harm: the bracket stays wide, and so no edge coincides.
                 _ => return Ok(()),
             },

@@ -193,6 +193,21 @@ fn a_daily_look_at_a_certificate_breaks_behind_its_end() {
 }
 
 #[test]
+fn a_loop_that_begins_later_in_some_launches_is_known_to_the_second() {
+    for by in 1..=4 {
+        let dies = Ill::Dies { from: at(BROKEN), at_start: false, watchdog: Some(600), log: "" };
+        let world = World::new().holding([embedded()]).ill(dies).ill(Ill::StartsLate { by });
+        let (record, verdict) = world.gate();
+        let finding = &verdict.findings[0];
+        assert_eq!(verdict.decision, Decision::Block, "up to {by} s: {:?}", ids(&record));
+        assert_eq!(finding.culprit, Some(embedded().fingerprint));
+        let bracket = finding.bracket.unwrap();
+        assert!(bracket.is_exact(), "up to {by} s: {bracket:?}, {:?}", ids(&record));
+        assert!(record.cases.len() <= 12, "{:?}", ids(&record));
+    }
+}
+
+#[test]
 fn a_loop_that_a_leap_wakes_at_the_edge_blocks_though_smaller_leaps_do_not_wake_it_there() {
     for hours in [1, 6, 20] {
         // OpenSSL refuses in the last valid second, to which the walk leaps.

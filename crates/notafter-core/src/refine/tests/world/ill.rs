@@ -60,6 +60,8 @@ pub(crate) enum Ill {
     LosesSessions,
     /// It does not start with a clock that is ahead of the others', or one that is behind.
     Skewed { ahead: bool },
+    /// Its process begins later than the launch, by 0 to so many seconds in turn.
+    StartsLate { by: usize },
     /// The scenario itself never worked.
     NeverWorks,
     /// New connections are refused from then on, for this certificate; open ones work.

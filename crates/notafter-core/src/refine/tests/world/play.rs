@@ -191,7 +191,12 @@ impl<'a> Play<'a> {
                 return false;
             }
         }
-        self.candidate = Some(Process { since: now, hangs: false, made, kept });
+        let late = self.world.ills.iter().find_map(|ill| match ill {
+            Ill::StartsLate { by } => i64::try_from(self.launch % (by + 1)).ok(),
+            _ => None,
+        });
+        let since = now.plus_secs(late.unwrap_or(0));
+        self.candidate = Some(Process { since, hangs: false, made, kept });
         true
     }
 
