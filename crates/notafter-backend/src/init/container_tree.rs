@@ -71,7 +71,7 @@ pub(super) fn lay(blueprint: &Blueprint, contents: &[u8]) -> Result<Result<Groun
             "{service}: the engine gives no CAP_SYS_ADMIN to the init: set-id bits and file capabilities have no effect"
         ));
     }
-    let filter = engine_profile::withheld().doing(|| "build a seccomp filter".to_owned())?;
+    let filter = engine_profile::withheld(new_privileges).doing(|| "build a seccomp filter".to_owned())?;
     let identity = Identity { uid, gid, groups: Some(groups), capabilities, new_privileges, shows_as: false };
     Ok(Ok(Ground { root: None, identity, filter, env, sealed: Vec::new(), remarks }))
 }

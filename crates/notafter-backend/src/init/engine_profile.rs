@@ -6,6 +6,7 @@
 
 use notafter_sys::arch::AUDIT_ARCH;
 use notafter_sys::bpf::{Action, Instruction, Program, Word};
+use notafter_sys::notify::NewPrivileges;
 use std::io;
 
 /// The calls that are opened by CAP_SYS_ADMIN.
@@ -44,17 +45,24 @@ const NEW_NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWCGROUP;
 
-/// The filter that takes them back; without instructions where no profile is in force, which opens nothing either.
+/// The filter that takes them back. It is without instructions where no profile is in force, and where the engine gave
+/// the init no CAP_SYS_ADMIN: nothing that needs it was opened, and no filter could be put on before the service's user is.
 ///
 /// # Errors
 /// Where /proc cannot be read.
-pub(super) fn withheld() -> io::Result<Vec<Instruction>> {
+pub(super) fn withheld(new_privileges: NewPrivileges) -> io::Result<Vec<Instruction>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let is_filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
-    if is_filtered { build() } else { Ok(Vec::new()) }
+    if opens_more(&status, new_privileges) { build() } else { Ok(Vec::new()) }
 }
 
-/// Calls of another architecture are the supervisor's, which refuses them.
+/// Whether a profile is in force, by the init's own /proc/self/status, and opens more to an init of such privileges.
+fn opens_more(status: &str, new_privileges: NewPrivileges) -> bool {
+    let is_filtered = status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"]));
+    is_filtered && new_privileges == NewPrivileges::Allowed
+}
+
+/// Calls of another architecture are the supervisor's, which refuses them; where no clock is shifted there is none, and
+/// whoever makes them still holds neither capability.
 fn build() -> io::Result<Vec<Instruction>> {
     let mut program = Program::new();
     let (native, allow, refuse) = (program.label(), program.label(), program.label());
@@ -87,6 +95,17 @@ fn build() -> io::Result<Vec<Instruction>> {
 mod tests {
     use super::*;
     use notafter_sys::bpf::{constant_of, interpret};
+
+    #[test]
+    fn an_init_that_was_given_no_more_puts_no_filter_on() {
+        let [open, filtered] = ["Name:\tx\nSeccomp:\t0\n", "Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n"];
+        assert!(opens_more(filtered, NewPrivileges::Allowed));
+        assert!(
+            !opens_more(filtered, NewPrivileges::Denied),
+            "the kernel would refuse it: nothing could start"
+        );
+        assert!(!opens_more(open, NewPrivileges::Allowed));
+    }
 
     #[test]
     fn services_meet_what_they_would_meet_in_a_container_of_their_own() {
