@@ -14,13 +14,19 @@ pub struct Timing<'a> {
     pub host: &'a dyn Fn() -> Duration,
     /// How long the look may take on that clock, connecting included.
     pub within: Duration,
+    /// Called a few times a second while an answer is awaited.
+    pub waiting: &'a dyn Fn(),
 }
 
 impl<'a> Timing<'a> {
     pub(crate) fn deadline(&self) -> Deadline<'a> {
-        Deadline { host: self.host, ends: (self.host)().saturating_add(self.within), within: self.within }
+        let ends = (self.host)().saturating_add(self.within);
+        Deadline { host: self.host, ends, within: self.within, waiting: self.waiting }
     }
 }
+
+/// How long is waited between two calls of [`Timing::waiting`].
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The end of a look on the host's clock.
 #[derive(Clone, Copy)]
@@ -28,6 +34,7 @@ pub(crate) struct Deadline<'a> {
     host: &'a dyn Fn() -> Duration,
     ends: Duration,
     within: Duration,
+    waiting: &'a dyn Fn(),
 }
 
 impl Deadline<'_> {
@@ -66,10 +73,10 @@ impl<'a> Timed<'a> {
         loop {
             let left = self.deadline.remaining().ok_or(io::ErrorKind::TimedOut)?;
             // The kernel counts in microseconds, and takes zero as for ever.
-            set_timeout(self.stream, Some(left.max(Duration::from_micros(1))))?;
+            set_timeout(self.stream, Some(left.clamp(Duration::from_micros(1), PAUSE)))?;
             match operation(&mut self.stream) {
-                Err(error)
-                    if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => (self.deadline.waiting)(),
                 done => return done,
             }
         }

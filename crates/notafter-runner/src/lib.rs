@@ -18,6 +18,7 @@ mod host_clock;
 mod images;
 mod interrupt;
 mod keep;
+mod network;
 mod references;
 mod run;
 mod secrets;

@@ -72,7 +72,7 @@ pub(super) fn hear(bytes: &[u8]) {
             Prober::new(&probe, None, TlsMaterial::default()).expect("the table's probes need nothing");
         let watch = Stopwatch::start();
         let host = || watch.elapsed();
-        let timing = Timing { now: UnixTime::MIN, host: &host, within: PATIENCE };
+        let timing = Timing { now: UnixTime::MIN, host: &host, within: PATIENCE, waiting: &|| () };
         _ = prober.fresh(&mut Says(bytes), &timing);
         assert!(watch.elapsed() < PATIENCE, "{} waits for a service that has hung up", probe.kind());
     }

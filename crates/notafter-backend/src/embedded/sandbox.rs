@@ -33,6 +33,9 @@ const SLACK: Duration = Duration::from_secs(5);
 const STANDSTILL: Duration = Duration::from_secs(2);
 const CATCHES_UP_BY: Duration = Duration::from_millis(450);
 
+/// How long a command runs before wall time may catch up, and again until it has ended.
+const HEARD_OF: Duration = Duration::from_millis(250);
+
 /// What is said where not every short wait could be stopped for.
 const HURRIED: &str = "services waited briefly so often that time went on over some of their waits: a limit that was \
     pending then may have run out early";
@@ -334,7 +337,14 @@ impl Sandbox for EmbeddedSandbox {
         command: &[String],
         within: Duration,
     ) -> Result<ExecOutcome, Error> {
-        self.known(service)?.exec(command, within)
+        let (mut command, mut outcome) = self.known(service)?.start(command, within, HEARD_OF)?;
+        loop {
+            if let Some(outcome) = outcome {
+                return Ok(outcome);
+            }
+            self.catch_up()?;
+            outcome = self.known(service)?.await_command(&mut command, HEARD_OF)?;
+        }
     }
 
     fn replace(

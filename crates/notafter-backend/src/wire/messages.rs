@@ -225,10 +225,14 @@ pub(crate) enum NoConnection {
 /// From the runner to an init.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum InitRequest {
+    /// Kills the command that runs: [`InitReply::TimedOut`], or [`InitReply::Exited`] where it has just ended.
+    Abandon,
+    /// Waits for the command that runs: [`InitReply::Exited`] or [`InitReply::Runs`].
+    Await { within: Duration },
     /// Runs the canary: [`InitReply::Canary`].
     Canary,
-    /// Runs a command: [`InitReply::Exited`], [`InitReply::TimedOut`], [`InitReply::Unstartable`]. With the pipe for
-    /// its output.
+    /// Starts a command and waits for it: [`InitReply::Exited`], [`InitReply::Runs`], [`InitReply::Unstartable`]. With
+    /// the pipe for its output. Until its end was told, only what moves the clock may be asked beside it.
     Exec { command: Vec<String>, within: Duration },
     /// The clock page was changed: [`InitReply::Woken`] once everything that is due by it has been woken.
     Jumped,
@@ -264,6 +268,8 @@ pub(crate) enum InitReply {
     Memory,
     Processes(Vec<ProcessHead>),
     Replaced,
+    /// The command has not ended.
+    Runs,
     Started {
         remarks: Vec<String>,
     },

@@ -266,6 +266,7 @@ impl CaseRun<'_> {
                     format!("no line with {contains:?} in the log of {service} since the last checkpoint");
                 return Ok(Seen::Absent { reason });
             }
+            self.sandbox.catch_up().map_err(|error| harness(&error))?;
         }
     }
 

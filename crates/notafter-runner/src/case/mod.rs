@@ -10,5 +10,4 @@ mod run;
 mod services;
 mod steps;
 
-pub(crate) use network::Network;
 pub(crate) use run::{CaseEnd, run};

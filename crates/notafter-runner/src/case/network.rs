@@ -3,18 +3,15 @@
 use super::looks::Look;
 use super::run::{CaseRun, harness};
 use crate::host_clock::{Patience, Stopwatch};
+use crate::network::Network;
 use crate::stage::Stage;
-use notafter_backend::Sandbox;
 use notafter_core::{
     Assertion, Captured, CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue,
     Probe, Rotation, Scenario, ServiceName, TlsTerms, TlsTrust, UnixTime,
 };
 use notafter_pki::Pki;
-use notafter_probe::{
-    ConnectFailure, Connector, Held, Identity, Prober, Resumed, Supplies, Timing, TlsMaterial,
-};
+use notafter_probe::{Held, Identity, Prober, Resumed, Supplies, Timing, TlsMaterial};
 use std::collections::BTreeMap;
-use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long is waited before a service is asked again that lets nobody in yet: at first, and at most.
@@ -151,16 +148,21 @@ impl CaseRun<'_> {
         let mut patience = Patience::new(within, FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let watch = Stopwatch::start();
+            let now = self.sandbox.now().second;
+            let network = Network::of(self.sandbox.as_mut());
             let timing = Timing {
-                now: self.sandbox.now().second,
+                now,
                 host: &|| watch.elapsed(),
                 within: self.stage.allowance.at_most(within),
+                waiting: &|| network.catch_up(),
             };
-            let (look, not_yet) = session.look(connection, &mut Network(self.sandbox.as_mut()), &timing)?;
+            let (look, not_yet) = session.look(connection, &mut &network, &timing)?;
+            network.close().map_err(|error| harness(&error))?;
             self.stage.allowance.ask()?; // the budget may have cut the look short
             if !not_yet || !patience.wait() {
                 return Ok(look);
             }
+            self.sandbox.catch_up().map_err(|error| harness(&error))?;
         }
     }
 }
@@ -189,7 +191,7 @@ impl Session {
     fn look(
         &mut self,
         connection: Connection,
-        network: &mut Network<'_>,
+        network: &mut &Network<'_>,
         timing: &Timing<'_>,
     ) -> Result<(Look, bool), CaseError> {
         let look = match connection {
@@ -242,25 +244,4 @@ fn material(terms: &TlsTerms, stage: &Stage<'_>, at: UnixTime) -> Result<TlsMate
 fn identity(name: &CredentialName, pki: &Pki) -> Result<Identity, notafter_pki::Error> {
     let issued = pki.issued(name)?;
     Ok(Identity { chain: issued.chain_der().to_vec(), key: issued.key().to_der() })
-}
-
-/// The sandbox's network, as probes want it.
-pub(crate) struct Network<'a>(pub(crate) &'a mut dyn Sandbox);
-
-impl Connector for Network<'_> {
-    fn connect(
-        &mut self,
-        from: Option<&ServiceName>,
-        host: &str,
-        port: u16,
-        within: Duration,
-    ) -> Result<Result<TcpStream, ConnectFailure>, Box<dyn std::error::Error + Send + Sync>> {
-        use notafter_backend::ConnectFailure as Failure;
-        Ok(self.0.connect(from, host, port, within)?.map_err(|failure| match failure {
-            Failure::Other(reason) => ConnectFailure::Other(reason),
-            Failure::Refused => ConnectFailure::Refused,
-            Failure::TimedOut => ConnectFailure::TimedOut,
-            Failure::UnknownHost(host) => ConnectFailure::UnknownHost(host),
-        }))
-    }
 }

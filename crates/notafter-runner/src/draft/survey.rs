@@ -1,9 +1,9 @@
 //! One look at a program where its window begins: which ports it opens, and what answers there.
 
 use crate::Error;
-use crate::case::Network;
 use crate::host_clock::{Patience, Stopwatch};
 use crate::interrupt::Interrupt;
+use crate::network::Network;
 use notafter_backend::{Sandbox, ServiceState};
 use notafter_core::{
     Answer, HttpContent, HttpMethod, Probe, Seen, ServedCertificate, ServiceName, TlsTerms, UnixTime, Verify,
@@ -205,9 +205,16 @@ impl Surveyor<'_> {
             return Err(Error::Stopped);
         }
         let watch = Stopwatch::start();
-        let timing = Timing { now: self.now, host: &|| watch.elapsed(), within: QUESTION };
+        let network = Network::of(self.sandbox);
+        let timing = Timing {
+            now: self.now,
+            host: &|| watch.elapsed(),
+            within: QUESTION,
+            waiting: &|| network.catch_up(),
+        };
         let prober = Prober::new(probe, None, TlsMaterial::default());
-        let look = prober.and_then(|mut prober| prober.fresh(&mut Network(self.sandbox), &timing));
+        let look = prober.and_then(|mut prober| prober.fresh(&mut &network, &timing));
+        network.close().map_err(|error| self.failed(error))?;
         look.map_err(|error| self.failed(error))
     }
 }

@@ -1,5 +1,8 @@
 //! The loop of an init: one request at a time, children reaped in between.
 
+mod command;
+
+use self::command::Command;
 use super::engine::{Engine, Happening, Program};
 use super::launch::{self, Ground, Site};
 use super::members::Members;
@@ -103,6 +106,7 @@ fn start(birth: Birth) -> Result<Init, (Channel, Failure)> {
             host_clock,
             main: None,
             pid: None,
+            command: None,
         }),
         Err(failure) => Err((channel, failure)),
     }
@@ -150,6 +154,8 @@ struct Init {
     main: Option<MainState>,
     /// The main process while it runs.
     pid: Option<Pid>,
+    /// The command beside it that the runner has not heard the end of.
+    command: Option<Command>,
 }
 
 /// What a wait came to.
@@ -188,6 +194,8 @@ impl Init {
         let (request, mut fds) = self.channel.receive::<InitRequest>().map_err(|_| End::Orphaned)?;
         let mut handed: Vec<OwnedFd> = Vec::new();
         let reply = match request {
+            InitRequest::Abandon => self.abandon()?,
+            InitRequest::Await { within } => self.await_command(within)?,
             InitRequest::Canary => self.canary()?,
             InitRequest::Exec { command, within } => {
                 let output = fds.pop().ok_or(End::Orphaned)?;
@@ -312,6 +320,9 @@ impl Init {
             self.main = Some(MainState::Ended { code, at: self.now() });
             self.members.kill();
         }
+        if let Some(command) = self.command.as_mut().filter(|command| command.pid == pid) {
+            command.ended = Some(code);
+        }
     }
 
     fn now(&mut self) -> ClockReading {
@@ -319,37 +330,6 @@ impl Init {
             Some(supervisor) => supervisor.now(),
             None => (self.host_clock)(),
         }
-    }
-
-    fn exec(
-        &mut self,
-        command: &[String],
-        within: std::time::Duration,
-        output: &OwnedFd,
-    ) -> Result<InitReply, End> {
-        match &self.main {
-            Some(MainState::Ended { code, .. }) => {
-                let reason =
-                    format!("the main process of {} has ended with code {code}", self.blueprint.service);
-                return Ok(InitReply::Unstartable { reason });
-            }
-            Some(MainState::Unstartable { reason }) => {
-                return Ok(InitReply::Unstartable { reason: reason.clone() });
-            }
-            Some(MainState::Idle | MainState::Running) | None => {}
-        }
-        let pid = match self.spawn(command, output) {
-            Ok(pid) => pid,
-            Err(reason) => return Ok(InitReply::Unstartable { reason }),
-        };
-        let deadline = Deadline::after(within)?;
-        Ok(match self.wait_for(pid, &deadline)? {
-            Wait::Ended(code) => InitReply::Exited { code },
-            Wait::TimedOut => {
-                self.kill_session(pid)?;
-                InitReply::TimedOut
-            }
-        })
     }
 
     fn replace(
@@ -434,49 +414,10 @@ impl Init {
             }
         }
     }
-
-    /// Kills a command with everything that it started and that did not leave its session.
-    fn kill_session(&mut self, leader: Pid) -> Result<(), End> {
-        // The leader goes first, so that it cannot react to the rest; until it is reaped, which happens only below,
-        // its id cannot name another session.
-        let _ = rustix::process::kill_process(leader, Signal::KILL);
-        loop {
-            let members = session_members(leader)?;
-            if members.is_empty() {
-                break;
-            }
-            for member in members {
-                let _ = rustix::process::kill_process(member, Signal::KILL);
-            }
-        }
-        self.wait_for_end(leader)
-    }
 }
 
 fn broken(error: notafter_clock::Error) -> End {
     End::Broken(io::Error::other(error))
-}
-
-/// The live processes of a session, its leader left out.
-fn session_members(leader: Pid) -> io::Result<Vec<Pid>> {
-    let mut members = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw) else {
-            continue;
-        };
-        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())) else {
-            continue; // it has just ended
-        };
-        // proc_pid_stat(5): pid (comm) state ppid pgrp session …; comm may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').collect();
-        let session = fields.get(3).and_then(|field| field.parse().ok()).and_then(Pid::from_raw);
-        let is_zombie = matches!(fields.first(), Some(&("Z" | "X")));
-        if pid != leader && session == Some(leader) && !is_zombie {
-            members.push(pid);
-        }
-    }
-    Ok(members)
 }
 
 fn c_strings(strings: impl Iterator<Item = String>) -> Result<Vec<CString>, String> {

@@ -1,20 +1,17 @@
 //! The runner's side of one launched service.
 
+mod command;
+
 use super::control_groups::ControlGroups;
 use super::keeper_link::gone_or;
 use super::log::LogReader;
 use crate::wire::Host;
 use crate::wire::{
-    Blueprint, Channel, Deadline, FileHead, InitReply, InitRequest, MainState, ProcessHead, Tree, VolumeHead,
+    Blueprint, Channel, FileHead, InitReply, InitRequest, MainState, ProcessHead, Tree, VolumeHead,
 };
-use crate::{
-    Error, ExecOutcome, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec, Log, MemoryFiles, ProcessMemory, RootTree,
-    ServiceState,
-};
+use crate::{Error, FileSpec, LaunchSpec, Log, MemoryFiles, ProcessMemory, RootTree, ServiceState};
 use notafter_clock::{CanaryReport, Ledger, Survey};
 use notafter_core::{Replacement, ServiceName};
-use rustix::event::{PollFd, PollFlags, poll};
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -245,70 +242,6 @@ impl Instance {
         self.log.log()
     }
 
-    pub(super) fn exec(&mut self, command: &[String], within: Duration) -> Result<ExecOutcome, Error> {
-        if self.channel.is_none() {
-            return Ok(ExecOutcome::Unstartable { reason: format!("{} is stopped", self.service) });
-        }
-        let failed = |source| Error::Sandbox { action: "make a pipe".to_owned(), source };
-        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-            .map_err(|errno| failed(errno.into()))?;
-        rustix::io::ioctl_fionbio(&reader, true).map_err(|errno| failed(errno.into()))?;
-        self.send(&InitRequest::Exec { command: command.to_vec(), within }, Some(writer))?;
-        let mut tail = Tail::default();
-        let deadline = Deadline::after(within.saturating_add(PATIENCE)).map_err(failed)?;
-        self.drain_until_answered(&reader, &mut tail, &deadline)?;
-        let reply = self.receive(PATIENCE)?;
-        // What was written before the end is in the pipe; what a process left behind writes later is not awaited.
-        tail.drain(&reader);
-        let output = tail.text();
-        Ok(match reply {
-            InitReply::Exited { code } => ExecOutcome::Exited { code, output },
-            InitReply::TimedOut => ExecOutcome::TimedOut { output },
-            InitReply::Unstartable { reason } => ExecOutcome::Unstartable { reason },
-            InitReply::Failed(failure) => return Err(failure.into()),
-            InitReply::Canary(_)
-            | InitReply::Ledger(_)
-            | InitReply::Memory
-            | InitReply::Processes(_)
-            | InitReply::Replaced
-            | InitReply::Started { .. }
-            | InitReply::State(_)
-            | InitReply::Surveyed(_)
-            | InitReply::Woken { .. } => return Err(self.confused()),
-        })
-    }
-
-    /// Keeps the pipe empty until the init has something to say.
-    fn drain_until_answered(
-        &self,
-        reader: &OwnedFd,
-        tail: &mut Tail,
-        deadline: &Deadline,
-    ) -> Result<(), Error> {
-        let Some(channel) = &self.channel else { return Ok(()) };
-        let mut open = true;
-        loop {
-            let mut polled = vec![PollFd::new(channel, PollFlags::IN), PollFd::new(deadline, PollFlags::IN)];
-            if open {
-                polled.push(PollFd::new(reader, PollFlags::IN));
-            }
-            match poll(&mut polled, None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(self.lost(&io::Error::from(errno).to_string())),
-            }
-            let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
-            if ready.get(2) == Some(&true) {
-                open = tail.drain(reader);
-            }
-            if ready[0] {
-                return Ok(());
-            }
-            if ready[1] {
-                return Err(self.lost("it does not answer"));
-            }
-        }
-    }
-
     fn send(&self, request: &InitRequest, fd: Option<OwnedFd>) -> Result<(), Error> {
         let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
         let channel = self.channel.as_ref().ok_or_else(|| self.lost("it is ended"))?;
@@ -388,33 +321,4 @@ fn heads(files: &[FileSpec]) -> Vec<FileHead> {
 fn in_memory(files: &[FileSpec]) -> io::Result<OwnedFd> {
     let contents: Vec<u8> = files.iter().flat_map(|file| file.contents.iter().copied()).collect();
     notafter_sys::memfd::sealed("notafter-files", &contents)
-}
-
-/// The end of a command's output.
-#[derive(Debug, Default)]
-struct Tail(VecDeque<u8>);
-
-impl Tail {
-    /// Takes what is in the pipe; false at the end of the stream.
-    fn drain(&mut self, reader: &OwnedFd) -> bool {
-        let mut buffer = [0; 16 << 10];
-        loop {
-            match rustix::io::read(reader, &mut buffer[..]) {
-                Ok(0) => return false,
-                Ok(len) => {
-                    self.0.extend(&buffer[..len]);
-                    let surplus = self.0.len().saturating_sub(KEPT_OUTPUT_BYTES);
-                    self.0.drain(..surplus);
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return true,
-                Err(_) => return false,
-            }
-        }
-    }
-
-    fn text(&self) -> String {
-        let bytes: Vec<u8> = self.0.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
 }
