@@ -308,6 +308,15 @@ pub struct WitnessReport {
     pub unproven: Vec<Unproven>,
 }
 
+/// What of a service is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// That it is ready.
+    Readiness,
+    /// The answer to a question, a line of its log, the end of a command in it.
+    Answer,
+}
+
 /// Services on one network and one clock. Dropping it ends everything in it.
 ///
 /// Wall time stands still in a shifted sandbox except while [`Sandbox::move_clock`] runs, and within its second at
@@ -404,13 +413,14 @@ pub trait Sandbox {
     fn move_clock(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error>;
 
     /// Lets wall time go on by less than half a second, within the second on which it stands, where nothing was busy
-    /// for a while: to be called again and again while something is waited for. A service that measures a pause by
+    /// for a while: to be called again and again while `awaited` is waited for. A service that measures a pause by
     /// the wall clock, as MariaDB's timers do, gets on then. Does nothing where that second is used up, and in a
     /// native sandbox.
     ///
     /// # Errors
     /// Where the sandbox is lost.
-    fn catch_up(&mut self) -> Result<(), Error> {
+    fn catch_up(&mut self, awaited: Awaited) -> Result<(), Error> {
+        let _ = awaited;
         Ok(())
     }
 

@@ -22,9 +22,9 @@ mod traces;
 mod wire;
 
 pub use contract::{
-    Backend, ClockSpec, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES, LaunchSpec,
-    Log, MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, Skew, StopReason, Unproven,
-    VolumeContent, VolumeMount, WitnessReport,
+    Awaited, Backend, ClockSpec, ConnectFailure, ExecOutcome, FileLayout, FileSpec, KEPT_OUTPUT_BYTES,
+    LaunchSpec, Log, MemoryFiles, Moved, ProcessMemory, Sandbox, SandboxSpec, ServiceState, Skew, StopReason,
+    Unproven, VolumeContent, VolumeMount, WitnessReport,
 };
 pub use docker::{Deputy, Docker, Engine, EngineImages, Posting};
 pub use doctor::{Ability, WITHOUT_NAMESPACES, probe_capabilities, unfit};

@@ -1,6 +1,6 @@
 //! The sandbox's network, as probes want it.
 
-use notafter_backend::{Error, Sandbox};
+use notafter_backend::{Awaited, Error, Sandbox};
 use notafter_core::ServiceName;
 use notafter_probe::{ConnectFailure, Connector};
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ impl<'a> Network<'a> {
 
     /// A service may wait for wall time to go on before it answers ([`Sandbox::catch_up`]).
     pub(crate) fn catch_up(&self) {
-        if let Err(error) = self.sandbox.borrow_mut().catch_up() {
+        if let Err(error) = self.sandbox.borrow_mut().catch_up(Awaited::Answer) {
             self.lost.replace(Some(error));
         }
     }

@@ -5,8 +5,8 @@ use crate::stopwatch::Stopwatch;
 use anyhow::{Context, Result, bail, ensure};
 use notafter_backend::Backend as _;
 use notafter_backend::{
-    Embedded, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec, ServiceState,
-    StopReason,
+    Awaited, Embedded, ExecOutcome, FileLayout, FileSpec, LaunchSpec, RootTree, Sandbox, SandboxSpec,
+    ServiceState, StopReason,
 };
 use notafter_core::{Motion, Pace, ServiceName, UnixTime};
 use std::collections::BTreeSet;
@@ -137,7 +137,7 @@ impl Running {
                     }
                 }
             }
-            self.sandbox.catch_up()?;
+            self.sandbox.catch_up(Awaited::Readiness)?;
             std::thread::sleep(PAUSE);
         }
     }

@@ -13,8 +13,8 @@ use super::timepiece::{Timepiece, broken};
 use crate::docker;
 use crate::wire::{Host, KeeperReply, KeeperRequest, Luggage, NoConnection, Premises, Tree};
 use crate::{
-    ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory, RootTree,
-    Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
+    Awaited, ConnectFailure, Error, ExecOutcome, FileSpec, HostClock, LaunchSpec, Log, Moved, ProcessMemory,
+    RootTree, Sandbox, SandboxSpec, ServiceState, StopReason, Unproven, WitnessReport,
 };
 use notafter_clock::Pacer;
 use notafter_core::{ClockReading, ClockWitness, Motion, Replacement, ServiceName, UnixTime, WitnessBasis};
@@ -28,13 +28,20 @@ use std::time::Duration;
 /// How much longer than the connection itself its report may take, on the host's clock.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// How long nothing is busy before wall time catches up, on the host's clock, and by how much it does: twice in a second,
-/// for timers of 0.4 s (MariaDB's).
-const STANDSTILL: Duration = Duration::from_secs(2);
+/// By how much wall time catches up: twice in a second, for timers of 0.4 s (MariaDB's).
 const CATCHES_UP_BY: Duration = Duration::from_millis(450);
 
 /// How long a command runs before wall time may catch up, and again until it has ended.
 const HEARD_OF: Duration = Duration::from_millis(250);
+
+/// How long nothing is busy before wall time catches up, on the host's clock.
+const fn standstill(awaited: Awaited) -> Duration {
+    match awaited {
+        Awaited::Readiness => Duration::from_secs(2),
+        // Many an answer takes two seconds by itself, and what comes after it would be late within its second.
+        Awaited::Answer => Duration::from_secs(3),
+    }
+}
 
 /// What is said where not every short wait could be stopped for.
 const HURRIED: &str = "services waited briefly so often that time went on over some of their waits: a limit that was \
@@ -342,7 +349,7 @@ impl Sandbox for EmbeddedSandbox {
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
-            self.catch_up()?;
+            self.catch_up(Awaited::Answer)?;
             outcome = self.known(service)?.await_command(&mut command, HEARD_OF)?;
         }
     }
@@ -443,7 +450,7 @@ impl Sandbox for EmbeddedSandbox {
         Ok(moved)
     }
 
-    fn catch_up(&mut self) -> Result<(), Error> {
+    fn catch_up(&mut self, awaited: Awaited) -> Result<(), Error> {
         let Some(timepiece) = &mut self.timepiece else { return Ok(()) };
         let surveys = Instance::survey(self.services.values())?;
         let is_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
@@ -451,7 +458,11 @@ impl Sandbox for EmbeddedSandbox {
         if std::mem::replace(&mut self.was_busy, is_busy) && is_busy {
             timepiece.page.note_busy();
         }
-        if timepiece.page.catch_up(CATCHES_UP_BY, STANDSTILL).map_err(broken("let wall time catch up"))? {
+        if timepiece
+            .page
+            .catch_up(CATCHES_UP_BY, standstill(awaited))
+            .map_err(broken("let wall time catch up"))?
+        {
             Instance::tell_jumped(self.services.values())?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::run::{CaseRun, harness};
 use super::services::Standing;
 use crate::host_clock::Patience;
 use crate::tail::tail;
-use notafter_backend::{ExecOutcome, Log, ServiceState};
+use notafter_backend::{Awaited, ExecOutcome, Log, ServiceState};
 use notafter_core::{
     Answer, Assertion, Captured, CaseError, Check, CheckName, ClockReading, Connection, Event, Expectation,
     Observation, Probe, Reading, Refusal, Restart, Seen, ServedCertificate, ServiceName, StepTaken, UnixTime,
@@ -266,7 +266,7 @@ impl CaseRun<'_> {
                     format!("no line with {contains:?} in the log of {service} since the last checkpoint");
                 return Ok(Seen::Absent { reason });
             }
-            self.sandbox.catch_up().map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Answer).map_err(|error| harness(&error))?;
         }
     }
 

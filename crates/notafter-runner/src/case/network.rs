@@ -5,6 +5,7 @@ use super::run::{CaseRun, harness};
 use crate::host_clock::{Patience, Stopwatch};
 use crate::network::Network;
 use crate::stage::Stage;
+use notafter_backend::Awaited;
 use notafter_core::{
     Assertion, Captured, CaseError, Check, CheckName, ClockReading, Connection, CredentialName, EnvValue,
     Probe, Rotation, Scenario, ServiceName, TlsTerms, TlsTrust, UnixTime,
@@ -162,7 +163,7 @@ impl CaseRun<'_> {
             if !not_yet || !patience.wait() {
                 return Ok(look);
             }
-            self.sandbox.catch_up().map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Answer).map_err(|error| harness(&error))?;
         }
     }
 }

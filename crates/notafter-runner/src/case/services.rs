@@ -4,7 +4,7 @@ use super::run::{CaseRun, harness};
 use crate::host_clock::{Patience, Stopwatch};
 use crate::stage::Readiness;
 use crate::tail::tail;
-use notafter_backend::{ExecOutcome, ServiceState, StopReason};
+use notafter_backend::{Awaited, ExecOutcome, ServiceState, StopReason};
 use notafter_core::{CaseError, ClockReading, Event, ReadyProbe, Restart, Service, ServiceEnd, ServiceName};
 use std::time::Duration;
 
@@ -214,7 +214,7 @@ impl CaseRun<'_> {
                 Some(missing) if left == readiness.longest_try || lacks.is_empty() => lacks = missing,
                 Some(_) => {}
             }
-            self.sandbox.catch_up().map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Readiness).map_err(|error| harness(&error))?;
             if !patience.wait() {
                 let reason = format!("not ready within {}: {lacks}", seconds(readiness.within));
                 return Ok(Err(NotReady::Late { reason }));

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::host_clock::{Patience, Stopwatch};
 use crate::interrupt::Interrupt;
 use crate::network::Network;
-use notafter_backend::{Sandbox, ServiceState};
+use notafter_backend::{Awaited, Sandbox, ServiceState};
 use notafter_core::{
     Answer, HttpContent, HttpMethod, Probe, Seen, ServedCertificate, ServiceName, TlsTerms, UnixTime, Verify,
 };
@@ -128,7 +128,7 @@ impl Surveyor<'_> {
             if !open.is_empty() && quiet.elapsed() >= enough || !patience.wait() {
                 return Ok(open);
             }
-            self.sandbox.catch_up().map_err(|error| self.failed(error))?;
+            self.sandbox.catch_up(Awaited::Readiness).map_err(|error| self.failed(error))?;
         }
     }
 
