@@ -320,7 +320,7 @@ pub enum Awaited {
 /// Services on one network and one clock. Dropping it ends everything in it.
 ///
 /// Wall time stands still in a shifted sandbox except while [`Sandbox::move_clock`] runs, and within its second at
-/// [`Sandbox::catch_up`].
+/// [`Sandbox::catch_up`] and while [`Sandbox::exec`] waits.
 pub trait Sandbox {
     /// Starts a service, anew where it ran before; volumes that are carried keep their content.
     ///
