@@ -413,14 +413,15 @@ pub trait Sandbox {
     fn move_clock(&mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error>;
 
     /// Lets wall time go on by less than half a second, within the second on which it stands, where nothing was busy
-    /// for a while: to be called again and again while `awaited` is waited for. A service that measures a pause by
+    /// for a while: to be called again and again while `awaited` is waited for, with how long it has been, on the host's
+    /// clock. A service that measures a pause by
     /// the wall clock, as MariaDB's timers do, gets on then. Does nothing where that second is used up, and in a
     /// native sandbox.
     ///
     /// # Errors
     /// Where the sandbox is lost.
-    fn catch_up(&mut self, awaited: Awaited) -> Result<(), Error> {
-        let _ = awaited;
+    fn catch_up(&mut self, awaited: Awaited, waited: Duration) -> Result<(), Error> {
+        let _ = (awaited, waited);
         Ok(())
     }
 

@@ -19,9 +19,9 @@ impl<'a> Network<'a> {
         Self { sandbox: RefCell::new(sandbox), lost: RefCell::default() }
     }
 
-    /// A service may wait for wall time to go on before it answers ([`Sandbox::catch_up`]).
-    pub(crate) fn catch_up(&self) {
-        if let Err(error) = self.sandbox.borrow_mut().catch_up(Awaited::Answer) {
+    /// A service may wait for wall time to go on before it answers, as it has not for `waited` ([`Sandbox::catch_up`]).
+    pub(crate) fn catch_up(&self, waited: Duration) {
+        if let Err(error) = self.sandbox.borrow_mut().catch_up(Awaited::Answer, waited) {
             self.lost.replace(Some(error));
         }
     }

@@ -137,7 +137,7 @@ impl Running {
                     }
                 }
             }
-            self.sandbox.catch_up(Awaited::Readiness)?;
+            self.sandbox.catch_up(Awaited::Readiness, watch.elapsed())?;
             std::thread::sleep(PAUSE);
         }
     }

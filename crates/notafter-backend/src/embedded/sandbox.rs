@@ -345,11 +345,13 @@ impl Sandbox for EmbeddedSandbox {
         within: Duration,
     ) -> Result<ExecOutcome, Error> {
         let (mut command, mut outcome) = self.known(service)?.start(command, within, HEARD_OF)?;
+        let mut waited = Duration::ZERO;
         loop {
             if let Some(outcome) = outcome {
                 return Ok(outcome);
             }
-            self.catch_up(Awaited::Answer)?;
+            waited += HEARD_OF;
+            self.catch_up(Awaited::Answer, waited)?;
             outcome = self.known(service)?.await_command(&mut command, HEARD_OF)?;
         }
     }
@@ -450,7 +452,7 @@ impl Sandbox for EmbeddedSandbox {
         Ok(moved)
     }
 
-    fn catch_up(&mut self, awaited: Awaited) -> Result<(), Error> {
+    fn catch_up(&mut self, awaited: Awaited, waited: Duration) -> Result<(), Error> {
         let Some(timepiece) = &mut self.timepiece else { return Ok(()) };
         let surveys = Instance::survey(self.services.values())?;
         let is_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
@@ -458,10 +460,10 @@ impl Sandbox for EmbeddedSandbox {
         if std::mem::replace(&mut self.was_busy, is_busy) && is_busy {
             timepiece.page.note_busy();
         }
-        if timepiece
-            .page
-            .catch_up(CATCHES_UP_BY, standstill(awaited))
-            .map_err(broken("let wall time catch up"))?
+        // What was busy before it was waited for, nobody has looked at.
+        let after = standstill(awaited);
+        if waited >= after
+            && timepiece.page.catch_up(CATCHES_UP_BY, after).map_err(broken("let wall time catch up"))?
         {
             Instance::tell_jumped(self.services.values())?;
         }

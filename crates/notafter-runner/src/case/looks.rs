@@ -266,7 +266,7 @@ impl CaseRun<'_> {
                     format!("no line with {contains:?} in the log of {service} since the last checkpoint");
                 return Ok(Seen::Absent { reason });
             }
-            self.sandbox.catch_up(Awaited::Answer).map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Answer, patience.elapsed()).map_err(|error| harness(&error))?;
         }
     }
 

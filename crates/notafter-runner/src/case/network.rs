@@ -155,7 +155,7 @@ impl CaseRun<'_> {
                 now,
                 host: &|| watch.elapsed(),
                 within: self.stage.allowance.at_most(within),
-                waiting: &|| network.catch_up(),
+                waiting: &|| network.catch_up(patience.elapsed()),
             };
             let (look, not_yet) = session.look(connection, &mut &network, &timing)?;
             network.close().map_err(|error| harness(&error))?;
@@ -163,7 +163,7 @@ impl CaseRun<'_> {
             if !not_yet || !patience.wait() {
                 return Ok(look);
             }
-            self.sandbox.catch_up(Awaited::Answer).map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Answer, patience.elapsed()).map_err(|error| harness(&error))?;
         }
     }
 }

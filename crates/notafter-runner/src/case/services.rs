@@ -214,7 +214,7 @@ impl CaseRun<'_> {
                 Some(missing) if left == readiness.longest_try || lacks.is_empty() => lacks = missing,
                 Some(_) => {}
             }
-            self.sandbox.catch_up(Awaited::Readiness).map_err(|error| harness(&error))?;
+            self.sandbox.catch_up(Awaited::Readiness, patience.elapsed()).map_err(|error| harness(&error))?;
             if !patience.wait() {
                 let reason = format!("not ready within {}: {lacks}", seconds(readiness.within));
                 return Ok(Err(NotReady::Late { reason }));

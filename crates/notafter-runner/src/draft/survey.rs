@@ -128,7 +128,9 @@ impl Surveyor<'_> {
             if !open.is_empty() && quiet.elapsed() >= enough || !patience.wait() {
                 return Ok(open);
             }
-            self.sandbox.catch_up(Awaited::Readiness).map_err(|error| self.failed(error))?;
+            self.sandbox
+                .catch_up(Awaited::Readiness, patience.elapsed())
+                .map_err(|error| self.failed(error))?;
         }
     }
 
@@ -210,7 +212,7 @@ impl Surveyor<'_> {
             now: self.now,
             host: &|| watch.elapsed(),
             within: QUESTION,
-            waiting: &|| network.catch_up(),
+            waiting: &|| network.catch_up(watch.elapsed()),
         };
         let prober = Prober::new(probe, None, TlsMaterial::default());
         let look = prober.and_then(|mut prober| prober.fresh(&mut &network, &timing));
