@@ -18,10 +18,12 @@ const SHORTEST_LANDED: Duration = Duration::from_secs(600);
 /// Between two looks at who is busy, on the host's clock.
 const FIRST_PAUSE: Duration = Duration::from_micros(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(4);
-/// How long services may be busy before time goes on all the same, which stands in the record: at first, and once
-/// they have shown that they always are.
+/// How long services may be busy before time goes on all the same, which stands in the record: at first, and once they
+/// have shown that they always are; each without what the looks themselves take, and with it.
 const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(15);
 const LITTLE_PATIENCE: Duration = Duration::from_millis(30);
+const LONGEST_LITTLE_PATIENCE: Duration = Duration::from_millis(100);
 /// How long something that only ever pauses counts as not done.
 const FIDGET_PATIENCE: Duration = Duration::from_millis(40);
 /// How long connections may go on to deliver, all in all.
@@ -59,10 +61,9 @@ impl<'sandbox> Arbiter<'sandbox> {
 
     /// Carries out a motion. `within` bounds it on the host's clock.
     pub(super) fn travel(mut self, motion: Motion, to: UnixTime, within: Duration) -> Result<Moved, Error> {
-        let timer = |source| Error::Sandbox { action: "make a timer".to_owned(), source };
-        let deadline = Deadline::after(within).map_err(timer)?;
-        let haste =
-            Deadline::after(unhurried(self.timepiece.page.left_until(to)).min(within / 2)).map_err(timer)?;
+        let deadline = Deadline::after(within).map_err(timer_failed)?;
+        let haste = Deadline::after(unhurried(self.timepiece.page.left_until(to)).min(within / 2))
+            .map_err(timer_failed)?;
         self.settle()?;
         self.pacer.begin();
         self.timepiece.page.begin_elapse();
@@ -130,6 +131,9 @@ impl<'sandbox> Arbiter<'sandbox> {
     /// Waits until everything sleeps, but for what never does; returns what it waits for then.
     fn settle(&mut self) -> Result<Vec<Survey>, Error> {
         let [mut waited, mut fidgeted, mut delivered] = [Duration::ZERO; 3];
+        // Where a service takes all processors, a look takes many times as long as the pause before it.
+        let longest = Deadline::after(LONGEST_PATIENCE).map_err(timer_failed)?;
+        let longest_little = Deadline::after(LONGEST_LITTLE_PATIENCE).map_err(timer_failed)?;
         let mut pause = FIRST_PAUSE;
         let mut sightings = Sightings::new();
         let mut before = Vec::new();
@@ -155,7 +159,8 @@ impl<'sandbox> Arbiter<'sandbox> {
                 Stillness::Asleep | Stillness::Busy => {}
             }
             let anything_busy = surveys.iter().any(|survey| !survey.busy.is_empty());
-            if calm && (!anything_busy || waited >= LITTLE_PATIENCE) {
+            let little = || waited >= LITTLE_PATIENCE || longest_little.is_over();
+            if calm && (!anything_busy || little()) {
                 match stamp {
                     // Nothing was written since the look before: between that and what time brings lies no tick.
                     Some(stamp) if stamp_before.is_none_or(|before| before == stamp) => {
@@ -167,7 +172,7 @@ impl<'sandbox> Arbiter<'sandbox> {
                 }
             }
             stamp_before = stamp;
-            if waited >= PATIENCE {
+            if waited >= PATIENCE || longest.is_over() {
                 self.give_up_on(sightings);
                 return Ok(surveys);
             }
@@ -204,6 +209,10 @@ impl<'sandbox> Arbiter<'sandbox> {
             self.moved.restless.push(Restless { service, pid, process: busy.name, at });
         }
     }
+}
+
+fn timer_failed(source: std::io::Error) -> Error {
+    Error::Sandbox { action: "make a timer".to_owned(), source }
 }
 
 /// How long a motion that has so far to go may take before it hurries.
