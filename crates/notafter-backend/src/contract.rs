@@ -414,9 +414,8 @@ pub trait Sandbox {
 
     /// Lets wall time go on by less than half a second, within the second on which it stands, where nothing was busy
     /// for a while: to be called again and again while `awaited` is waited for, with how long it has been, on the host's
-    /// clock. A service that measures a pause by
-    /// the wall clock, as MariaDB's timers do, gets on then. Does nothing where that second is used up, and in a
-    /// native sandbox.
+    /// clock. A service that measures a pause by the wall clock, as MariaDB's timers do, gets on then. Does nothing where
+    /// that second is used up, and in a native sandbox.
     ///
     /// # Errors
     /// Where the sandbox is lost.

@@ -2,7 +2,8 @@
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_gettime,
+    timerfd_settime,
 };
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,6 +25,11 @@ impl Deadline {
         let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
         timerfd_settime(&fd, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
         Ok(Self(fd))
+    }
+
+    /// What is left of it; zero once it is over (timerfd_gettime(2)).
+    pub(crate) fn left(&self) -> Duration {
+        timerfd_gettime(&self.0).ok().and_then(|left| left.it_value.try_into().ok()).unwrap_or(Duration::ZERO)
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -47,9 +47,10 @@ impl Instance {
         command: &mut Command,
         pause: Duration,
     ) -> Result<Option<ExecOutcome>, Error> {
-        let request = match command.ends.is_over() {
+        let left = command.ends.left();
+        let request = match left.is_zero() {
             true => InitRequest::Abandon,
-            false => InitRequest::Await { within: pause },
+            false => InitRequest::Await { within: pause.min(left) },
         };
         self.send(&request, None)?;
         self.hear_of(command, pause)
