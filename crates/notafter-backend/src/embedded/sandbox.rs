@@ -91,7 +91,9 @@ impl EmbeddedSandbox {
         let premises = match (&place, &tenancy) {
             (Place::Containers(images), _) => Premises::Containers(images.lease(&hosts, &disk)?),
             (Place::Machine | Place::Namespaces, Some(tenancy)) => tenancy.premises(),
-            (Place::Machine | Place::Namespaces, None) => Premises::Apart { scratch: spec.scratch.clone() },
+            (Place::Machine | Place::Namespaces, None) => {
+                Premises::Apart { scratch: spec.scratch.clone(), hosts: hosts.clone() }
+            }
         };
         let (keeper, mut remarks) = KeeperLink::open(&spawner, premises).inspect_err(|error| {
             // That it failed is what is being told.

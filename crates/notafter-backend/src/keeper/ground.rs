@@ -29,7 +29,9 @@ impl Ground {
     /// Sets up, once the id maps of namespaces are written.
     pub(super) fn lay(premises: Premises, remarks: &mut Vec<String>) -> Result<Self, Failure> {
         match premises {
-            Premises::Apart { scratch } => OwnGround::lay(scratch.as_deref(), remarks).map(Self::Own),
+            Premises::Apart { scratch, hosts } => {
+                OwnGround::lay(scratch.as_deref(), &hosts, remarks).map(Self::Own)
+            }
             Premises::Containers(_) | Premises::Deputy(_) | Premises::Evidence { .. } => {
                 Err(Failure::new("open the sandbox", "its keeper has a ground of its own"))
             }

@@ -5,6 +5,7 @@
 
 mod connect;
 mod containers;
+mod datagrams;
 mod deputy;
 mod evidence;
 mod ground;

@@ -1,7 +1,8 @@
 //! What every service of a sandbox with namespaces stands on: those, the loopback device, room for throw-away data.
 
+use super::datagrams;
 use crate::init::Site;
-use crate::wire::{Attempt, Failure};
+use crate::wire::{Attempt, Failure, Host};
 use notafter_sys::mounts;
 use notafter_sys::namespaces::{self, Namespaces};
 use std::fs::{self, DirBuilder};
@@ -34,8 +35,16 @@ pub(super) struct OwnGround {
 
 impl OwnGround {
     /// Sets up, once the id maps are written.
-    pub(super) fn lay(scratch: Option<&Path>, remarks: &mut Vec<String>) -> Result<Self, Failure> {
+    pub(super) fn lay(
+        scratch: Option<&Path>,
+        hosts: &[Host],
+        remarks: &mut Vec<String>,
+    ) -> Result<Self, Failure> {
         namespaces::bring_loopback_up().doing(|| "bring up the loopback device".to_owned())?;
+        if let Err(error) = datagrams::route(&hosts.iter().map(|host| host.address).collect()) {
+            remarks
+                .push(format!("servers of UDP that listen on all addresses answer from 127.0.0.1: {error}"));
+        }
         // As in Docker: inside its own network a service may listen on any port.
         if let Err(error) = fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0") {
             remarks.push(format!("ports below 1024 are for root alone inside: {error}"));

@@ -18,6 +18,8 @@ pub(crate) enum Premises {
     Apart {
         /// A directory of the host in which the sandbox makes one of its own; none keeps throw-away data in memory.
         scratch: Option<PathBuf>,
+        /// Everybody who is to be known in the network.
+        hosts: Vec<Host>,
     },
     /// Containers of an engine.
     Containers(Lease),

@@ -8,6 +8,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_refusal_names_its_cause_and_the_way_out", a_refusal_names_its_cause_and_the_way_out),
     ("another_user_sees_the_shifted_clock_and_is_proven_to", another_user_sees_the_shifted_clock),
     ("capabilities_are_at_most_those_of_docker", capabilities_are_at_most_those_of_docker),
+    ("datagrams_are_answered_from_where_they_went", datagrams_are_answered_from_where_they_went),
     ("orphans_are_reaped_by_the_init", orphans_are_reaped_by_the_init),
     ("the_doctor_finds_what_the_other_tests_use", the_doctor_finds_what_the_other_tests_use),
     ("there_is_no_way_out", there_is_no_way_out),
@@ -133,6 +134,28 @@ fn there_is_no_way_out() {
     let (code, output) = run(&mut *sandbox, "a", &format!("PATH=/usr/bin; {script}"));
     assert_eq!(code, 1);
     assert!(output.contains("Network is unreachable"), "{output}");
+}
+
+/// By a server that listens on every address, and takes no notice of the one that it was asked at.
+fn datagrams_are_answered_from_where_they_went() {
+    let mut sandbox = sandbox(&["a", "b"]);
+    let mut spec = server("a", 53, "");
+    spec.files[0].contents = b"import socket\n\
+        s = socket.socket(type=socket.SOCK_DGRAM)\ns.bind(('0.0.0.0', 53))\nprint('listening', flush=True)\n\
+        while True:\n    text, peer = s.recvfrom(99)\n    s.sendto(text + b' from ' + peer[0].encode(), peer)\n"
+        .to_vec();
+    sandbox.launch(&spec).unwrap();
+    wait_for_log(&mut *sandbox, "a", "listening");
+    sandbox.launch(&idle("b")).unwrap();
+    let mut ask = |host: &str| {
+        let script = format!(
+            "import socket; c = socket.socket(type=socket.SOCK_DGRAM); c.settimeout(5); c.connect(('{host}', 53)); \
+             c.send(b'asked'); print(c.recv(99).decode(), end='')"
+        );
+        run(&mut *sandbox, "b", &format!("/usr/bin/python3 -c \"{script}\""))
+    };
+    assert_eq!(ask("a"), (0, "asked from 127.0.1.1".to_owned()));
+    assert_eq!(ask("localhost"), (0, "asked from 127.0.0.1".to_owned()));
 }
 
 fn two_sandboxes_do_not_meet() {
