@@ -253,10 +253,26 @@ fn names(line: &str, credential: &Credential) -> bool {
     let plain: String = line.to_ascii_uppercase().chars().filter(|c| *c != ':').collect();
     let by_serial = serial.len() >= SHORTEST_SERIAL && holds_word(&plain, &serial);
     let by_subject = !credential.subject.is_empty() && holds_word(line, &credential.subject);
-    let by_second =
-        || credential.written_end().is_some_and(|end| holds_word(line, &end.as_secs().to_string()));
-    let by_end = || ends_as_text(credential).iter().any(|end| line.contains(end.as_str()));
+    let by_second = || {
+        let second = credential.written_end().map(|end| end.as_secs().to_string());
+        second.is_some_and(|second| word_starts(line, &second).any(|at| tells_of_end(&line[..at])))
+    };
+    let by_end = || {
+        let mut ends = ends_as_text(credential).into_iter();
+        ends.any(|end| line.match_indices(&end).any(|(at, _)| tells_of_end(&line[..at])))
+    };
     by_subject || by_serial || by_end() || by_second()
+}
+
+/// Whether what comes `before` an instant makes it that of an end: logs are stamped with the time, which is that of an
+/// end where one is met.
+fn tells_of_end(before: &str) -> bool {
+    let is_of_end = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        let others = ["end", "ended", "ends", "exp", "nextupdate", "through", "until"];
+        word.ends_with("after") || word.starts_with("expir") || others.contains(&word.as_str())
+    };
+    before.split(|c: char| !c.is_alphabetic()).any(is_of_end)
 }
 
 /// The end of validity as programs write it.
@@ -279,8 +295,13 @@ fn ends_as_text(credential: &Credential) -> Vec<String> {
 
 /// Whether `text` holds `word` and not as part of a longer one: `CN=hss` is not named by `CN=hss-2`.
 fn holds_word(text: &str, word: &str) -> bool {
+    word_starts(text, word).next().is_some()
+}
+
+/// Where `text` holds `word` and not as part of a longer one, in bytes.
+fn word_starts<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> {
     let joins = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
-    text.match_indices(word).any(|(at, _)| {
+    text.match_indices(word).map(|(at, _)| at).filter(move |&at| {
         let before = text[..at].chars().next_back();
         let after = text[at + word.len()..].chars().next();
         !before.is_some_and(joins) && !after.is_some_and(joins)
@@ -314,6 +335,11 @@ mod tests {
             ("certificate is not valid after 1544070599 (86279 seconds ago)", true),
             ("certificate is not valid after 15440705990", false),
             ("all is well", false),
+            ("2018-12-06 04:29:59 VERIFY OK: depth=1, CN=root", false),
+            ("level=info ts=2018-12-06T04:29:59Z msg=\"asked again\"", false),
+            (r#"{"ts":1544070599,"msg":"sent to the endpoint"}"#, false),
+            ("2018-12-06 04:29:59 refused: expired on 2018-12-06 04:29:59", true),
+            (r#"{"iss":"login","exp":1544070599}"#, true),
         ] {
             assert_eq!(names(line, &credential), expected, "{line}");
         }
