@@ -11,6 +11,10 @@ Every key of a scenario file, made from its JSON Schema by `notafter schema | ca
 takes a *text* says beside it how that is written; an instant is RFC 3339 in UTC, `now`, or counted as in `start + 90d` and
 `NAME.not_after - 1s`, where NAME is a credential. Where something takes one of several maps, it has exactly one of their keys.
 
+Any value, a script in `content` too, may hold `${NAME}`, a variable of the environment in which the gate runs, or `${NAME:-default}`; one
+that is neither set nor has a default is an error. `$$` is a dollar sign: a shell's own `${x}` is written `$${x}`, and its `$$` is `$$$$`.
+A `$x` stays as it is. Files that `source` lays in are not looked at for variables.
+
 ## scenario
 ";
 
