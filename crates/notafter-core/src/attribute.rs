@@ -269,8 +269,9 @@ fn names(line: &str, credential: &Credential) -> bool {
 fn tells_of_end(before: &str) -> bool {
     let is_of_end = |word: &str| {
         let word = word.to_ascii_lowercase();
-        let others = ["end", "ended", "ends", "exp", "nextupdate", "through", "until"];
-        word.ends_with("after") || word.starts_with("expir") || others.contains(&word.as_str())
+        let others = ["end", "enddate", "ended", "ends", "exp", "nextupdate", "through", "till", "validto"];
+        let is_stem = word.ends_with("after") || word.ends_with("until") || word.contains("expir");
+        is_stem || others.contains(&word.as_str())
     };
     before.split(|c: char| !c.is_alphabetic()).any(is_of_end)
 }
@@ -340,6 +341,8 @@ mod tests {
             (r#"{"ts":1544070599,"msg":"sent to the endpoint"}"#, false),
             ("2018-12-06 04:29:59 refused: expired on 2018-12-06 04:29:59", true),
             (r#"{"iss":"login","exp":1544070599}"#, true),
+            (r#"{"msg":"refused","validUntil":"2018-12-06T04:29:59Z"}"#, true),
+            ("refused: tokenExpires=1544070599", true),
         ] {
             assert_eq!(names(line, &credential), expected, "{line}");
         }
